@@ -1,0 +1,32 @@
+"""Evaluate a network of two features over a plane of them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchship.datasets import write_arrays
+from torchship.networks import load
+from torchship.step import step
+
+
+def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:
+    torch.set_num_threads(1)
+    module = load(network, model["network"].get("arguments", {}), weights)
+    knobs = model["evaluate"]["surface"]
+    axis = np.linspace(knobs["low"], knobs["high"], knobs["points"], dtype=np.float32)
+    # Row i, column j holds the output at (axis[j], axis[i]), as images are drawn.
+    plane = np.stack(np.meshgrid(axis, axis), axis=-1)
+    with torch.no_grad():
+        output = module(torch.from_numpy(plane.reshape(-1, 2)))[:, 0].numpy()
+    write_arrays(surface, {"axis": axis, "output": output.reshape(plane.shape[:2])})
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        evaluate_surface(
+            Path(snakemake.input.network),
+            Path(snakemake.input.weights),
+            Path(snakemake.output.surface),
+            model=snakemake.params.model,
+        )

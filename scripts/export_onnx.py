@@ -1,0 +1,62 @@
+"""Export the shipped network to a canonical ONNX file for one deployment target."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torchship import provenance
+from torchship.canonical import canonicalize, save
+from torchship.exporting import export
+from torchship.files import sha256, write_json
+from torchship.networks import load
+from torchship.step import log, step
+
+
+def export_onnx(
+    network: Path, weights: Path, output: Path, report: Path,
+    *, run: str, target: dict[str, Any], model: dict[str, Any], name: str,
+) -> None:  # fmt: skip
+    module = load(network, model["network"].get("arguments", {}), weights)
+    opset = min(model["export"]["opset"], target["opset"])
+    proto = export(module, model["inputs"], model["outputs"], opset)
+    about = {
+        "network": run,
+        "target": name,
+        "inputs": model["inputs"],
+        "outputs": model["outputs"],
+        "working_point": model["evaluate"]["threshold"],
+        "weights_sha256": sha256(weights),
+        "workflow_commit": provenance.commit(),
+    }
+    origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
+    save(proto, output)
+    document = {
+        "file": output.name,
+        "sha256": sha256(output),
+        "bytes": output.stat().st_size,
+        "opset": opset,
+        "ir_version": proto.ir_version,
+        "target": {"name": name, **target},
+        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
+        "modules": origins,
+        "metadata": about,
+        "exporter": {"torch": torch.__version__, "onnx": onnx.__version__},
+    }
+    write_json(report, document)
+    log.info("opset %d, IR %d, %d bytes, sha256 %s", opset, proto.ir_version, document["bytes"], document["sha256"])
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        export_onnx(
+            Path(snakemake.input.network),
+            Path(snakemake.input.weights),
+            Path(snakemake.output.model),
+            Path(snakemake.output.report),
+            run=snakemake.wildcards.run,
+            target=snakemake.params.target,
+            model=snakemake.params.model,
+            name=snakemake.wildcards.target,
+        )

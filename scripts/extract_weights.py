@@ -1,0 +1,27 @@
+"""Write every parameter by name, and the layers in the order they are called."""
+
+from pathlib import Path
+from typing import Any
+
+from torchship.files import write_json
+from torchship.networks import load
+from torchship.step import log, step
+from torchship.tracing import describe
+
+
+def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: dict[str, Any]) -> None:
+    module = load(network, model["network"].get("arguments", {}), trained)
+    document = describe(run, module, model["inputs"], model["outputs"])
+    write_json(weights, document)
+    log.info("%d parameters in %d layers", sum(p.numel() for p in module.parameters()), len(document["layers"]))
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        extract_weights(
+            Path(snakemake.input.network),
+            Path(snakemake.input.weights),
+            Path(snakemake.output.weights),
+            run=snakemake.wildcards.run,
+            model=snakemake.params.model,
+        )

@@ -1,0 +1,42 @@
+"""Make the three sets of a run, from the truth table or from a file of arrays, and their datasheet."""
+
+from pathlib import Path
+from typing import Any
+
+from torchship.datasets import SPLITS, check_inputs, describe, read_arrays, select, split_events, truth_table, write_arrays
+from torchship.errors import DataError
+from torchship.files import sha256, write_json
+from torchship.step import log, step
+
+
+def generate_data(
+    outputs: dict[str, Path], datasheet: Path, *, data: dict[str, Any], model: dict[str, Any], seed: int
+) -> None:
+    inputs, target = model["inputs"], data["target"]
+    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
+    if data["source"] == "xor":
+        if len(inputs) != 1:
+            raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")
+        sets = truth_table(target, next(iter(inputs)))
+        about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
+    else:
+        path = Path(data["path"])
+        sets = split_events(select(read_arrays(path), inputs, target), data["fractions"], seed)
+        about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
+        about["note"] = "events were shuffled by the seed and cut into the three sets"
+    for split in SPLITS:
+        check_inputs(sets[split], inputs, target, f"the {split} set")
+        write_arrays(outputs[split], sets[split])
+        log.info("%s: %d events", split, len(sets[split][target]))
+    write_json(datasheet, describe(sets, outputs, about))
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        generate_data(
+            {split: Path(snakemake.output[split]) for split in SPLITS},
+            Path(snakemake.output.datasheet),
+            data=snakemake.params.data,
+            model=snakemake.params.model,
+            seed=snakemake.params.seed,
+        )

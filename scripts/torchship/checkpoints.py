@@ -1,0 +1,56 @@
+"""Checkpoints of a running training: whole or absent, and only ever used by the training that wrote them."""
+
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchship.files import replacing
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(document: Any) -> str:
+    """Give the SHA-256 of a JSON document: of all that decides how a training goes."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+class Checkpoint:
+    """One file, written at most every `seconds`, bound to a training by its fingerprint."""
+
+    def __init__(self, path: Path, identity: str, seconds: float) -> None:
+        self.path, self.identity, self.seconds = path, identity, seconds
+        self.written = time.monotonic()
+
+    def due(self) -> bool:
+        """Tell whether the last checkpoint is old enough for another."""
+        return time.monotonic() - self.written >= self.seconds
+
+    def save(self, epoch: int, state: dict[str, Any]) -> None:
+        """Write what is needed to go on after `epoch` finished epochs."""
+        with replacing(self.path) as part:
+            torch.save({"fingerprint": self.identity, "epoch": epoch, "state": state}, part)
+        self.written = time.monotonic()
+        log.debug("checkpoint after epoch %d: %s", epoch, self.path)
+
+    def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
+        """Give the finished epochs and the state, or None where there is none that fits; the log says why."""
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception as error:  # torch raises several types for a damaged file
+            log.warning("%s is damaged (%s): starting from the first epoch", self.path, error)
+            return None
+        if content["fingerprint"] != self.identity:
+            log.warning("%s is of a training with other settings, data or code: starting anew", self.path)
+            return None
+        return content["epoch"], content["state"]
+
+    def remove(self) -> None:
+        """Delete the file: the training is done."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,166 @@
+"""Named arrays: the sources they come from, their files, and the datasheet that describes them."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from torchship.errors import DataError
+from torchship.files import read_json, replacing, sha256
+
+log = logging.getLogger(__name__)
+
+Arrays = dict[str, NDArray[Any]]
+SPLITS = ("train", "validation", "test")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Any = None) -> None:
+    """Write named arrays as safetensors, with one JSON document about them in the header.
+
+    The same arrays give the same bytes: safetensors sorts them, and the header's metadata has a single key because
+    their order is not fixed.
+    """
+    metadata = {"torchship": json.dumps(about, sort_keys=True)} if about is not None else None
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with replacing(path) as part:
+        part.write_bytes(save(contiguous, metadata=metadata))
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read named arrays from a .safetensors or .npz file.
+
+    Raises:
+        DataError: there is no such file, it is damaged, or it holds pickled objects.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except Exception as error:  # the readers raise a different type for every kind of damage
+        raise DataError(f"{path} cannot be read as {path.suffix}: {error}") from error
+
+
+def read_about(path: Path) -> Any:
+    """Read the JSON document that `write_arrays` put in the header."""
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return json.loads(header["__metadata__"]["torchship"])
+
+
+def truth_table(target: str, name: str) -> dict[str, Arrays]:
+    """Give the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
+
+    Four events are the whole population: nothing is left to hold out, and the datasheet says so.
+    """
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    y = np.logical_xor(x[:, :1], x[:, 1:])
+    return {split: {name: x.astype(np.float32), target: y.astype(np.float32)} for split in SPLITS}
+
+
+def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> dict[str, Arrays]:
+    """Shuffle events along the first axis and cut them into the three sets.
+
+    Raises:
+        DataError: arrays of unequal length, or a set that would be empty.
+    """
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"the arrays hold unequal numbers of events: {lengths}")
+    (events,) = set(lengths.values())
+    order = np.random.default_rng(seed).permutation(events)
+    cuts = np.rint(np.cumsum([fractions[split] for split in SPLITS]) * events).astype(int)[:-1]
+    parts = dict(zip(SPLITS, np.split(order, cuts), strict=True))
+    for split, part in parts.items():
+        if not len(part):
+            raise DataError(f"{events} events leave none for the {split} set: give more data or other data/fractions")
+    return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
+
+
+def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: str) -> None:
+    """Check arrays against the declared inputs: presence, type, shape, finiteness.
+
+    Raises:
+        DataError: with the array's name and, for a bad value, the first event that has one.
+    """
+    for name in [*inputs, target]:
+        if name not in arrays:
+            raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
+        finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
+        if not finite.all():
+            raise DataError(
+                f"{place}: {np.sum(~finite)} events of {name!r} are not finite, the first is event {np.argmin(finite)}"
+            )
+    for name, tensor in inputs.items():
+        array, shape = arrays[name], tensor["shape"]
+        if array.dtype != np.dtype(tensor.get("dtype", "float32")):
+            raise DataError(f"{place}: {name!r} is {array.dtype}, declared {tensor.get('dtype', 'float32')}")
+        fits = array.ndim == len(shape) and all(
+            isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {shape}")
+
+
+def select(arrays: Arrays, inputs: Mapping[str, Any], target: str) -> Arrays:
+    """Keep the declared inputs and the target, floating point as float32."""
+    missing = {*inputs, target} - arrays.keys()
+    if missing:
+        raise DataError(f"no array {sorted(missing)[0]!r} in the data, only {', '.join(sorted(arrays))}")
+    return {
+        name: array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
+        for name, array in arrays.items()
+        if name in inputs or name == target
+    }
+
+
+def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
+    return {
+        **about,
+        "sets": {
+            split: {
+                "file": files[split].name,
+                "sha256": sha256(files[split]),
+                "events": len(next(iter(arrays.values()))),
+                "arrays": {name: ranges(array) for name, array in sorted(arrays.items())},
+            }
+            for split, arrays in sets.items()
+        },
+    }
+
+
+def ranges(array: NDArray[Any]) -> dict[str, Any]:
+    """Give an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
+    rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
+    return {
+        "dtype": str(array.dtype),
+        "shape": list(array.shape),
+        "minimum": rows.min(axis=0).tolist(),
+        "maximum": rows.max(axis=0).tolist(),
+    }
+
+
+def read_set(path: Path, datasheet: Path) -> Arrays:
+    """Read one of the three sets after checking its bytes against the datasheet.
+
+    Raises:
+        DataError: the file is not the one that the datasheet describes.
+    """
+    recorded = {entry["file"]: entry["sha256"] for entry in read_json(datasheet)["sets"].values()}.get(path.name)
+    if recorded is None:
+        raise DataError(f"{datasheet} does not describe {path.name}")
+    found = sha256(path)
+    if found != recorded:
+        raise DataError(
+            f"{path} has changed since it was made: sha256 {found[:12]}…, datasheet {recorded[:12]}…; "
+            "delete it, so that the data stage makes it anew"
+        )
+    return read_arrays(path)

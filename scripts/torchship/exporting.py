@@ -1,0 +1,84 @@
+"""Export of an eager torch module to ONNX for one deployment target."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from torchship.errors import ExportError
+
+log = logging.getLogger(__name__)
+
+# The example's batch: not 1, which the exporter would take for a constant.
+EXAMPLE_BATCH = 3
+
+
+def export(
+    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int
+) -> onnx.ModelProto:
+    """Export with torch's exporter, dynamic axes and names as declared.
+
+    Raises:
+        ExportError: the exporter failed, or gave other names or axes than declared.
+    """
+    examples = tuple(example(tensor) for tensor in inputs.values())
+    axes = tuple(
+        {i: torch.export.Dim(axis) for i, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
+        for tensor in inputs.values()
+    )
+    try:
+        with warnings.catch_warnings():
+            # torch's own code is what it warns about here: deprecated calls within torch.export.
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            program = torch.onnx.export(
+                module.eval(),
+                examples,
+                None,
+                dynamo=True,
+                verbose=False,
+                opset_version=opset,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_shapes=axes,
+                external_data=False,
+            )
+    except Exception as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ExportError(f"torch cannot export this network with opset {opset}: {reason}") from error
+    assert program is not None  # noqa: S101 -- the type of a call that returns a program
+    model = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
+    check_signature("input", model.graph.input, inputs)
+    check_signature("output", model.graph.output, outputs)
+    return model
+
+
+def example(tensor: Mapping[str, Any]) -> torch.Tensor:
+    """Give zeros in a declared shape, with some size for each dynamic axis."""
+    return torch.zeros([EXAMPLE_BATCH if isinstance(axis, str) else axis for axis in tensor["shape"]])
+
+
+def check_signature(kind: str, values: Any, declared: Mapping[str, Any]) -> None:
+    """Check a graph's inputs or outputs against the declaration: names in order, type, and each axis.
+
+    Raises:
+        ExportError: with the name and both shapes; a dynamic axis that was frozen is named.
+    """
+    names = [value.name for value in values]
+    if names != list(declared):
+        raise ExportError(f"the graph has {kind}s {names}, declared are {list(declared)}")
+    for value in values:
+        wanted = declared[value.name]["shape"]
+        tensor = value.type.tensor_type
+        shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+        if tensor.elem_type != onnx.TensorProto.FLOAT:
+            kind_of_number = onnx.TensorProto.DataType.Name(tensor.elem_type)
+            raise ExportError(f"{kind} {value.name!r} is {kind_of_number}, declared float32")
+        frozen = [axis for axis, have in zip(wanted, shape, strict=False) if isinstance(axis, str) and isinstance(have, int)]
+        if frozen:
+            raise ExportError(f"{kind} {value.name!r}: axis {frozen[0]!r} is frozen, the graph has {shape}, declared {wanted}")
+        if shape != wanted:
+            raise ExportError(f"{kind} {value.name!r} has shape {shape}, declared {wanted}")

@@ -1,0 +1,32 @@
+"""How good a classifier's decisions are."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+Array = NDArray[Any]
+
+
+def decide(scores: Array, threshold: float) -> Array:
+    """Give the class of each event: of [events, 1] scores 1 above the threshold, of [events, classes] the largest."""
+    return (scores[:, 0] > threshold).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
+
+
+def true_classes(target: Array) -> Array:
+    """Give the class of each event from its label, [events] or [events, 1]."""
+    return target.reshape(len(target)).astype(np.int64)
+
+
+def confusion(decided: Array, true: Array, classes: int) -> Array:
+    """Count events by true class (rows) and decided class (columns)."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (true, decided), 1)
+    return counts
+
+
+def binomial_interval(successes: int, trials: int, confidence: float) -> tuple[float, float]:
+    """Give Wilson's score interval of a rate: scipy.stats.binomtest, E. B. Wilson, JASA 22 (1927) 209."""
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
+    return float(interval.low), float(interval.high)

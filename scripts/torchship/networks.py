@@ -1,0 +1,121 @@
+"""Networks: from a file in models/ and weights on disk to a torch module, and random starts."""
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from torchship.errors import ConfigError, DataError, TrainingError
+from torchship.files import replacing
+
+
+@cache
+def network_class(file: Path) -> type[nn.Module]:
+    """Give the class `Network` that a file defines.
+
+    Raises:
+        ConfigError: the file defines none.
+    """
+    spec = importlib.util.spec_from_file_location(f"torchship_model_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = getattr(module, "Network", None)
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        raise ConfigError(f"{file} defines no class Network(torch.nn.Module)")
+    return network
+
+
+def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
+    """Build the network that a file defines, on the CPU.
+
+    Raises:
+        ConfigError: the file defines no Network, or Network does not take these arguments.
+    """
+    try:
+        return network_class(file)(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{file}: Network() does not take network/arguments {dict(arguments)}: {error}") from error
+
+
+def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
+    """Build a network with trained weights, in evaluation mode, on the CPU.
+
+    Raises:
+        DataError: the weights are damaged or are another network's.
+    """
+    module = build(file, arguments)
+    try:
+        module.load_state_dict(load_file(weights), strict=True)
+    except Exception as error:  # safetensors and torch have no common type for damage
+        raise DataError(f"{weights} does not fit {file}: {str(error).splitlines()[-1].strip()}") from error
+    return module.eval()
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write parameters and buffers by name as safetensors."""
+    with replacing(path) as part:
+        part.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+
+
+def derived_seed(purpose: str, seed: int, count: int) -> int:
+    """Give a seed of its own to one of many things of a run, such as a replica's random start or an epoch.
+
+    torch keeps 32 bits of a seed, so counting up from a hashed base makes no two of a purpose equal, as 32 hashed bits
+    each would.
+    """
+    base = int.from_bytes(hashlib.blake2b(f"{purpose}/{seed}".encode(), digest_size=4).digest(), "big")
+    return (base + count) % 2**32
+
+
+def random_start(
+    file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int
+) -> dict[str, Tensor]:
+    """Give the state of a freshly built network, which depends on `seed` alone; torch's global generator stays as it was.
+
+    Args:
+        weights: `distribution` normal draws every parameter with two or more axes from N(mean, std).
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = build(file, arguments)
+        if weights["distribution"] == "normal":
+            for parameter in module.parameters():
+                if parameter.dim() > 1:
+                    nn.init.normal_(parameter, weights["mean"], weights["std"])
+        return {name: tensor.detach() for name, tensor in module.state_dict().items()}
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Give the device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        TrainingError: `cuda` is asked for and torch sees no GPU.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(
+            f"device is cuda, but torch {torch.__version__} sees no GPU (built for CUDA {torch.version.cuda}, "
+            f"{torch.cuda.device_count()} devices visible): set device to auto or cpu, or run on a node with a GPU"
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """Give what identifies a device: its type, and of a GPU its name, capability and memory."""
+    if device.type != "cuda":
+        return {"type": device.type}
+    properties = torch.cuda.get_device_properties(device)
+    return {
+        "type": device.type,
+        "name": properties.name,
+        "capability": f"{properties.major}.{properties.minor}",
+        "memory_bytes": properties.total_memory,
+        "cuda": torch.version.cuda,
+    }

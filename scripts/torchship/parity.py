@@ -1,0 +1,92 @@
+"""The comparison of two implementations of one network, element by element, in units of a bound."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchship.errors import ParityError
+from torchship.files import finite
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference between two arrays [events, ...], in units of the bound.
+
+    Attributes:
+        elements: numbers compared.
+        ratio: |found - expected| / bound where that is largest; infinite if one is NaN or infinite and the other not.
+        largest: the largest |found - expected| anywhere.
+        event, index: where `ratio` is: the event, and the flat index among its numbers.
+        expected, found, bound: the numbers there.
+    """
+
+    elements: int
+    ratio: float
+    largest: float
+    event: int
+    index: int
+    expected: float
+    found: float
+    bound: float
+
+    def document(self) -> dict[str, Any]:
+        """Give the difference as JSON can hold it."""
+        return {key: finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
+
+
+def compare(found: Array, expected: Array, bound: Array) -> Difference:
+    """Compare element by element; NaN equals NaN and an infinity equals itself.
+
+    Args:
+        found, expected, bound: [events, ...], of one shape.
+
+    Raises:
+        ParityError: the shapes differ, or there is nothing to compare.
+    """
+    if found.shape != expected.shape:
+        raise ParityError(f"shape {list(found.shape)} where {list(expected.shape)} is expected")
+    if not found.size:
+        raise ParityError(f"nothing to compare: the shape is {list(found.shape)}")
+    have, want, limit = (np.asarray(array, dtype=np.float64).reshape(len(array), -1) for array in (found, expected, bound))
+    with np.errstate(all="ignore"):
+        absolute = np.abs(have - want)
+        same = (have == want) | (np.isnan(have) & np.isnan(want))
+        absolute[same] = 0.0
+        absolute[np.isnan(absolute)] = np.inf
+        ratio = np.where(absolute == 0.0, 0.0, absolute / limit)
+    # A bound that is itself NaN, as overflow makes it, excuses nothing.
+    ratio[np.isnan(ratio)] = np.inf
+    event, index = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
+    return Difference(
+        elements=have.size,
+        ratio=float(ratio[event, index]),
+        largest=float(absolute.max()),
+        event=event,
+        index=index,
+        expected=float(want[event, index]),
+        found=float(have[event, index]),
+        bound=float(limit[event, index]),
+    )
+
+
+def explain(difference: Difference, tolerance: float, output: str) -> str:
+    """Say in one line how far apart two numbers are and where."""
+    delta = abs(difference.found - difference.expected)
+    return (
+        f"|Δ| = {delta:.2g} > {tolerance * difference.bound:.2g} at event {difference.event}, output {output}"
+        f"[{difference.index}]: {difference.found:.9g} where {difference.expected:.9g} is expected"
+    )
+
+
+def require(difference: Difference, tolerance: float, what: str, output: str) -> None:
+    """Stop unless the difference is within `tolerance` times the bound.
+
+    Raises:
+        ParityError: with what was compared, the numbers and the event.
+    """
+    if not difference.ratio <= tolerance:
+        raise ParityError(f"{what}: {explain(difference, tolerance, output)}")

@@ -1,0 +1,68 @@
+"""Train all replicas of a network and ship the best by validation loss."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchship.checkpoints import Checkpoint, fingerprint
+from torchship.datasets import read_set
+from torchship.files import sha256, write_json
+from torchship.loading import EventDataset
+from torchship.networks import choose_device, describe_device, save_weights
+from torchship.outcome import choose, convergence, last, write_history, write_replicas
+from torchship.replicas import Replicas
+from torchship.step import log, step
+from torchship.training import QUANTITIES, train
+
+
+def train_network(
+    sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: list[Path],
+    *, model: dict[str, Any], threads: int,
+) -> None:  # fmt: skip
+    torch.set_num_threads(threads)
+    device = choose_device(model["device"])
+    log.info("device: %s (asked for %s), %d threads", describe_device(device), model["device"], threads)
+    knobs, seed, arguments = model["train"], model["seed"], model["network"].get("arguments", {})
+    arrays = {split: read_set(path, datasheet) for split, path in sets.items()}
+    data = {
+        split: EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
+        for split, named in arrays.items()
+    }
+    replicas = Replicas(network, arguments, knobs["weights"], knobs["replicas"], seed, device)
+    files = [datasheet, network, *code]
+    identity = fingerprint([model, device.type, threads, torch.__version__, *map(sha256, files)])
+    saved = Checkpoint(checkpoint, identity, knobs["checkpoint_seconds"])
+    threshold = model["evaluate"]["threshold"]
+    history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved)
+
+    shipped = choose(history, replicas.count)
+    rate = convergence(history, replicas.count, knobs)
+    save_weights(outputs["weights"], replicas.state(shipped))
+    write_history(outputs["history"], history, replicas.count, shipped)
+    write_replicas(outputs["replicas"], history, replicas.seeds, replicas.count, knobs["converged_accuracy"])
+    final = {quantity: float(last(history, quantity, replicas.count)[shipped]) for quantity in QUANTITIES}
+    diverged = int((history.diverged[: replicas.count] > 0).sum())
+    report = {
+        "device": describe_device(device), "epochs": knobs["epochs"], "seed": seed, "torch": torch.__version__,
+        "shipped": {"replica": shipped, "seed": replicas.seeds[shipped], **final},
+        "convergence": rate, "diverged": diverged,
+    }  # fmt: skip
+    write_json(outputs["training"], report)
+    saved.remove()
+    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f",
+             rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
+             shipped, final["validation_loss"])  # fmt: skip
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        train_network(
+            {split: Path(snakemake.input[split]) for split in ("train", "validation")},
+            Path(snakemake.input.datasheet),
+            Path(snakemake.input.network),
+            {name: Path(path) for name, path in snakemake.output.items()},
+            Path(snakemake.params.checkpoint),
+            [Path(path) for path in snakemake.input.code],
+            model=snakemake.params.model,
+            threads=snakemake.threads,
+        )
