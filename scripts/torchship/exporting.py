@@ -11,8 +11,6 @@ from torch import nn
 
 from torchship.errors import ExportError
 
-log = logging.getLogger(__name__)
-
 # The example's batch: not 1, which the exporter would take for a constant.
 EXAMPLE_BATCH = 3
 
@@ -25,6 +23,8 @@ def export(
     Raises:
         ExportError: the exporter failed, or gave other names or axes than declared.
     """
+    # It warns of every package that it could also convert and that is not installed. What matters is checked below.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     examples = tuple(example(tensor) for tensor in inputs.values())
     axes = tuple(
         {i: torch.export.Dim(axis) for i, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}

@@ -1,7 +1,6 @@
 """What came of a training: which replica ships, how many converged, and the tables of both."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torchship.errors import TrainingError
-from torchship.files import replacing
+from torchship.files import write_rows
 from torchship.metrics import binomial_interval
 from torchship.training import QUANTITIES, History
 
@@ -79,11 +78,3 @@ def write_replicas(path: Path, history: History, seeds: Sequence[int], count: in
 def spell(value: Tensor) -> str:
     """Give a float32 in the nine digits that always suffice to tell it from its neighbours."""
     return format(float(value), ".9g")
-
-
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV file with Unix line ends."""
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -1,0 +1,35 @@
+"""Torchship: a PyTorch model from its data to validated ONNX files and a reproducible archive."""
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+configfile: f"{workflow.basedir}/targets.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/basics.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/extract.smk"
+include: "rules/export.smk"
+include: "rules/validate.smk"
+include: "rules/benchmark.smk"
+include: "rules/archive.smk"
+include: "rules/milestones.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """Everything, from the data to the verified archive."""
+    input:
+        rules.check_archives.output,

@@ -1,0 +1,108 @@
+"""The basics: facts of tensors, devices and gradients, and how fast the devices are."""
+
+
+rule check_basics:
+    """Compute and check the basic facts."""
+    input:
+        code=library("check_basics"),
+        pins=project("envs/torch.yaml"),
+    output:
+        tensors="<results>/basics/tensors.json",
+        devices="<results>/basics/devices.json",
+        autograd="<results>/basics/autograd.json",
+    log:
+        "<logs>/basics/check_basics.log",
+    benchmark:
+        "<benchmarks>/basics/check_basics.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/check_basics.py"
+
+
+rule write_basics_page:
+    """Write the page of the basic facts."""
+    input:
+        tensors=rules.check_basics.output.tensors,
+        devices=rules.check_basics.output.devices,
+        autograd=rules.check_basics.output.autograd,
+        code=library("write_basics_page"),
+        pins=project("envs/python.yaml"),
+    output:
+        page=report(
+            "<results>/basics/facts.html",
+            caption="../report/facts.rst",
+            category="Basics",
+            labels={"what": "tensors, devices, gradients", "kind": "page"},
+        ),
+    log:
+        "<logs>/basics/write_basics_page.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    script:
+        "../scripts/write_basics_page.py"
+
+
+rule benchmark_device:
+    """Time elementwise and matrix products on every device."""
+    input:
+        code=library("benchmark_device"),
+        pins=project("envs/torch.yaml"),
+    output:
+        table="<results>/basics/device.csv",
+        limits="<results>/basics/limits.csv",
+    log:
+        "<logs>/basics/benchmark_device.log",
+    benchmark:
+        "<benchmarks>/basics/benchmark_device.tsv"
+    conda:
+        "../envs/torch.yaml"
+    # All cores: nothing else may run beside a measurement.
+    threads: workflow.cores
+    resources:
+        gpu=gpus,
+        mem_mb=4000,
+        runtime=30,
+    params:
+        sizes=lookup("basics/sizes", within=config),
+        min_seconds=lookup("basics/min_seconds", within=config),
+    script:
+        "../scripts/benchmark_device.py"
+
+
+rule plot_device:
+    """Plot the device benchmark with the limits that were measured on the same device."""
+    input:
+        table=rules.benchmark_device.output.table,
+        limits=rules.benchmark_device.output.limits,
+        code=library("plot_device"),
+        pins=project("envs/plots.yaml"),
+    output:
+        svg="<results>/basics/device.svg",
+        png=report(
+            "<results>/basics/device.png",
+            caption="../report/device.rst",
+            category="Basics",
+            labels={"what": "device benchmark", "kind": "plot"},
+        ),
+    log:
+        "<logs>/basics/plot_device.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_device.py"

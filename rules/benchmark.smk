@@ -1,0 +1,64 @@
+"""Benchmarks: every engine side by side."""
+
+
+rule benchmark_engines:
+    """Time torch, ONNX Runtime and the hand-coded networks side by side."""
+    input:
+        network=network_file,
+        trained=rules.train_network.output.weights,
+        weights=rules.extract_weights.output.weights,
+        python=rules.generate_code.output.python,
+        header=rules.generate_code.output.header,
+        onnx="<results>/{run}/export/latest/model.onnx",
+        code=library("benchmark_engines"),
+        pins=project("envs/benchmark.yaml"),
+    output:
+        table="<results>/{run}/benchmark/engines.csv",
+    log:
+        "<logs>/{run}/benchmark_engines.log",
+    conda:
+        "../envs/benchmark.yaml"
+    # All cores: nothing else may run beside a measurement.
+    threads: workflow.cores
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        model=lookup("{run}", within=RUNS),
+    script:
+        "../scripts/benchmark_engines.py"
+
+
+rule plot_benchmark:
+    """Plot latency and throughput against the batch size."""
+    input:
+        table=rules.benchmark_engines.output.table,
+        code=library("plot_benchmark"),
+        pins=project("envs/plots.yaml"),
+    output:
+        latency_svg="<results>/{run}/benchmark/latency.svg",
+        latency_png=report(
+            "<results>/{run}/benchmark/latency.png",
+            caption="../report/latency.rst",
+            category="{run}",
+            labels={"run": "{run}", "what": "latency", "kind": "plot"},
+        ),
+        throughput_svg="<results>/{run}/benchmark/throughput.svg",
+        throughput_png=report(
+            "<results>/{run}/benchmark/throughput.png",
+            caption="../report/throughput.rst",
+            category="{run}",
+            labels={"run": "{run}", "what": "throughput", "kind": "plot"},
+        ),
+    log:
+        "<logs>/{run}/plot_benchmark.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_benchmark.py"

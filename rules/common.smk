@@ -1,0 +1,107 @@
+"""What all rules share: the checked configuration, paths into the project, and functions of wildcards."""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+BASE = Path(workflow.basedir)
+sys.path.insert(0, str(BASE / "scripts"))
+
+from torchship.config import resolve
+from torchship.errors import ConfigError
+from torchship.imports import library_modules
+
+
+def project(path):
+    """Give a file of the project as seen from the working directory, wherever that is."""
+    return os.path.relpath(BASE / path)
+
+
+def resolved_runs():
+    """Check the configuration and give a complete section for each run; stop with one line if it is wrong."""
+    schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
+    try:
+        return resolve(config, schema, BASE / "models")
+    except ConfigError as error:
+        raise WorkflowError(f"ConfigError: {error}")
+
+
+RUNS = resolved_runs()
+
+
+wildcard_constraints:
+    run="|".join(RUNS),
+    target="|".join(config["targets"]),
+
+
+def library(script):
+    """Give the library modules that a script imports: an input, since Snakemake looks at the script alone."""
+    return [
+        project(path) for path in library_modules(BASE / "scripts" / f"{script}.py")
+    ]
+
+
+def network_file(wildcards):
+    """Give the file of a run's network."""
+    return project(f"models/{RUNS[wildcards.run]['network']['file']}.py")
+
+
+def data_file(wildcards):
+    """Give the file that a run's data come from, none if they are made."""
+    return RUNS[wildcards.run]["data"]["path"] or []
+
+
+def tensors_of(wildcards):
+    """Give the declared inputs and outputs of a run."""
+    return {kind: RUNS[wildcards.run][kind] for kind in ("inputs", "outputs")}
+
+
+def gpus(wildcards):
+    """Give the GPUs to ask for: with `device: auto` one, which a site without GPUs sets to 0 in its profile."""
+    return 0 if config["device"] == "cpu" else 1
+
+
+def runtime_pins(wildcards):
+    """Give the environment file of the ONNX Runtime that a target ships."""
+    return project(
+        f"envs/onnxruntime-{config['targets'][wildcards.target]['onnxruntime']}.yaml"
+    )
+
+
+def runtime_environment(wildcards):
+    """Give the same file as `conda:` wants it."""
+    return str(BASE / runtime_pins(wildcards))
+
+
+def targets_of(run):
+    """Give the targets that a run is exported to."""
+    return RUNS[run]["export"]["targets"]
+
+
+def for_targets(path):
+    """Give a function that gives a path for each target of a run."""
+
+    def paths(wildcards):
+        return expand(path, target=targets_of(wildcards.run), allow_missing=True)
+
+    return paths
+
+
+def runs_with_surface():
+    """Give the runs whose output is plotted over a plane."""
+    return [run for run, section in RUNS.items() if section["evaluate"]["surface"]]
+
+
+def collected(paths):
+    """Give the files of all runs, and of all their targets, for a list of paths with these wildcards."""
+    return [
+        file
+        for path in paths
+        for run in RUNS
+        for file in expand(
+            path, run=run, target=targets_of(run) if "{target}" in path else [""]
+        )
+    ]

@@ -1,0 +1,30 @@
+"""The data: three sets of named arrays and their datasheet."""
+
+
+rule generate_data:
+    """Make the three sets of a run and their datasheet."""
+    input:
+        source=data_file,
+        code=library("generate_data"),
+        pins=project("envs/numpy.yaml"),
+    output:
+        train="<results>/{run}/data/train.safetensors",
+        validation="<results>/{run}/data/validation.safetensors",
+        test="<results>/{run}/data/test.safetensors",
+        datasheet="<results>/{run}/data/datasheet.json",
+    log:
+        "<logs>/{run}/generate_data.log",
+    benchmark:
+        "<benchmarks>/{run}/generate_data.tsv"
+    conda:
+        "../envs/numpy.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        data=lookup("{run}/data", within=RUNS),
+        model=tensors_of,
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/generate_data.py"

@@ -1,0 +1,84 @@
+"""Evaluation: metrics on the three sets, and the output over a plane."""
+
+
+rule evaluate_network:
+    """Evaluate the shipped network on the three sets."""
+    input:
+        train=rules.generate_data.output.train,
+        validation=rules.generate_data.output.validation,
+        test=rules.generate_data.output.test,
+        datasheet=rules.generate_data.output.datasheet,
+        network=network_file,
+        weights=rules.train_network.output.weights,
+        code=library("evaluate_network"),
+        pins=project("envs/torch.yaml"),
+    output:
+        metrics="<results>/{run}/evaluate/metrics.json",
+        predictions="<results>/{run}/evaluate/predictions.safetensors",
+    log:
+        "<logs>/{run}/evaluate_network.log",
+    benchmark:
+        "<benchmarks>/{run}/evaluate_network.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        model=lookup("{run}", within=RUNS),
+    script:
+        "../scripts/evaluate_network.py"
+
+
+rule evaluate_surface:
+    """Evaluate a network of two features over a plane of them."""
+    input:
+        network=network_file,
+        weights=rules.train_network.output.weights,
+        code=library("evaluate_surface"),
+        pins=project("envs/torch.yaml"),
+    output:
+        surface="<results>/{run}/evaluate/surface.safetensors",
+    log:
+        "<logs>/{run}/evaluate_surface.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        model=lookup("{run}", within=RUNS),
+    script:
+        "../scripts/evaluate_surface.py"
+
+
+rule plot_surface:
+    """Plot the output over the plane with the events of the test set."""
+    input:
+        surface=rules.evaluate_surface.output.surface,
+        test=rules.generate_data.output.test,
+        code=library("plot_surface"),
+        pins=project("envs/plots.yaml"),
+    output:
+        svg="<results>/{run}/evaluate/surface.svg",
+        png=report(
+            "<results>/{run}/evaluate/surface.png",
+            caption="../report/surface.rst",
+            category="{run}",
+            labels={"run": "{run}", "what": "decision surface", "kind": "plot"},
+        ),
+    log:
+        "<logs>/{run}/plot_surface.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        model=lookup("{run}", within=RUNS),
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_surface.py"

@@ -1,0 +1,28 @@
+"""Export: a canonical ONNX file for each target."""
+
+
+rule export_onnx:
+    """Export the shipped network for one target."""
+    input:
+        network=network_file,
+        weights=rules.train_network.output.weights,
+        code=library("export_onnx"),
+        pins=project("envs/export.yaml"),
+    output:
+        model="<results>/{run}/export/{target}/model.onnx",
+        report="<results>/{run}/export/{target}/export.json",
+    log:
+        "<logs>/{run}/{target}/export_onnx.log",
+    benchmark:
+        "<benchmarks>/{run}/{target}/export_onnx.tsv"
+    conda:
+        "../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        model=lookup("{run}", within=RUNS),
+        target=lookup("targets/{target}", within=config),
+    script:
+        "../scripts/export_onnx.py"

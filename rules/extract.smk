@@ -1,0 +1,75 @@
+"""Extraction: the weights as text, the network as hand-coded Python and C++, and their cross-check."""
+
+
+rule extract_weights:
+    """Write every parameter by name, and the layers in order."""
+    input:
+        network=network_file,
+        weights=rules.train_network.output.weights,
+        code=library("extract_weights"),
+        pins=project("envs/torch.yaml"),
+    output:
+        weights="<results>/{run}/extract/weights.json",
+    log:
+        "<logs>/{run}/extract_weights.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        model=lookup("{run}", within=RUNS),
+    script:
+        "../scripts/extract_weights.py"
+
+
+rule generate_code:
+    """Generate readable Python and C++ with the numbers in it."""
+    input:
+        weights=rules.extract_weights.output.weights,
+        code=library("generate_code"),
+        pins=project("envs/python.yaml"),
+    output:
+        python="<results>/{run}/extract/reference.py",
+        header="<results>/{run}/extract/reference.hpp",
+    log:
+        "<logs>/{run}/generate_code.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    script:
+        "../scripts/generate_code.py"
+
+
+rule check_code:
+    """Check the generated code against torch, on the test set and on a grid."""
+    input:
+        weights=rules.extract_weights.output.weights,
+        python=rules.generate_code.output.python,
+        header=rules.generate_code.output.header,
+        network=network_file,
+        trained=rules.train_network.output.weights,
+        test=rules.generate_data.output.test,
+        datasheet=rules.generate_data.output.datasheet,
+        code=library("check_code"),
+        pins=project("envs/torch.yaml"),
+    output:
+        check="<results>/{run}/extract/check.json",
+    log:
+        "<logs>/{run}/check_code.log",
+    benchmark:
+        "<benchmarks>/{run}/check_code.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        model=lookup("{run}", within=RUNS),
+    script:
+        "../scripts/check_code.py"

@@ -1,0 +1,81 @@
+"""The targets that a user types: one for each milestone, beside `all`."""
+
+
+localrules:
+    basics,
+    data,
+    train,
+    evaluate,
+    extract,
+    export,
+    validate,
+    benchmark,
+    archive,
+    verify_archive,
+
+
+rule basics:
+    """The basic facts and the device benchmark."""
+    input:
+        rules.write_basics_page.output,
+        rules.plot_device.output,
+
+
+rule data:
+    """The data of every run."""
+    input:
+        collected([rules.generate_data.output.datasheet]),
+
+
+rule train:
+    """The trained weights of every run, and how the training went."""
+    input:
+        collected(
+            [rules.train_network.output.weights, rules.plot_training.output.loss_png]
+        ),
+
+
+rule evaluate:
+    """The metrics and plots of every run."""
+    input:
+        collected([rules.evaluate_network.output.metrics]),
+        expand(rules.plot_surface.output.png, run=runs_with_surface()),
+
+
+rule extract:
+    """The hand-coded networks, checked."""
+    input:
+        collected([rules.check_code.output.check]),
+
+
+rule export:
+    """The ONNX files for every target."""
+    input:
+        collected([rules.export_onnx.output.model]),
+
+
+rule validate:
+    """The gate, for every target, and the summary of every run."""
+    input:
+        collected(
+            [rules.validate_target.output.validation, rules.write_summary.output.page]
+        ),
+
+
+rule benchmark:
+    """The engines side by side."""
+    input:
+        collected([rules.plot_benchmark.output.latency_png]),
+
+
+rule archive:
+    """Both archives."""
+    input:
+        rules.pack_archive.output.archive,
+        rules.pack_timings.output.archive,
+
+
+rule verify_archive:
+    """Both archives, verified."""
+    input:
+        rules.check_archives.output,

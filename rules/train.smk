@@ -1,0 +1,69 @@
+"""Training: many random starts side by side, the best one ships."""
+
+
+rule train_network:
+    """Train all replicas of a network and ship the best by validation loss."""
+    input:
+        train=rules.generate_data.output.train,
+        validation=rules.generate_data.output.validation,
+        datasheet=rules.generate_data.output.datasheet,
+        network=network_file,
+        code=library("train_network"),
+        pins=project("envs/torch.yaml"),
+    output:
+        weights="<results>/{run}/train/weights.safetensors",
+        history="<results>/{run}/train/history.csv",
+        replicas="<results>/{run}/train/replicas.csv",
+        training="<results>/{run}/train/training.json",
+    log:
+        "<logs>/{run}/train_network.log",
+    benchmark:
+        "<benchmarks>/{run}/train_network.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: lookup("{run}/train/threads", within=RUNS)
+    resources:
+        gpu=gpus,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        model=lookup("{run}", within=RUNS),
+        checkpoint="<results>/{run}/train/checkpoint.pt",
+    script:
+        "../scripts/train_network.py"
+
+
+rule plot_training:
+    """Plot loss and accuracy over epochs."""
+    input:
+        history=rules.train_network.output.history,
+        training=rules.train_network.output.training,
+        code=library("plot_training"),
+        pins=project("envs/plots.yaml"),
+    output:
+        loss_svg="<results>/{run}/train/loss.svg",
+        loss_png=report(
+            "<results>/{run}/train/loss.png",
+            caption="../report/loss.rst",
+            category="{run}",
+            labels={"run": "{run}", "what": "loss over epochs", "kind": "plot"},
+        ),
+        accuracy_svg="<results>/{run}/train/accuracy.svg",
+        accuracy_png=report(
+            "<results>/{run}/train/accuracy.png",
+            caption="../report/accuracy.rst",
+            category="{run}",
+            labels={"run": "{run}", "what": "accuracy over epochs", "kind": "plot"},
+        ),
+    log:
+        "<logs>/{run}/plot_training.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_training.py"

@@ -1,0 +1,19 @@
+"""Verify the archives of a run and write what was found."""
+
+from pathlib import Path
+
+from torchship.archive import verify
+from torchship.files import sha256, write_json
+from torchship.step import log, step
+
+
+def check_archives(archives: list[Path], report: Path) -> None:
+    found = {archive.name: {"files": verify(archive), "sha256": sha256(archive)} for archive in archives}
+    for name, entry in found.items():
+        log.info("%s: %d files as packed, sha256 %s", name, entry["files"], entry["sha256"])
+    write_json(report, found)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        check_archives([Path(path) for path in snakemake.input.archives], Path(snakemake.output.report))

@@ -1,0 +1,30 @@
+"""Compute and check the basic facts of tensors, devices and automatic differentiation."""
+
+from pathlib import Path
+
+from torchship.basics import Fact, autograd_facts, device_facts, environment, tensor_facts
+from torchship.errors import TorchshipError
+from torchship.files import write_json
+from torchship.step import log, step
+
+
+def check_basics(outputs: dict[str, Path]) -> None:
+    facts = {"tensors": tensor_facts(), "devices": device_facts(), "autograd": autograd_facts()}
+    for topic, found in facts.items():
+        require(found)
+        document = {"facts": [fact.document() for fact in found]}
+        if topic == "devices":
+            document["devices"] = environment()
+        write_json(outputs[topic], document)
+        log.info("%s: %d facts hold", topic, len(found))
+
+
+def require(facts: list[Fact]) -> None:
+    for fact in facts:
+        if not fact.holds:
+            raise TorchshipError(f"{fact.statement}: {fact.code} gives {fact.found}, expected {fact.expected}: torch is broken here")
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        check_basics({name: Path(path) for name, path in snakemake.output.items()})

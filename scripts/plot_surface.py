@@ -1,0 +1,45 @@
+"""Plot a network's output over the plane of its two features, with the events of the test set."""
+
+from pathlib import Path
+from typing import Any
+
+from torchship.datasets import read_arrays
+from torchship.plotting import figure
+from torchship.step import step
+
+
+def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: dict[str, Any], style: dict[str, Any]) -> None:
+    grid, events = read_arrays(surface), read_arrays(test)
+    ((name, tensor),) = model["inputs"].items()
+    ((output, described),) = model["outputs"].items()
+    features = tensor.get("features") or [f"{name}[0]", f"{name}[1]"]
+    points, labels = events[name], events[model["data"]["target"]].reshape(-1)
+    with figure(svg, png, style, size=(5.6, 4.6)) as axes:
+        image = axes.pcolormesh(
+            grid["axis"], grid["axis"], grid["output"], cmap=style["colormap"], vmin=0, vmax=1, rasterized=True
+        )
+        axes.figure.colorbar(image, label=f"{output} [{described.get('unit', '1')}]")
+        if grid["output"].min() < model["evaluate"]["threshold"] < grid["output"].max():
+            axes.contour(grid["axis"], grid["axis"], grid["output"], [model["evaluate"]["threshold"]], colors="black")
+        for label, marker in zip(sorted(set(labels.tolist())), "osD^v", strict=False):
+            chosen = labels == label
+            axes.scatter(
+                points[chosen, 0], points[chosen, 1], marker=marker, s=70, edgecolor="black", facecolor="white",
+                label=f"label {label:g}", zorder=3, clip_on=False,
+            )  # fmt: skip
+        axes.set(xlabel=features[0], ylabel=features[1], aspect="equal")
+        axes.set_title(f"black line: {output} = {model['evaluate']['threshold']:g}", fontsize=9, loc="left")
+        axes.grid(visible=False)
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        plot_surface(
+            Path(snakemake.input.surface),
+            Path(snakemake.input.test),
+            Path(snakemake.output.svg),
+            Path(snakemake.output.png),
+            model=snakemake.params.model,
+            style=snakemake.params.style,
+        )

@@ -1,0 +1,45 @@
+"""Plot loss and accuracy over epochs: the shipped replica, and the spread of all."""
+
+from pathlib import Path
+from typing import Any
+
+from torchship.files import read_json
+from torchship.plotting import figure, read_rows
+from torchship.step import step
+
+LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
+
+
+def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
+    rows, outcome = read_rows(history), read_json(training)
+    rate = outcome["convergence"]
+    low, high = rate["interval"]
+    for quantity, label in LABELS.items():
+        with figure(outputs[f"{quantity}_svg"], outputs[f"{quantity}_png"], style) as axes:
+            for split, color in zip(("train", "validation"), style["colors"], strict=False):
+                selected = [row for row in rows if row["quantity"] == f"{split}_{quantity}"]
+                epochs = [int(row["epoch"]) for row in selected]
+                column = {key: [float(row[key]) for row in selected] for key in ("shipped", "p16", "median", "p84")}
+                axes.plot(epochs, column["shipped"], color=color, label=f"{split}, shipped replica")
+                axes.plot(epochs, column["median"], color=color, linestyle="--", linewidth=1, label=f"{split}, median")
+                axes.fill_between(epochs, column["p16"], column["p84"], color=color, alpha=0.15, linewidth=0)
+            axes.set(xlabel="epoch", ylabel=label)
+            axes.set_title(
+                f"{rate['converged']} of {rate['replicas']} random starts converge: {100 * rate['rate']:.1f} % "
+                f"({100 * low:.1f} to {100 * high:.1f} % at {100 * rate['confidence']:g} % confidence)",
+                fontsize=9,
+                loc="left",
+            )
+            if quantity == "loss":
+                axes.set_ylim(bottom=0)
+            axes.legend(fontsize=8, title="band: 16th to 84th percentile", title_fontsize=8)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        plot_training(
+            Path(snakemake.input.history),
+            Path(snakemake.input.training),
+            {name: Path(path) for name, path in snakemake.output.items()},
+            style=snakemake.params.style,
+        )

@@ -1,0 +1,53 @@
+"""RO-Crate metadata of an archive (https://w3id.org/ro/crate/), made with the rocrate library."""
+
+import hashlib
+import json
+import mimetypes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rocrate.model.person import Person
+from rocrate.rocrate import ROCrate
+
+METADATA = "ro-crate-metadata.json"
+# What the platform's table of types may or may not know.
+TYPES = {".onnx": "application/octet-stream", ".safetensors": "application/octet-stream", ".smk": "text/plain",
+         ".py": "text/x-python", ".hpp": "text/x-c++", ".yaml": "application/yaml", ".json": "application/json",
+         ".md": "text/markdown", ".csv": "text/csv", ".svg": "image/svg+xml", ".png": "image/png", ".html": "text/html"}  # fmt: skip
+
+
+def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: int) -> bytes:
+    """Give ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
+
+    Args:
+        about: name, description, license, commit, and author or None.
+        modified: the crate's date, in seconds since 1970.
+    """
+    crate = ROCrate()
+    crate.name, crate.description = about["name"], about["description"]
+    crate.license = f"https://spdx.org/licenses/{about['license']}"
+    crate.datePublished = datetime.fromtimestamp(modified, tz=UTC)
+    crate.root_dataset["version"] = about["commit"]
+    if about["author"]:
+        # An identifier of its own: the library's default is random.
+        author = Person(crate, identifier="#author", properties={"name": about["author"]})
+        crate.root_dataset["author"] = crate.add(author)
+    for name in sorted(contents):
+        properties = {
+            "contentSize": str(len(contents[name])),
+            "sha256": hashlib.sha256(contents[name]).hexdigest(),
+            "encodingFormat": encoding(name),
+        }
+        if name == "Snakefile":
+            crate.add_workflow(dest_path=name, main=True, lang="snakemake", properties={"name": "Torchship", **properties})
+        else:
+            crate.add_file(dest_path=name, properties={"name": name, **properties})
+    document = crate.metadata.generate()
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def encoding(name: str) -> str:
+    """Give a file's media type."""
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    return TYPES.get(suffix) or mimetypes.types_map.get(suffix, "text/plain")

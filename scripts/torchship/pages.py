@@ -1,0 +1,56 @@
+"""Small self-contained HTML pages for the report. Standard library only."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; margin: .6rem 0; }
+th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .8rem .3rem 0; text-align: left; vertical-align: top; }
+th { font-weight: 600; color: #57606a; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
+.good { color: #116329; font-weight: 600; } .bad { color: #a40e26; font-weight: 600; } .note { color: #57606a; }
+"""
+
+
+def page(title: str, body: Iterable[str]) -> str:
+    """Give a whole page."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body>\n</html>\n"
+    )
+
+
+def heading(text: str) -> str:
+    """Give a section's heading."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """Give a paragraph; `kind` is good, bad or note."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def code(text: str) -> str:
+    """Give a block of code."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Give a table; numbers are set right, True and False as a verdict."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
+
+
+def cell(value: Any) -> str:
+    """Give one cell."""
+    if isinstance(value, bool):
+        return f'<td class="{"good" if value else "bad"}">{"yes" if value else "no"}</td>'
+    if isinstance(value, int | float):
+        text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+        return f'<td class="number">{text}</td>'
+    return f"<td>{escape(str(value))}</td>"

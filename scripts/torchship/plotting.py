@@ -1,0 +1,48 @@
+"""How plots look, and how they are saved: the same numbers give the same bytes."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from torchship.files import replacing
+
+STYLE = {
+    "svg.hashsalt": "torchship",
+    "svg.fonttype": "none",
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, float] = (6.4, 4.2)) -> Iterator[Axes]:
+    """Yield the axes of a new figure and save it in both formats, without dates.
+
+    Args:
+        style: the section `plots` of the configuration.
+        size: width and height in inches.
+    """
+    with matplotlib.rc_context({**STYLE, "axes.prop_cycle": matplotlib.cycler(color=style["colors"])}):
+        drawn = Figure(figsize=size)
+        yield drawn.add_subplot()
+        with replacing(svg) as part:
+            drawn.savefig(part, format="svg", metadata={"Date": None})
+        with replacing(png) as part:
+            drawn.savefig(part, format="png", dpi=style["dpi"])
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file as one mapping a row."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

@@ -1,0 +1,105 @@
+"""The page that tells a reviewer what a run found: verdicts first, then the numbers behind them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchship.pages import code, heading, page, paragraph, table
+
+Document = Mapping[str, Any]
+
+
+def write(
+    run: str, datasheet: Document, training: Document, metrics: Document, check: Document,
+    exports: Mapping[str, Document], validations: Mapping[str, Document], source: str,
+) -> str:  # fmt: skip
+    """Give the page of one run from the documents of its stages."""
+    body = [
+        *verdicts(validations),
+        *converged(training),
+        *evaluated(metrics),
+        *handcoded(check, source),
+        *exported(exports),
+        *data(datasheet),
+    ]
+    return page(f"Run {run}", body)
+
+
+def verdicts(validations: Mapping[str, Document]) -> list[str]:
+    """Give what the gate says of each target."""
+    body = [heading("The gate")]
+    rows = []
+    for target, document in validations.items():
+        worst = document["worst"]
+        elements = sum(case["comparisons"]["float64"]["elements"] for case in document["cases"])
+        place = f"{worst['origin']}, batch {worst['batch']}, event {worst['event']}"
+        rows.append([target, document["runtime"]["onnxruntime"], document["verdict"], elements, worst["largest"], worst["ratio"], place])
+    header = ["Target", "ONNX Runtime", "Verdict", "Outputs compared", "Largest |Δ|", "In units of the bound", "Where"]
+    body.append(table(header, rows))
+    body.append(
+        paragraph(
+            "Each output of the saved file, run in the target's own ONNX Runtime, was compared with the eager torch "
+            "module in float64 and with the hand-coded function. The bound follows from a running error analysis of the "
+            "layers and holds for any correct float32 implementation.",
+            "note",
+        )
+    )
+    return body
+
+
+def converged(training: Document) -> list[str]:
+    """Give the convergence rate and the replica that ships."""
+    rate, shipped = training["convergence"], training["shipped"]
+    low, high = rate["interval"]
+    text = (
+        f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in {training['epochs']} "
+        f"epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval {100 * low:.1f} to "
+        f"{100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. Replica {shipped['replica']} has the "
+        f"smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
+    )
+    return [heading("Training"), paragraph(text)]
+
+
+def evaluated(metrics: Document) -> list[str]:
+    """Give the metrics of the three sets."""
+    header = ["Set", "Events", "Loss", "Accuracy", "Confusion (rows: true class)"]
+    rows = [
+        [name, entry["events"], entry["loss"], entry.get("accuracy", "–"), entry.get("confusion", "–")]
+        for name, entry in metrics["sets"].items()
+    ]
+    return [heading("Evaluation"), table(header, rows), paragraph(f"Loss: {metrics['loss_function']}.", "note")]
+
+
+def handcoded(check: Document, source: str) -> list[str]:
+    """Give the hand-coded outputs, how the implementations agree, and the code itself."""
+    shown = [[entry["input"], ", ".join(f"{value:.4f}" for value in entry["output"])] for entry in check["shown"]]
+    decided = check.get("decisions", {}).get("decided")
+    header = ["Input", "Output"]
+    if decided:
+        header.append("Decision")
+        shown = [[*row, bool(decision)] if len(set(decided)) <= 2 else [*row, decision] for row, decision in zip(shown, decided, strict=False)]
+    agreement = [
+        [points, other, found["elements"], found["largest"], found["ratio"]]
+        for points, others in check["comparisons"].items()
+        for other, found in others.items()
+    ]
+    body = [heading("Hand-coded network"), table(header, shown)]
+    if not check["cpp"]["checked"]:
+        body.append(paragraph("The C++ header was NOT checked: there was no C++ compiler.", "bad"))
+    columns = ["Points", "Against the hand-coded Python", "Outputs", "Largest |Δ|", "In units of the bound"]
+    return [*body, table(columns, agreement), code(source)]
+
+
+def exported(exports: Mapping[str, Document]) -> list[str]:
+    """Give the files."""
+    rows = [
+        [target, document["opset"], document["ir_version"], document["bytes"], document["sha256"]]
+        for target, document in exports.items()
+    ]
+    return [heading("ONNX files"), table(["Target", "Opset", "IR version", "Bytes", "SHA-256"], rows)]
+
+
+def data(datasheet: Document) -> list[str]:
+    """Give what the data are."""
+    rows = [[name, entry["events"], entry["sha256"]] for name, entry in datasheet["sets"].items()]
+    note = f"Source: {datasheet['source']}, seed {datasheet['seed']}; {datasheet['note']}."
+    return [heading("Data"), table(["Set", "Events", "SHA-256"], rows), paragraph(note, "note")]
