@@ -1,1 +1,55 @@
+# The commands of this project. Everything sets up .venv by itself when it must.
+#   make all      install, and run the whole workflow          make report   the HTML report
+#   make test     install, and run the tests                   make lint     all static checks
+# PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
+PYTHON ?= python3
+CORES ?= 4
+ARGS ?=
+
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+
+.DEFAULT_GOAL := all
+.PHONY: all install runtimes test lint format report requirements clean
+
+all: install
+	$(SNAKEMAKE) all $(ARGS)
+
+install: .venv/installed
+
+.venv/installed: requirements.txt requirements-dev.txt targets.yaml $(wildcard envs/*.yaml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Torchship needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python tools/environments.py runtimes
+	@touch $@
+
+runtimes: install
+	$(BIN)/python tools/environments.py runtimes
+
+test: install
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+	$(BIN)/python tools/environments.py requirements --check
+
+format: install
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt .
+
+report: all
+	$(SNAKEMAKE) all --report report.html --report-stylesheet report/style.css
+
+requirements: install
+	$(BIN)/python tools/environments.py requirements
+
+clean:
+	rm -rf results logs benchmarks report.html .snakemake

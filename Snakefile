@@ -21,6 +21,7 @@ include: "rules/extract.smk"
 include: "rules/export.smk"
 include: "rules/validate.smk"
 include: "rules/benchmark.smk"
+include: "rules/contents.smk"
 include: "rules/archive.smk"
 include: "rules/milestones.smk"
 

@@ -46,7 +46,9 @@ def measure_limits(device: torch.device, min_seconds: float, threads: int) -> tu
     return 2 * 4 * COPY_FLOATS / copy, 2 * PRODUCT_SIZE**3 / product
 
 
-def time_statement(statement: str, names: dict[str, torch.Tensor], min_seconds: float, threads: int) -> tuple[float, int]:
+def time_statement(
+    statement: str, names: dict[str, torch.Tensor], min_seconds: float, threads: int
+) -> tuple[float, int]:
     """Give the median seconds of a statement and how often it ran; torch's timer synchronises with the GPU."""
     measured = Timer(statement, globals=names, num_threads=threads).blocked_autorange(min_run_time=min_seconds)
     return measured.median, len(measured.times) * measured.number_per_run

@@ -35,7 +35,9 @@ def benchmark_engines(
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         outputs = len(described.classes)
-        compiled = cpp.CompiledNetwork(header, described.name, outputs, Path(folder), executable) if executable else None
+        compiled = (
+            cpp.CompiledNetwork(header, described.name, outputs, Path(folder), executable) if executable else None
+        )
         for batch in knobs["batch_sizes"]:
             x = uniform(tensor, batch, np.random.default_rng(model["seed"]))
             engines: dict[str, Engine] = {
@@ -52,13 +54,19 @@ def benchmark_engines(
             expected, bound = evaluate(described, x)
             for name, (calls, samples) in timed.items():
                 difference = compare(engines[name].result(), expected, bound)
-                require(difference, 1.0, f"{described.name}: {name}, as timed with batch {batch}", described.output_name)
+                require(
+                    difference, 1.0, f"{described.name}: {name}, as timed with batch {batch}", described.output_name
+                )
                 for quantile, entry in summarize(samples, knobs["confidence"], model["seed"]).items():
                     seconds = entry["seconds"]
                     note = entry["note"] if entry["note"] or calls == 1 else f"of means of {calls} calls"
                     rows.append([name, batch, quantile, seconds, entry["low"], entry["high"], batch / seconds,
                                  len(samples), calls, note])  # fmt: skip
-            log.info("batch %d: median %s", batch, ", ".join(f"{name} {np.median(s):.2g} s" for name, (_, s) in timed.items()))
+            log.info(
+                "batch %d: median %s",
+                batch,
+                ", ".join(f"{name} {np.median(s):.2g} s" for name, (_, s) in timed.items()),
+            )
     write_rows(table, COLUMNS, rows)
 
 

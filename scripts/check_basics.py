@@ -22,7 +22,9 @@ def check_basics(outputs: dict[str, Path]) -> None:
 def require(facts: list[Fact]) -> None:
     for fact in facts:
         if not fact.holds:
-            raise TorchshipError(f"{fact.statement}: {fact.code} gives {fact.found}, expected {fact.expected}: torch is broken here")
+            raise TorchshipError(
+                f"{fact.statement}: {fact.code} gives {fact.found}, expected {fact.expected}: torch is broken here"
+            )
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def check_code(
     }
     report = crosscheck(described, module, python, header, points)
     outputs = handcoded.evaluate_all(handcoded.load(python), events[name])
-    report["shown"] = [
-        {"input": x.tolist(), "output": y.tolist()} for x, y in zip(events[name], outputs, strict=True)
-    ][:SHOWN_EVENTS]
+    report["shown"] = [{"input": x.tolist(), "output": y.tolist()} for x, y in zip(events[name], outputs, strict=True)][
+        :SHOWN_EVENTS
+    ]
     if knobs["required_accuracy"] is not None:
         labels = events[model["data"]["target"]]
         threshold, required = model["evaluate"]["threshold"], knobs["required_accuracy"]

@@ -24,7 +24,9 @@ def evaluate_network(
     report: dict[str, Any] = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": {}}
     outputs = {}
     for split in SPLITS:
-        dataset = EventDataset.from_arrays(read_set(sets[split], datasheet), list(model["inputs"]), model["data"]["target"])
+        dataset = EventDataset.from_arrays(
+            read_set(sets[split], datasheet), list(model["inputs"]), model["data"]["target"]
+        )
         with torch.no_grad():
             result = module(*dataset.inputs)
         output = result[0] if isinstance(result, tuple) else result

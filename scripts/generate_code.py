@@ -16,6 +16,4 @@ def generate_code(weights: Path, python: Path, header: Path) -> None:
 
 if __name__ == "__main__":
     with step(snakemake):
-        generate_code(
-            Path(snakemake.input.weights), Path(snakemake.output.python), Path(snakemake.output.header)
-        )
+        generate_code(Path(snakemake.input.weights), Path(snakemake.output.python), Path(snakemake.output.header))

@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.datasets import SPLITS, check_inputs, describe, read_arrays, select, split_events, truth_table, write_arrays
+from torchship.datasets import (
+    SPLITS,
+    check_inputs,
+    describe,
+    read_arrays,
+    select,
+    split_events,
+    truth_table,
+    write_arrays,
+)
 from torchship.errors import DataError
 from torchship.files import sha256, write_json
 from torchship.step import log, step

@@ -37,8 +37,18 @@ def make_cases(
         }
         # Before any runtime is judged, those who judge must agree.
         what, name = f"{described.name}, {about['origin']}, batch {about['batch']}", described.output_name
-        require(compare(witnesses["handcoded"], witnesses["float64"], wide), 1.0, f"{what}: hand-coded against torch float64", name)
-        require(compare(witnesses["float32"], witnesses["float64"], bound), 1.0, f"{what}: torch float32 against float64", name)
+        require(
+            compare(witnesses["handcoded"], witnesses["float64"], wide),
+            1.0,
+            f"{what}: hand-coded against torch float64",
+            name,
+        )
+        require(
+            compare(witnesses["float32"], witnesses["float64"], bound),
+            1.0,
+            f"{what}: torch float32 against float64",
+            name,
+        )
         case = len(cases)
         arrays |= {f"{case}/input/{key}": array for key, array in inputs.items()}
         arrays |= {f"{case}/{key}": array for key, array in witnesses.items()} | {f"{case}/bound": bound}

@@ -19,7 +19,9 @@ def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: dict[
                 sizes = [int(row["n"]) for row in selected]
                 seconds, floor = ([float(row[key]) for row in selected] for key in ("seconds", "floor_seconds"))
                 axes.loglog(sizes, seconds, color=color, marker=marker, markersize=4, label=f"{device}, {operation}")
-                unit, key = ("GB/s", "bytes_per_second") if operation == "elementwise" else ("GFLOP/s", "flop_per_second")
+                unit, key = (
+                    ("GB/s", "bytes_per_second") if operation == "elementwise" else ("GFLOP/s", "flop_per_second")
+                )
                 limit = f"limit at {float(ceiling[key]) / 1e9:.3g} {unit}"
                 axes.loglog(sizes, floor, color=color, linestyle=":", linewidth=1.2, label=limit)
         axes.set(xlabel="N", ylabel="seconds a call, median")

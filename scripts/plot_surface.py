@@ -8,7 +8,9 @@ from torchship.plotting import figure
 from torchship.step import step
 
 
-def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: dict[str, Any], style: dict[str, Any]) -> None:
+def plot_surface(
+    surface: Path, test: Path, svg: Path, png: Path, *, model: dict[str, Any], style: dict[str, Any]
+) -> None:
     grid, events = read_arrays(surface), read_arrays(test)
     ((name, tensor),) = model["inputs"].items()
     ((output, described),) = model["outputs"].items()

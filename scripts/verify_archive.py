@@ -12,7 +12,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("archive", type=Path, nargs="+", help="a .tar.gz that the archive stage made")
     parser.add_argument("--extract", type=Path, metavar="FOLDER", help="unpack into this new folder if all is well")
-    parser.add_argument("--most-bytes", type=int, default=MOST_BYTES, help="refuse to unpack more (default: %(default)s)")
+    parser.add_argument(
+        "--most-bytes", type=int, default=MOST_BYTES, help="refuse to unpack more (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     for archive in arguments.archive:
         try:

@@ -8,7 +8,12 @@ from torchship.step import step
 
 
 def write_summary(
-    run: str, documents: dict[str, Path], exports: dict[str, Path], validations: dict[str, Path], source: Path, output: Path
+    run: str,
+    documents: dict[str, Path],
+    exports: dict[str, Path],
+    validations: dict[str, Path],
+    source: Path,
+    output: Path,
 ) -> None:
     text = summary.write(
         run,

@@ -92,7 +92,9 @@ def verify(archive: Path, extract_to: Path | None = None, most_bytes: int = MOST
             raise ArchiveError(f"{archive}: {len(names)} files {kind}, the first is {sorted(names)[0]!r}")
     changed = sorted(name for name, digest in found.items() if digest != expected[name])
     if changed:
-        raise ArchiveError(f"{archive}: {len(changed)} files changed since they were packed, the first is {changed[0]!r}")
+        raise ArchiveError(
+            f"{archive}: {len(changed)} files changed since they were packed, the first is {changed[0]!r}"
+        )
     # Last, because the checks above can name the file that is wrong.
     check_beside(archive)
     if extract_to is not None:
@@ -130,7 +132,9 @@ def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]
                 total += member.size
                 check_member(archive, member, hashes)
                 if total > most_bytes or len(hashes) >= MOST_FILES:
-                    raise ArchiveError(f"{archive} holds more than {most_bytes} bytes or {MOST_FILES} files, at {name!r}")
+                    raise ArchiveError(
+                        f"{archive} holds more than {most_bytes} bytes or {MOST_FILES} files, at {name!r}"
+                    )
                 if member.isfile():
                     hashes[name], head = digest(tar, member)
                     if PurePosixPath(name).name == MANIFEST and name.count("/") == 1:
@@ -174,7 +178,9 @@ def common_root(archive: Path, names: Mapping[str, str]) -> str:
     """
     roots = sorted({name.partition("/")[0] for name in names})
     if len(roots) != 1 or f"{roots[0]}/{MANIFEST}" not in names:
-        raise ArchiveError(f"{archive} is not an archive of Torchship: no {MANIFEST} in a single folder (top: {roots[:3]})")
+        raise ArchiveError(
+            f"{archive} is not an archive of Torchship: no {MANIFEST} in a single folder (top: {roots[:3]})"
+        )
     return roots[0]
 
 

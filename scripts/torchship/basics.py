@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
 from torchship.networks import describe_device
 
 
@@ -62,7 +61,9 @@ def device_facts() -> list[Fact]:
         moved = x.to("cuda")
         facts += [
             Fact("to('cuda') moves it to the GPU", "x.to('cuda').device.type", "cuda", moved.device.type),
-            Fact("the way back changes nothing", "torch.equal(x.to('cuda').cpu(), x)", True, torch.equal(moved.cpu(), x)),
+            Fact(
+                "the way back changes nothing", "torch.equal(x.to('cuda').cpu(), x)", True, torch.equal(moved.cpu(), x)
+            ),
         ]
     return facts
 

@@ -8,7 +8,6 @@ from typing import Any
 import onnx
 from google.protobuf.message import Message
 from onnx import ModelProto, NodeProto
-
 from torchship.errors import ExportError
 from torchship.files import replacing
 
@@ -79,7 +78,9 @@ def save(model: ModelProto, path: Path) -> None:
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # several types, by what is wrong
-        raise ExportError(f"network {model.graph.name!r} is not valid ONNX: {str(error).strip().splitlines()[0]}") from error
+        raise ExportError(
+            f"network {model.graph.name!r} is not valid ONNX: {str(error).strip().splitlines()[0]}"
+        ) from error
     content = model.SerializeToString(deterministic=True)
     for place in {str(Path.cwd()), str(Path(__file__).resolve().parents[2]), str(Path.home())} - {"/"}:
         if place.encode() in content:

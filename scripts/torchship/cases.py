@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.datasets import Arrays
 from torchship.domain import uniform
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from torchship.files import replacing
 
 log = logging.getLogger(__name__)

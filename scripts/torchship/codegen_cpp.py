@@ -74,7 +74,10 @@ def generate(network: Network) -> str:
     name = f"{identifier(network.name)}_network"
     kinds = sorted({kind_of(layer) for layer in network.layers})
     guard = f"TORCHSHIP_{name.upper()}_HPP"
-    lines = [f"// Network '{network.name}', hand-coded from its trained weights: C++17, no dependency, thread-safe.", "//"]
+    lines = [
+        f"// Network '{network.name}', hand-coded from its trained weights: C++17, no dependency, thread-safe.",
+        "//",
+    ]
     lines += [f"//   {summary(layer)}" for layer in network.layers]
     lines += [f"//\n// Inputs:  {', '.join(network.features)}", f"// Outputs: {', '.join(network.classes)}"]
     lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <cmath>", "#include <cstddef>", ""]
@@ -86,7 +89,16 @@ def generate(network: Network) -> str:
         extents = _extents(layer, rows=rows)
         lines.append(f"inline constexpr double {constant}{extents} = {f'{{{text}}}' if rows else text};")
     lines += [FUNCTIONS[kind].rstrip() for kind in kinds]
-    lines += ["", "}  // namespace detail", "", *_evaluate(network), "", f"}}  // namespace torchship::{name}", "", "#endif"]
+    lines += [
+        "",
+        "}  // namespace detail",
+        "",
+        *_evaluate(network),
+        "",
+        f"}}  // namespace torchship::{name}",
+        "",
+        "#endif",
+    ]
     return "\n".join(lines) + "\n"
 
 

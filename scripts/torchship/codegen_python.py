@@ -105,7 +105,9 @@ def all_constants(network: Network, vector: Callable[[Vector], str]) -> dict[str
     for layer in network.layers:
         for name, text in constants(layer, vector).items():
             if found.setdefault(name, (layer, text))[1] != text:
-                raise GenerationError(f"layers {found[name][0].name!r} and {layer.name!r} would both be called {name}: rename one")
+                raise GenerationError(
+                    f"layers {found[name][0].name!r} and {layer.name!r} would both be called {name}: rename one"
+                )
     return found
 
 
@@ -118,7 +120,12 @@ def generate(network: Network) -> str:
     imported = sorted({name for kind in kinds for name in MATH.get(kind, ())})
     lines = [f'"""Network {network.name!r}, hand-coded from its trained weights: standard library only, float64.', ""]
     lines += [f"    {summary(layer)}" for layer in network.layers]
-    lines += ["", f"Use: python reference.py {' '.join(identifier(name).upper() for name in network.features)}", '"""', ""]
+    lines += [
+        "",
+        f"Use: python reference.py {' '.join(identifier(name).upper() for name in network.features)}",
+        '"""',
+        "",
+    ]
     lines += ["import sys"]
     lines += [f"from math import {', '.join(imported)}"] if imported else []
     lines += ["from operator import mul"] if "linear" in kinds else []

@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
-
 from torchship.errors import ConfigError
 
 # jsonschema takes 500.0 for an integer and range() does not.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.codegen_python import identifier
 from torchship.errors import GenerationError
 

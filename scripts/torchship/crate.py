@@ -40,7 +40,9 @@ def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: 
             "encodingFormat": encoding(name),
         }
         if name == "Snakefile":
-            crate.add_workflow(dest_path=name, main=True, lang="snakemake", properties={"name": "Torchship", **properties})
+            crate.add_workflow(
+                dest_path=name, main=True, lang="snakemake", properties={"name": "Torchship", **properties}
+            )
         else:
             crate.add_file(dest_path=name, properties={"name": name, **properties})
     document = crate.metadata.generate()

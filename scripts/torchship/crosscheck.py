@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-
 from torchship import cpp, handcoded
 from torchship.errors import ParityError
 from torchship.layers import Network
@@ -34,7 +33,9 @@ def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
     return output
 
 
-def crosscheck(network: Network, module: nn.Module, python: Path, header: Path, points: dict[str, Array]) -> dict[str, Any]:
+def crosscheck(
+    network: Network, module: nn.Module, python: Path, header: Path, points: dict[str, Array]
+) -> dict[str, Any]:
     """Compare all implementations with the hand-coded Python on each set of points [events, inputs].
 
     The bound comes from `network`, that is from weights.json; the values that are compared don't.
@@ -63,11 +64,24 @@ def crosscheck(network: Network, module: nn.Module, python: Path, header: Path, 
             checked[name] = {}
             for other, (found, bound) in pairs.items():
                 difference = compare(found, expected, bound)
-                require(difference, 1.0, f"{network.name}: {other} against the hand-coded Python on the {name}", network.output_name)
+                require(
+                    difference,
+                    1.0,
+                    f"{network.name}: {other} against the hand-coded Python on the {name}",
+                    network.output_name,
+                )
                 checked[name][other] = difference.document()
-                log.info("%s: %s within %.2g of its bound, largest |Δ| %.2g", name, other, difference.ratio, difference.largest)
+                log.info(
+                    "%s: %s within %.2g of its bound, largest |Δ| %.2g",
+                    name,
+                    other,
+                    difference.ratio,
+                    difference.largest,
+                )
     if compiled is None:
-        log.warning("NOT CHECKED: the C++ header, because there is no C++ compiler; install g++ or set CXX, and run again")
+        log.warning(
+            "NOT CHECKED: the C++ header, because there is no C++ compiler; install g++ or set CXX, and run again"
+        )
         return {"comparisons": checked, "cpp": {"checked": False, "compiler": None}}
     return {"comparisons": checked, "cpp": {"checked": True, "compiler": cpp.version(str(executable))}}
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
-
 from torchship.errors import DataError
 from torchship.files import read_json, replacing, sha256
 

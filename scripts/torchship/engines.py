@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
 from torchship import handcoded
 from torchship.cpp import CompiledNetwork
 from torchship.runtimes import session

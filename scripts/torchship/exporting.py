@@ -8,16 +8,13 @@ from typing import Any
 import onnx
 import torch
 from torch import nn
-
 from torchship.errors import ExportError
 
 # The example's batch: not 1, which the exporter would take for a constant.
 EXAMPLE_BATCH = 3
 
 
-def export(
-    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int
-) -> onnx.ModelProto:
+def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int) -> onnx.ModelProto:
     """Export with torch's exporter, dynamic axes and names as declared.
 
     Raises:
@@ -77,8 +74,12 @@ def check_signature(kind: str, values: Any, declared: Mapping[str, Any]) -> None
         if tensor.elem_type != onnx.TensorProto.FLOAT:
             kind_of_number = onnx.TensorProto.DataType.Name(tensor.elem_type)
             raise ExportError(f"{kind} {value.name!r} is {kind_of_number}, declared float32")
-        frozen = [axis for axis, have in zip(wanted, shape, strict=False) if isinstance(axis, str) and isinstance(have, int)]
+        frozen = [
+            axis for axis, have in zip(wanted, shape, strict=False) if isinstance(axis, str) and isinstance(have, int)
+        ]
         if frozen:
-            raise ExportError(f"{kind} {value.name!r}: axis {frozen[0]!r} is frozen, the graph has {shape}, declared {wanted}")
+            raise ExportError(
+                f"{kind} {value.name!r}: axis {frozen[0]!r} is frozen, the graph has {shape}, declared {wanted}"
+            )
         if shape != wanted:
             raise ExportError(f"{kind} {value.name!r} has shape {shape}, declared {wanted}")

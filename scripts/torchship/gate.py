@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.cases import WITNESSES
 from torchship.errors import ParityError
 from torchship.parity import compare, explain
@@ -74,7 +73,9 @@ def file_failures(
     """Say what is wrong with the file itself, and with what it ran in."""
     failures = []
     if sha256 != exported["sha256"]:
-        failures.append(f"the file has changed since it was exported: sha256 {sha256[:12]}…, was {exported['sha256'][:12]}…")
+        failures.append(
+            f"the file has changed since it was exported: sha256 {sha256[:12]}…, was {exported['sha256'][:12]}…"
+        )
     if ran["onnxruntime"] != target["onnxruntime"]:
         failures.append(f"ran in ONNX Runtime {ran['onnxruntime']}, the target ships {target['onnxruntime']}")
     for key, name in (("opset", "opset"), ("ir", "ir_version")):
@@ -106,12 +107,10 @@ def verdict_line(evidence: Mapping[str, Any]) -> str:
     """Say in one line how a file did."""
     if evidence["failures"]:
         more = len(evidence["failures"]) - 1
-        return evidence["failures"][0] + (f" (and {more} more, see validation.json)" if more else "")
+        return str(evidence["failures"][0]) + (f" (and {more} more, see validation.json)" if more else "")
     largest = evidence["worst"]
     elements = sum(case["comparisons"]["float64"]["elements"] for case in evidence["cases"])
     return (
         f"passed: {elements} outputs within {float(largest['ratio']):.2g} of the bound, "
         f"largest |Δ| at {largest['origin']}, batch {largest['batch']}, event {largest['event']}"
     )
-
-

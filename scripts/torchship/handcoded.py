@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.errors import GenerationError
 
 Evaluate = Callable[[Sequence[float]], list[float]]
@@ -22,7 +21,9 @@ def load(path: Path) -> Evaluate:
     try:
         evaluate: Evaluate = runpy.run_path(str(path))["evaluate"]
     except Exception as error:  # a damaged file may raise anything
-        raise GenerationError(f"{path} does not run: {type(error).__name__}: {error}; run the extraction again") from error
+        raise GenerationError(
+            f"{path} does not run: {type(error).__name__}: {error}; run the extraction again"
+        ) from error
     return evaluate
 
 

@@ -25,7 +25,9 @@ def interpreter(pins: Path) -> Path:
     python = RUNTIMES / pins.stem / "bin" / "python"
     if not python.exists():
         raise TargetError(f"the environment of {pins} is not installed; run `make runtimes`, or add `--sdm conda`")
-    check = "import sys; from pathlib import Path; from torchship.pins import require_pins; require_pins(Path(sys.argv[1]))"
+    check = (
+        "import sys; from pathlib import Path; from torchship.pins import require_pins; require_pins(Path(sys.argv[1]))"
+    )
     done = run(python, "-c", check, str(pins.resolve()))
     if done.returncode:
         raise TargetError(f"{python} is not as {pins} pins it; run `make runtimes`: {last_line(done.stderr)}")

@@ -74,7 +74,9 @@ def read_network(document: Mapping[str, Any]) -> Network:
     for layer in layers:
         width = _output_width(layer, width)
     if width != len(classes):
-        raise GenerationError(f"the last layer gives {width} values, output {document['output']['name']!r} has {len(classes)}")
+        raise GenerationError(
+            f"the last layer gives {width} values, output {document['output']['name']!r} has {len(classes)}"
+        )
     return Network(
         document["network"], document["input"]["name"], document["output"]["name"], features, classes, layers
     )
@@ -100,7 +102,9 @@ def _read_layer(entry: Mapping[str, Any], values: Mapping[str, Any]) -> Layer:
         return BatchNorm(name, mean, variance, scale, shift, entry["epsilon"])
     if kind in ACTIVATIONS:
         return Activation(name, kind, entry.get("slope", 0.0))
-    raise GenerationError(f"layer {name!r} is of unknown kind {kind!r}; known: linear, batch_norm, {', '.join(ACTIVATIONS)}")
+    raise GenerationError(
+        f"layer {name!r} is of unknown kind {kind!r}; known: linear, batch_norm, {', '.join(ACTIVATIONS)}"
+    )
 
 
 def _output_width(layer: Layer, width: int) -> int:

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-
 from torchship.replicas import event_order
 
 Batch = tuple[tuple[Tensor, ...], Tensor]

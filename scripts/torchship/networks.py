@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-
 from torchship.errors import ConfigError, DataError, TrainingError
 from torchship.files import replacing
 
@@ -75,9 +74,7 @@ def derived_seed(purpose: str, seed: int, count: int) -> int:
     return (base + count) % 2**32
 
 
-def random_start(
-    file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int
-) -> dict[str, Tensor]:
+def random_start(file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int) -> dict[str, Tensor]:
     """Give the state of a freshly built network, which depends on `seed` alone; torch's global generator stays as it was.
 
     Args:

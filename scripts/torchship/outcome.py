@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
 from torchship.errors import TrainingError
 from torchship.files import write_rows
 from torchship.metrics import binomial_interval

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.errors import ParityError
 from torchship.files import finite
 
@@ -51,7 +50,9 @@ def compare(found: Array, expected: Array, bound: Array) -> Difference:
         raise ParityError(f"shape {list(found.shape)} where {list(expected.shape)} is expected")
     if not found.size:
         raise ParityError(f"nothing to compare: the shape is {list(found.shape)}")
-    have, want, limit = (np.asarray(array, dtype=np.float64).reshape(len(array), -1) for array in (found, expected, bound))
+    have, want, limit = (
+        np.asarray(array, dtype=np.float64).reshape(len(array), -1) for array in (found, expected, bound)
+    )
     with np.errstate(all="ignore"):
         absolute = np.abs(have - want)
         same = (have == want) | (np.isnan(have) & np.isnan(want))

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
 from torchship.files import replacing
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.hashsalt": "torchship",
     "svg.fonttype": "none",
     "font.size": 10.0,
@@ -33,7 +33,7 @@ def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, fl
         style: the section `plots` of the configuration.
         size: width and height in inches.
     """
-    with matplotlib.rc_context({**STYLE, "axes.prop_cycle": matplotlib.cycler(color=style["colors"])}):
+    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}):
         drawn = Figure(figsize=size)
         yield drawn.add_subplot()
         with replacing(svg) as part:

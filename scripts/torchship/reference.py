@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from torchship.layers import Activation, BatchNorm, Linear, Network
 
 Array = NDArray[np.float64]
@@ -127,7 +126,11 @@ def _softmax(layer: Activation, x: Values, unit: float) -> Values:
     # d log(y_i) is within the change of x_i and the largest change of any x_j; the shifted argument is rounded, exp
     # has a few units of its own, the sum one rounding a term, the quotient one.
     width = x.value.shape[1]
-    argument = x.error + x.error.max(axis=1, keepdims=True) + gamma(2, unit) * (np.abs(shifted) + np.abs(shifted).max(axis=1, keepdims=True))
+    argument = (
+        x.error
+        + x.error.max(axis=1, keepdims=True)
+        + gamma(2, unit) * (np.abs(shifted) + np.abs(shifted).max(axis=1, keepdims=True))
+    )
     relative = np.expm1(argument + gamma(width + 1, unit) + 2.0 * ACTIVATION_UNITS * unit)
     return Values(value, value * relative + width * SMALLEST[unit], np.abs(value))
 

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-
 from torchship.networks import build, derived_seed, random_start
 
 # More than the lanes of any CPU's vector unit times the unrolling of torch's loops: AVX-512 takes 16 floats, 4 times.
@@ -32,7 +31,13 @@ class Replicas:
     """
 
     def __init__(
-        self, file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], count: int, seed: int, device: torch.device
+        self,
+        file: Path,
+        arguments: Mapping[str, Any],
+        weights: Mapping[str, Any],
+        count: int,
+        seed: int,
+        device: torch.device,
     ) -> None:
         self.count = count
         self.padded = -(-count // BLOCK) * BLOCK

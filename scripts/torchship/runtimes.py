@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-
 from torchship.cases import inputs_of
 from torchship.datasets import read_about, read_arrays, write_arrays
 

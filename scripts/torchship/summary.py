@@ -32,14 +32,24 @@ def verdicts(validations: Mapping[str, Document]) -> list[str]:
         worst = document["worst"]
         elements = sum(case["comparisons"]["float64"]["elements"] for case in document["cases"])
         place = f"{worst['origin']}, batch {worst['batch']}, event {worst['event']}"
-        rows.append([target, document["runtime"]["onnxruntime"], document["verdict"], elements, worst["largest"], worst["ratio"], place])
+        rows.append(
+            [
+                target,
+                document["runtime"]["onnxruntime"],
+                document["verdict"],
+                elements,
+                worst["largest"],
+                worst["ratio"],
+                place,
+            ]
+        )
     header = ["Target", "ONNX Runtime", "Verdict", "Outputs compared", "Largest |Δ|", "In units of the bound", "Where"]
     body.append(table(header, rows))
     body.append(
         paragraph(
             "Each output of the saved file, run in the target's own ONNX Runtime, was compared with the eager torch "
-            "module in float64 and with the hand-coded function. The bound follows from a running error analysis of the "
-            "layers and holds for any correct float32 implementation.",
+            "module in float64 and with the hand-coded function. The bound follows from a running error analysis of "
+            "the layers and holds for any correct float32 implementation.",
             "note",
         )
     )
@@ -51,8 +61,8 @@ def converged(training: Document) -> list[str]:
     rate, shipped = training["convergence"], training["shipped"]
     low, high = rate["interval"]
     text = (
-        f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in {training['epochs']} "
-        f"epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval {100 * low:.1f} to "
+        f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in "
+        f"{training['epochs']} epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval {100 * low:.1f} to "
         f"{100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. Replica {shipped['replica']} has the "
         f"smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
     )
@@ -76,7 +86,10 @@ def handcoded(check: Document, source: str) -> list[str]:
     header = ["Input", "Output"]
     if decided:
         header.append("Decision")
-        shown = [[*row, bool(decision)] if len(set(decided)) <= 2 else [*row, decision] for row, decision in zip(shown, decided, strict=False)]
+        shown = [
+            [*row, bool(decision)] if len(set(decided)) <= 2 else [*row, decision]
+            for row, decision in zip(shown, decided, strict=False)
+        ]
     agreement = [
         [points, other, found["elements"], found["largest"], found["ratio"]]
         for points, others in check["comparisons"].items()

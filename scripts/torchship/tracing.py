@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-
 from torchship.errors import GenerationError
 
 COVERED = "Linear, Sigmoid, Tanh, ReLU, LeakyReLU, Softmax, BatchNorm1d and, without effect, Identity, Dropout, Flatten"
@@ -38,7 +37,9 @@ def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: M
     for kind, tensors in (("input", inputs), ("output", outputs)):
         shapes = {tensor: entry["shape"] for tensor, entry in tensors.items()}
         if len(shapes) != 1 or len(next(iter(shapes.values()))) != 2:
-            raise GenerationError(f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}")
+            raise GenerationError(
+                f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}"
+            )
     return {
         "network": name,
         "numbers": "shortest decimals that round to the float32: convert to float32 before use",

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
 from torchship.checkpoints import Checkpoint
 from torchship.errors import TrainingError
 from torchship.loading import Batches, EventDataset, ReplicaOrder
@@ -58,16 +57,16 @@ def train(
     Raises:
         TrainingError: the losses of all replicas are NaN or infinite; the message names the epoch.
     """
-    order = ReplicaOrder(
-        len(sets["train"]), replicas.padded, knobs["batch_size"], seed, shuffle=knobs["shuffle"]
-    )
+    order = ReplicaOrder(len(sets["train"]), replicas.padded, knobs["batch_size"], seed, shuffle=knobs["shuffle"])
     resident = {name: dataset.to(device) for name, dataset in sets.items()}
     batches = Batches(sets["train"], order, device, loader=knobs["loader"], num_workers=knobs["num_workers"])
     loss = per_replica(knobs["loss"])
     optimizer = getattr(torch.optim, knobs["optimizer"])(
         replicas.parameters.values(), lr=knobs["learning_rate"], foreach=True
     )
-    history = History([], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64))
+    history = History(
+        [], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64)
+    )
     first = restore(checkpoint, replicas, optimizer, history, device)
     watch = Watch(knobs, first)
 
@@ -88,7 +87,9 @@ def train(
     return history
 
 
-def train_epoch(replicas: Replicas, batches: Batches, epoch: int, optimizer: torch.optim.Optimizer, loss: Any) -> Tensor:
+def train_epoch(
+    replicas: Replicas, batches: Batches, epoch: int, optimizer: torch.optim.Optimizer, loss: Any
+) -> Tensor:
     """Take one pass over the training data; give each replica's mean loss over it, [padded]."""
     total, events = torch.zeros(replicas.padded, device=batches.device), 0
     for inputs, target in batches.epoch(epoch):
@@ -185,5 +186,6 @@ class Watch:
             accuracy = f", accuracy {recorded[best]:.3f} best {recorded.nanmedian():.3f} median"
         log.info(
             "epoch %*d/%d  loss %.3f best %.3f median%s  (%.1f s, %.1f s to go)",
-            len(str(self.last)), epoch, self.last, mean_loss[best], mean_loss.nanmedian(), accuracy, now - self.start, left,
+            len(str(self.last)), epoch, self.last, mean_loss[best], mean_loss.nanmedian(), accuracy,
+            now - self.start, left,
         )  # fmt: skip

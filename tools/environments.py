@@ -1,0 +1,119 @@
+"""Derive requirement files from envs/, and build the runtimes that cannot share an environment with today's.
+
+    python tools/environments.py requirements [--check]
+    python tools/environments.py runtimes
+
+`envs/*.yaml` is the only place with pins; everything here follows from it.
+"""
+
+import argparse
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT / "scripts"))
+
+import yaml  # noqa: E402 -- after the path is set, like the library below
+from torchship.errors import EnvironmentMismatch, TargetError  # noqa: E402
+from torchship.interpreters import RUNTIMES, interpreter  # noqa: E402
+from torchship.pins import read_pins  # noqa: E402
+
+ENVIRONMENTS = PROJECT / "envs"
+DEVELOPMENT = "development"
+HEADER = "# Derived from envs/ by `make requirements`; don't edit.\n"
+
+
+def merged_pins(files: list[Path]) -> dict[str, str]:
+    """Give the pins of several environment files together.
+
+    Raises:
+        EnvironmentMismatch: two files pin one package differently.
+    """
+    merged: dict[str, str] = {}
+    for path in files:
+        for name, version in read_pins(path).items():
+            if merged.setdefault(name, version) != version:
+                raise EnvironmentMismatch(
+                    f"{path.name} pins {name} {version}, another file {merged[name]}: make them agree"
+                )
+    return merged
+
+
+def requirement_files() -> dict[Path, str]:
+    """Give the text of each requirement file: what runs the workflow, and what develops it."""
+    files = sorted(ENVIRONMENTS.glob("*.yaml"))
+    development = ENVIRONMENTS / f"{DEVELOPMENT}.yaml"
+    running = [path for path in files if path != development and not path.stem.startswith("onnxruntime-")]
+    merged_pins([*running, development])
+    return {
+        PROJECT / "requirements.txt": spell(merged_pins(running)),
+        PROJECT / "requirements-dev.txt": spell(merged_pins([development])),
+    }
+
+
+def spell(pins: dict[str, str]) -> str:
+    """Give a requirement file's text."""
+    return HEADER + "".join(
+        f"{name}=={version}\n" for name, version in sorted(pins.items(), key=lambda pin: pin[0].lower())
+    )
+
+
+def write_requirements(*, check: bool) -> int:
+    """Write the requirement files, or only tell whether they are in step."""
+    stale = [path for path, text in requirement_files().items() if not path.exists() or path.read_text() != text]
+    if check:
+        for path in stale:
+            print(f"{path.name} is not in step with envs/: run `make requirements`", file=sys.stderr)
+        return int(bool(stale))
+    for path, text in requirement_files().items():
+        path.write_text(text)
+    return 0
+
+
+def build_runtimes() -> int:
+    """Build an environment for each target's ONNX Runtime that .venv does not have."""
+    targets = yaml.safe_load((PROJECT / "targets.yaml").read_text())["targets"]
+    for version in sorted({target["onnxruntime"] for target in targets.values()}):
+        pins = ENVIRONMENTS / f"onnxruntime-{version}.yaml"
+        if not pins.exists():
+            print(f"ONNX Runtime {version}: no {pins.name}, files for it are checked statically", file=sys.stderr)
+            continue
+        try:
+            print(f"ONNX Runtime {version}: {interpreter(pins)}")
+        except TargetError:
+            folder = RUNTIMES / pins.stem
+            print(f"ONNX Runtime {version}: building {folder.relative_to(PROJECT)}")
+            venv.create(folder, with_pip=True, clear=True)
+            requirements = [f"{name}=={number}" for name, number in read_pins(pins).items()]
+            command = [
+                folder / "bin" / "python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--only-binary",
+                ":all:",
+                *requirements,
+            ]
+            subprocess.run(command, check=True)  # noqa: S603
+            interpreter(pins)
+    return 0
+
+
+def main() -> int:
+    """Run one of the two commands."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    requirements = commands.add_parser("requirements", help="derive requirements.txt and requirements-dev.txt")
+    requirements.add_argument("--check", action="store_true", help="write nothing, fail if they are not in step")
+    commands.add_parser("runtimes", help="build .runtimes/ for the targets of targets.yaml")
+    arguments = parser.parse_args()
+    if arguments.command == "requirements":
+        return write_requirements(check=arguments.check)
+    return build_runtimes()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
