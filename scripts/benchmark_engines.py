@@ -49,8 +49,11 @@ def benchmark_engines(
                 engines["hand-coded C++"] = cpp_engine(compiled, x)
             timed = rounds(
                 {name: engine.timer for name, engine in engines.items()},
-                count=knobs["rounds"], seconds=knobs["seconds"], sample_seconds=knobs["sample_seconds"], seed=model["seed"],
-            )  # fmt: skip
+                count=knobs["rounds"],
+                seconds=knobs["seconds"],
+                sample_seconds=knobs["sample_seconds"],
+                seed=model["seed"],
+            )
             expected, bound = evaluate(described, x)
             for name, (calls, samples) in timed.items():
                 difference = compare(engines[name].result(), expected, bound)

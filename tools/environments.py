@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "scripts"))
 
 import yaml  # noqa: E402 -- after the path is set, like the library below
-from torchship.errors import EnvironmentMismatch, TargetError  # noqa: E402
+from torchship.errors import PinError, TargetError  # noqa: E402
 from torchship.interpreters import RUNTIMES, interpreter  # noqa: E402
 from torchship.pins import read_pins  # noqa: E402
 
@@ -29,15 +29,13 @@ def merged_pins(files: list[Path]) -> dict[str, str]:
     """Give the pins of several environment files together.
 
     Raises:
-        EnvironmentMismatch: two files pin one package differently.
+        PinError: two files pin one package differently.
     """
     merged: dict[str, str] = {}
     for path in files:
         for name, version in read_pins(path).items():
             if merged.setdefault(name, version) != version:
-                raise EnvironmentMismatch(
-                    f"{path.name} pins {name} {version}, another file {merged[name]}: make them agree"
-                )
+                raise PinError(f"{path.name} pins {name} {version}, another file {merged[name]}: make them agree")
     return merged
 
 
@@ -86,18 +84,9 @@ def build_runtimes() -> int:
             folder = RUNTIMES / pins.stem
             print(f"ONNX Runtime {version}: building {folder.relative_to(PROJECT)}")
             venv.create(folder, with_pip=True, clear=True)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
             requirements = [f"{name}=={number}" for name, number in read_pins(pins).items()]
-            command = [
-                folder / "bin" / "python",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--only-binary",
-                ":all:",
-                *requirements,
-            ]
-            subprocess.run(command, check=True)  # noqa: S603
+            subprocess.run([*pip, *requirements], check=True)  # noqa: S603
             interpreter(pins)
     return 0
 

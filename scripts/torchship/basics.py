@@ -22,6 +22,7 @@ class Fact:
 
     @property
     def holds(self) -> bool:
+        """Whether what was found is what was expected."""
         return bool(self.expected == self.found)
 
     def document(self) -> dict[str, Any]:
@@ -29,24 +30,32 @@ class Fact:
         return {**asdict(self), "holds": self.holds}
 
 
+def equal(statement: str, left: str, right: str, names: dict[str, Tensor]) -> Fact:
+    """Give the fact that two expressions on named tensors have equal values."""
+    found = torch.equal(eval(left, {}, names), eval(right, {}, names))  # noqa: S307 -- our own expressions, below
+    return Fact(statement, f"torch.equal({left}, {right})", expected=True, found=found)
+
+
 def tensor_facts() -> list[Fact]:
     """Give the facts about views and products, on a 2 x 2 matrix and a vector."""
     m1, m2 = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]])
     x = torch.tensor([1.0, -1.0])
-    view = m1.view(-1, 1)
+    names = {"m1": m1, "m2": m2, "x": x}
+    column, row = m1.view(-1, 1), m1.unsqueeze(0)
+    shares = column.data_ptr() == m1.data_ptr()
     return [
-        Fact("view(-1, 1) makes a column of all entries", "m1.view(-1, 1)", [[1.0], [2.0], [3.0], [4.0]], view.tolist()),
-        Fact("a view shares its memory", "m1.view(-1, 1).data_ptr() == m1.data_ptr()", True, view.data_ptr() == m1.data_ptr()),
+        Fact("view(-1, 1) makes a column", "m1.view(-1, 1)", [[1.0], [2.0], [3.0], [4.0]], column.tolist()),
+        Fact("a view shares its memory", "m1.view(-1, 1).data_ptr() == m1.data_ptr()", expected=True, found=shares),
         Fact("transpose swaps two axes", "m1.transpose(0, 1)", [[1.0, 3.0], [2.0, 4.0]], m1.transpose(0, 1).tolist()),
-        Fact("unsqueeze adds an axis of one", "m1.unsqueeze(0).shape", [1, 2, 2], list(m1.unsqueeze(0).shape)),
-        Fact("squeeze removes it again", "m1.unsqueeze(0).squeeze(0).shape", [2, 2], list(m1.unsqueeze(0).squeeze(0).shape)),
+        Fact("unsqueeze adds an axis of one", "m1.unsqueeze(0).shape", [1, 2, 2], list(row.shape)),
+        Fact("squeeze removes it again", "m1.unsqueeze(0).squeeze(0).shape", [2, 2], list(row.squeeze(0).shape)),
         Fact("@ is the matrix product", "m1 @ m2", [[19.0, 22.0], [43.0, 50.0]], (m1 @ m2).tolist()),
-        Fact("mm is the same", "torch.equal(m1 @ m2, m1.mm(m2))", True, torch.equal(m1 @ m2, m1.mm(m2))),
+        equal("mm is the same", "m1 @ m2", "m1.mm(m2)", names),
         Fact("* is elementwise, not a matrix product", "m1 * m2", [[5.0, 12.0], [21.0, 32.0]], (m1 * m2).tolist()),
-        Fact("@ with a vector is mv", "torch.equal(m1 @ x, m1.mv(x))", True, torch.equal(m1 @ x, m1.mv(x))),
+        equal("@ with a vector is mv", "m1 @ x", "m1.mv(x)", names),
         Fact("its value", "m1.mv(x)", [-1.0, -1.0], m1.mv(x).tolist()),
-        Fact("t() is transpose(0, 1)", "torch.equal(m1.t(), m1.transpose(0, 1))", True, torch.equal(m1.t(), m1.transpose(0, 1))),
-    ]  # fmt: skip
+        equal("t() is transpose(0, 1)", "m1.t()", "m1.transpose(0, 1)", names),
+    ]
 
 
 def device_facts() -> list[Fact]:
@@ -61,9 +70,7 @@ def device_facts() -> list[Fact]:
         moved = x.to("cuda")
         facts += [
             Fact("to('cuda') moves it to the GPU", "x.to('cuda').device.type", "cuda", moved.device.type),
-            Fact(
-                "the way back changes nothing", "torch.equal(x.to('cuda').cpu(), x)", True, torch.equal(moved.cpu(), x)
-            ),
+            equal("the way back changes nothing", "moved.cpu()", "x", {"moved": moved, "x": x}),
         ]
     return facts
 
@@ -77,13 +84,13 @@ def autograd_facts() -> list[Fact]:
     f.backward()  # type: ignore[no-untyped-call]
     assert a.grad is not None  # noqa: S101 -- backward() has just made them
     assert b.grad is not None  # noqa: S101
-    analytic_a, analytic_b = (matrix @ b).detach(), (matrix.T @ a).detach()
+    names = {"X": matrix, "a": a.detach(), "b": b.detach(), "grad_a": a.grad, "grad_b": b.grad}
     return [
         Fact("f = aᵀXb with X of ones, a = (0.5, 1), b = (0.5, -2)", "f.item()", -2.25, f.item()),
         Fact("its gradient to a", "a.grad", [-1.5, -1.5], a.grad.flatten().tolist()),
-        Fact("is bᵀXᵀ", "torch.equal(a.grad, X @ b)", True, torch.equal(a.grad, analytic_a)),
+        equal("is X b, that is bᵀXᵀ transposed", "grad_a", "X @ b", names),
         Fact("its gradient to b", "b.grad", [1.5, 1.5], b.grad.flatten().tolist()),
-        Fact("is aᵀX", "torch.equal(b.grad, X.T @ a)", True, torch.equal(b.grad, analytic_b)),
+        equal("is Xᵀa, that is aᵀX transposed", "grad_b", "X.T @ a", names),
     ]
 
 

@@ -154,7 +154,7 @@ def _evaluate(network: Network) -> str:
     return f'''
 
 def evaluate(values):
-    """Give {network.output_name} for one event of {network.input_name}: values in the order of OUTPUTS and of INPUTS."""
+    """Give {network.output_name} for one event of {network.input_name}, in the order of OUTPUTS and INPUTS."""
     if len(values) != len(INPUTS):
         raise ValueError(f"{{len(values)}} values given, {{len(INPUTS)}} inputs expected: {{', '.join(INPUTS)}}")
 {chr(10).join(calls)}

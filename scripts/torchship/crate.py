@@ -2,19 +2,30 @@
 
 import hashlib
 import json
-import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
 METADATA = "ro-crate-metadata.json"
-# What the platform's table of types may or may not know.
-TYPES = {".onnx": "application/octet-stream", ".safetensors": "application/octet-stream", ".smk": "text/plain",
-         ".py": "text/x-python", ".hpp": "text/x-c++", ".yaml": "application/yaml", ".json": "application/json",
-         ".md": "text/markdown", ".csv": "text/csv", ".svg": "image/svg+xml", ".png": "image/png", ".html": "text/html"}  # fmt: skip
+# A table of our own: the platform's differs from machine to machine.
+TYPES = {
+    ".cff": "application/yaml",
+    ".csv": "text/csv",
+    ".hpp": "text/x-c++",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".onnx": "application/octet-stream",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".safetensors": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".yaml": "application/yaml",
+}
 
 
 def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: int) -> bytes:
@@ -51,5 +62,4 @@ def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: 
 
 def encoding(name: str) -> str:
     """Give a file's media type."""
-    suffix = name[name.rfind(".") :] if "." in name else ""
-    return TYPES.get(suffix) or mimetypes.types_map.get(suffix, "text/plain")
+    return TYPES.get(PurePosixPath(name).suffix, "text/plain")

@@ -25,7 +25,7 @@ BOTH_ROUND = 2.0
 
 
 def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
-    """Evaluate the eager module in a floating type, with its weights converted, [events, inputs] to [events, outputs]."""
+    """Evaluate the eager module with its weights in a floating type, [events, inputs] to [events, outputs]."""
     converted = module.to(dtype)
     with torch.no_grad():
         output: Array = converted(torch.from_numpy(x).to(dtype)).numpy()

@@ -37,5 +37,5 @@ class ArchiveError(TorchshipError):
     """An archive is unsafe to unpack or does not agree with its manifest."""
 
 
-class EnvironmentMismatch(TorchshipError):
+class PinError(TorchshipError):
     """A step runs with other package versions than its environment file pins."""

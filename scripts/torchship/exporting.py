@@ -47,7 +47,8 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ExportError(f"torch cannot export this network with opset {opset}: {reason}") from error
     assert program is not None  # noqa: S101 -- the type of a call that returns a program
-    model = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
+    # The exporter's own class, brought to onnx's.
+    model: onnx.ModelProto = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
     check_signature("input", model.graph.input, inputs)
     check_signature("output", model.graph.output, outputs)
     return model

@@ -36,6 +36,6 @@ def library_modules(path: Path) -> list[Path]:
 
 
 def third_party(path: Path) -> set[str]:
-    """Give the top-level packages, neither of Python nor of this library, that `path` and its library modules import."""
+    """Give the top-level packages, neither of Python nor of this library, that a file and its modules import."""
     names = {name.partition(".")[0] for file in [path, *library_modules(path)] for name in imported_names(file)}
     return names - sys.stdlib_module_names - {LIBRARY.name}

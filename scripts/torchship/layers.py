@@ -27,7 +27,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """y = (x - mean) / sqrt(variance + epsilon) * scale + shift, each [width]: batch normalisation in evaluation mode."""
+    """y = (x - mean) / sqrt(variance + epsilon) * scale + shift, [width] each: as in evaluation mode."""
 
     name: str
     mean: Vector

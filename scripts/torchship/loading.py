@@ -1,5 +1,6 @@
 """Batches for replicas: from a Dataset that stays on the device, or through torch's DataLoader."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,14 +49,14 @@ class ReplicaOrder(Sampler[Tensor]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-self.events // self.batch_size)
+        return math.ceil(self.events / self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.shuffle:
             order = event_order(self.seed, self.replicas, self.epoch, self.events, self.device)
         else:
             order = torch.arange(self.events, device=self.device).expand(self.replicas, -1)
-        return iter(order.split(self.batch_size, dim=1))
+        return iter(torch.split(order, self.batch_size, dim=1))
 
 
 class Batches:

@@ -75,7 +75,7 @@ def derived_seed(purpose: str, seed: int, count: int) -> int:
 
 
 def random_start(file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int) -> dict[str, Tensor]:
-    """Give the state of a freshly built network, which depends on `seed` alone; torch's global generator stays as it was.
+    """Give the state of a freshly built network, which depends on `seed` alone; torch's own generator is left alone.
 
     Args:
         weights: `distribution` normal draws every parameter with two or more axes from N(mean, std).

@@ -4,7 +4,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from torchship.errors import EnvironmentMismatch
+from torchship.errors import PinError
 
 PIN = re.compile(r"^\s*-\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s#]+)")
 
@@ -38,13 +38,13 @@ def require_pins(path: Path) -> dict[str, str]:
     """Check that this interpreter has every version that `path` pins, and give the pins.
 
     Raises:
-        EnvironmentMismatch: some version differs; the message names each with what is installed.
+        PinError: some version differs; the message names each with what is installed.
     """
     pins = read_pins(path)
     wrong = mismatches(pins)
     if wrong:
         listing = ", ".join(f"{name} {installed} (pinned {pins[name]})" for name, installed in sorted(wrong.items()))
-        raise EnvironmentMismatch(
+        raise PinError(
             f"{path} does not match what is installed: {listing}; run `make install`, or add `--sdm conda` to snakemake"
         )
     return pins

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from torchship.files import replacing
 
 STYLE: dict[str, Any] = {
@@ -33,7 +33,8 @@ def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, fl
         style: the section `plots` of the configuration.
         size: width and height in inches.
     """
-    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}):
+    settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}
+    with mpl.rc_context(settings):
         drawn = Figure(figsize=size)
         yield drawn.add_subplot()
         with replacing(svg) as part:

@@ -85,13 +85,14 @@ def _batch_norm(layer: BatchNorm, x: Values, unit: float) -> Values:
     slope = np.array(layer.scale) / np.sqrt(np.array(layer.variance) + layer.epsilon)
     mean, shift = np.array(layer.mean), np.array(layer.shift)
     value = (x.value - mean) * slope + shift
-    # A runtime may multiply slope and shift into the layer before, hence x.magnitude and not |x.value|. Eight roundings:
-    # variance + epsilon, square root, quotient, and product of the slope; difference, product and sum; one for folding.
+    # A runtime may multiply slope and shift into the layer before, hence x.magnitude and not |x.value|. Eight
+    # roundings: variance + epsilon, square root, quotient and product of the slope; difference, product and sum;
+    # and one for folding.
     magnitude = np.abs(slope) * (x.magnitude + x.error + np.abs(mean)) + np.abs(shift)
     return Values(value, np.abs(slope) * x.error + gamma(8, unit) * magnitude, magnitude)
 
 
-def _sigmoid(layer: Activation, x: Values, unit: float) -> Values:
+def _sigmoid(_: Activation, x: Values, unit: float) -> Values:
     value = 0.5 * (1.0 + np.tanh(0.5 * x.value))
     # The steepest slope within the error: where the argument may come closest to zero.
     nearest = np.maximum(np.abs(x.value) - x.error, 0.0)
@@ -101,13 +102,13 @@ def _sigmoid(layer: Activation, x: Values, unit: float) -> Values:
     return Values(value, error, np.abs(value))
 
 
-def _tanh(layer: Activation, x: Values, unit: float) -> Values:
+def _tanh(_: Activation, x: Values, unit: float) -> Values:
     value = np.tanh(x.value)
     slope = 1.0 - np.tanh(np.maximum(np.abs(x.value) - x.error, 0.0)) ** 2
     return Values(value, slope * x.error + ACTIVATION_UNITS * unit, np.abs(value))
 
 
-def _relu(layer: Activation, x: Values, unit: float) -> Values:
+def _relu(_: Activation, x: Values, _unit: float) -> Values:
     value = np.where(x.value < 0.0, 0.0, x.value)
     return Values(value, x.error, np.abs(value))
 
@@ -119,7 +120,7 @@ def _leaky_relu(layer: Activation, x: Values, unit: float) -> Values:
     return Values(value, error, np.abs(value))
 
 
-def _softmax(layer: Activation, x: Values, unit: float) -> Values:
+def _softmax(_: Activation, x: Values, unit: float) -> Values:
     shifted = x.value - x.value.max(axis=1, keepdims=True)
     power = np.exp(shifted)
     value = power / power.sum(axis=1, keepdims=True)

@@ -65,7 +65,8 @@ class Replicas:
 
     def _call(self, parameters: State, buffers: State, *inputs: Tensor) -> Tensor:
         result = functional_call(self.skeleton, (parameters, buffers), inputs)
-        return result[0] if isinstance(result, tuple) else result
+        first: Tensor = result[0] if isinstance(result, tuple) else result
+        return first
 
     def state(self, replica: int) -> State:
         """Give one replica's parameters and buffers, without the replica axis."""
@@ -89,7 +90,8 @@ def mix(key: Tensor) -> Tensor:
     key = key + signed(0x9E3779B97F4A7C15)
     key = (key ^ logical_shift(key, 30)) * signed(0xBF58476D1CE4E5B9)
     key = (key ^ logical_shift(key, 27)) * signed(0x94D049BB133111EB)
-    return key ^ logical_shift(key, 31)
+    hashed: Tensor = key ^ logical_shift(key, 31)
+    return hashed
 
 
 def signed(value: int) -> int:
@@ -99,12 +101,13 @@ def signed(value: int) -> int:
 
 def logical_shift(key: Tensor, bits: int) -> Tensor:
     """Shift right and fill with zeros, where torch's own >> fills with the sign."""
-    return (key >> bits) & (2 ** (64 - bits) - 1)
+    shifted: Tensor = (key >> bits) & (2 ** (64 - bits) - 1)
+    return shifted
 
 
 def per_replica(loss: str) -> Callable[[Tensor, Tensor], Tensor]:
     """Give a loss by its name in the configuration, from outputs and targets [replicas, events, ...] to [replicas]."""
-    functional = {
+    functional: Any = {
         "binary_cross_entropy": _binary_cross_entropy,
         "binary_cross_entropy_with_logits": nn.functional.binary_cross_entropy_with_logits,
         "cross_entropy": _cross_entropy,
@@ -112,7 +115,8 @@ def per_replica(loss: str) -> Callable[[Tensor, Tensor], Tensor]:
     }[loss]
 
     def mean(output: Tensor, target: Tensor) -> Tensor:
-        return functional(output, target, reduction="none").flatten(1).mean(1)
+        losses: Tensor = functional(output, target, reduction="none").flatten(1).mean(1)
+        return losses
 
     return mean
 

@@ -62,9 +62,9 @@ def converged(training: Document) -> list[str]:
     low, high = rate["interval"]
     text = (
         f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in "
-        f"{training['epochs']} epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. Replica {shipped['replica']} has the "
-        f"smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
+        f"{training['epochs']} epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. "
+        f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
     )
     return [heading("Training"), paragraph(text)]
 

@@ -16,10 +16,16 @@ QUANTILES = {"median": 0.5, "p90": 0.9, "p99": 0.99}
 # A quantile needs samples beyond it, or it is but the largest sample.
 BEYOND = 2
 BOOTSTRAP_RESAMPLES = 999
+# Allocators, caches and a first call's one-time work settle in that many samples.
+WARM_UP = 20
 
 
 def calls_per_sample(timer: Timer, sample_seconds: float) -> int:
-    """Give how many calls make a sample last long enough, doubling from one; the tries are the warm-up."""
+    """Give how many calls make a sample last long enough, after a warm-up of `WARM_UP` samples' time."""
+    start = time.perf_counter()
+    timer(1)
+    while time.perf_counter() - start < WARM_UP * sample_seconds:
+        timer(1)
     calls = 1
     while (seconds := timer(calls)) < sample_seconds:
         calls = max(2 * calls, min(64 * calls, math.ceil(calls * sample_seconds / max(seconds, 1e-9))))

@@ -89,7 +89,9 @@ def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     previous: fx.Node | None = None
     for node in graph.nodes:
-        if node.op != "placeholder" and (node.all_input_nodes != [previous] or len(previous.users) != 1):
+        if node.op != "placeholder" and (
+            previous is None or node.all_input_nodes != [previous] or len(previous.users) != 1
+        ):
             raise GenerationError(f"layer {node.name!r} of network {name!r} branches; covered are chains of {COVERED}")
         if node.op not in ("placeholder", "output"):
             layer = _module(node, module) if node.op == "call_module" else _function(node)

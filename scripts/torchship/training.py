@@ -108,7 +108,7 @@ def evaluate(replicas: Replicas, dataset: EventDataset, loss: Any, threshold: fl
     """Give each replica's mean loss and accuracy over a set, [padded] each, in evaluation mode."""
     loss_sum = right_sum = torch.zeros(replicas.padded, device=dataset.target.device)
     chunk = max(1, EVALUATION_ELEMENTS // replicas.padded)
-    for index in torch.arange(len(dataset), device=dataset.target.device).split(chunk):
+    for index in torch.split(torch.arange(len(dataset), device=dataset.target.device), chunk):
         inputs, target = dataset[index]
         output = replicas(inputs, training=False, shared=True)
         targets = target.expand(replicas.padded, *target.shape)
