@@ -1,0 +1,108 @@
+"""What the tests share: the project's paths, its configuration, and one small trained network."""
+
+import copy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from check_code import check_code
+from export_onnx import export_onnx
+from extract_weights import extract_weights
+from generate_code import generate_code
+from generate_data import generate_data
+from make_cases import make_cases
+from torchship.config import merge, resolve
+from torchship.datasets import SPLITS
+from train_network import train_network
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def document(name):
+    return yaml.safe_load((PROJECT / name).read_text())
+
+
+DEFAULTS = {**document("config.yaml"), **document("targets.yaml")}
+SCHEMA = document("schemas/config.schema.yaml")
+
+
+@pytest.fixture
+def config():
+    """The default configuration, to change at will."""
+    return copy.deepcopy(DEFAULTS)
+
+
+def small_model(**changes):
+    """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
+    merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
+    return resolve(merged, SCHEMA, PROJECT / "models")["xor"]
+
+
+class Trained(SimpleNamespace):
+    """The files of a small run that was made by calling the steps' functions, one after another."""
+
+
+def make_data(folder, model):
+    sets = {split: folder / f"{split}.safetensors" for split in SPLITS}
+    generate_data(sets, folder / "datasheet.json", data=model["data"], model=model, seed=model["seed"])
+    return sets
+
+
+def train_in(folder, model, sets, name="run", checkpoint=None):
+    outputs = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
+    train_network(
+        {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json",
+        PROJECT / "models" / "xor.py", outputs, checkpoint or folder / f"{name}.checkpoint", [], model=model, threads=1,
+    )  # fmt: skip
+    return outputs
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A small trained XOR network with its code, its ONNX files and its cases."""
+    folder = tmp_path_factory.mktemp("trained")
+    model = small_model()
+    sets = make_data(folder, model)
+    outputs = train_in(folder, model, sets)
+    files = Trained(
+        folder=folder, model=model, sets=sets, datasheet=folder / "datasheet.json", network=PROJECT / "models" / "xor.py",
+        weights=folder / "weights.json", python=folder / "reference.py", header=folder / "reference.hpp",
+        check=folder / "check.json", cases=folder / "cases.safetensors", trained=outputs["weights"], outputs=outputs,
+    )  # fmt: skip
+    extract_weights(files.network, files.trained, files.weights, run="xor", model=model)
+    generate_code(files.weights, files.python, files.header)
+    code = (files.weights, files.python, files.header)
+    check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
+    make_cases(files.network, files.trained, files.weights, files.python, sets["test"], files.datasheet, files.cases, model=model)
+    files.onnx, files.export = {}, {}
+    for target in model["export"]["targets"]:
+        files.onnx[target], files.export[target] = folder / f"{target}.onnx", folder / f"{target}.json"
+        export_onnx(
+            files.network, files.trained, files.onnx[target], files.export[target],
+            run="xor", target=DEFAULTS["targets"][target], model=model, name=target,
+        )  # fmt: skip
+    return files
+
+
+@pytest.fixture
+def golden():
+    """The weights that the seed document prints, as the document of weights.json."""
+    values = {
+        "l1.weight": [[7.2888, -6.4168], [7.2824, -8.1637]],
+        "l1.bias": [2.6895, -3.9633],
+        "l2.weight": [[-6.3500, 8.0990]],
+        "l2.bias": [2.5058],
+    }
+    return {
+        "network": "xor",
+        "input": {"name": "x", "features": ["a", "b"]},
+        "output": {"name": "y", "features": ["a xor b"]},
+        "layers": [
+            {"kind": "linear", "name": "l1", "weight": "l1.weight", "bias": "l1.bias"},
+            {"kind": "sigmoid", "name": "sigmoid"},
+            {"kind": "linear", "name": "l2", "weight": "l2.weight", "bias": "l2.bias"},
+            {"kind": "sigmoid", "name": "sigmoid_1"},
+        ],
+        "parameters": {name: {"values": value} for name, value in values.items()},
+    }

@@ -1,0 +1,168 @@
+"""Archives: the same bytes each time, and no change that goes unnoticed."""
+
+import gzip
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pytest
+from conftest import PROJECT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchship import crate
+from torchship.archive import MANIFEST, beside, pack, verify
+from torchship.errors import ArchiveError
+
+CONTENTS = {"a.txt": b"alpha", "folder/b.bin": bytes(range(256)), "c": b""}
+DATE = 1_700_000_000
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "run.tar.gz"
+    pack(path, "run", CONTENTS, DATE)
+    return path
+
+
+def repacked(archive, change, name="changed.tar.gz"):
+    """Give a copy whose members went through `change`, which yields (TarInfo, bytes) pairs."""
+    path = archive.with_name(name)
+    with tarfile.open(archive) as old:
+        members = [(member, old.extractfile(member).read()) for member in old]
+    with tarfile.open(path, "w:gz") as new:
+        for member, content in change(members):
+            member.size = len(content) if member.isfile() else 0
+            new.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_the_same_contents_give_the_same_bytes(archive, tmp_path):
+    pack(tmp_path / "again.tar.gz", "run", dict(reversed(CONTENTS.items())), DATE)
+    assert (tmp_path / "again.tar.gz").read_bytes() == archive.read_bytes()
+    assert verify(archive) == 3
+
+
+names = st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters="._- "), min_size=1, max_size=60)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(names.filter(lambda name: name not in (".", "..", MANIFEST)), st.binary(max_size=2000)))
+def test_any_contents_come_back(tmp_path_factory, contents):
+    folder = tmp_path_factory.mktemp("any")
+    pack(folder / "run.tar.gz", "run", contents, DATE)
+    assert verify(folder / "run.tar.gz", folder / "out") == len(contents)
+    assert {path.name: path.read_bytes() for path in (folder / "out" / "run").iterdir() if path.name != MANIFEST} == contents
+
+
+def test_sha256sum_accepts_manifest_and_checksum(archive, tmp_path):
+    verify(archive, tmp_path / "out")
+    for folder, file in ((tmp_path / "out" / "run", MANIFEST), (tmp_path, beside(archive).name)):
+        subprocess.run(["sha256sum", "--strict", "-c", file], cwd=folder, check=True, capture_output=True)
+
+
+def flip(members):
+    for member, content in members:
+        if member.name == "run/folder/b.bin":
+            content = bytes([content[0] ^ 1]) + content[1:]
+        yield member, content
+
+
+def drop(members):
+    return [(member, content) for member, content in members if member.name != "run/a.txt"]
+
+
+def add(members):
+    return [*members, (tarfile.TarInfo("run/new.txt"), b"new")]
+
+
+def named(name, **fields):
+    member = tarfile.TarInfo(name)
+    for key, value in fields.items():
+        setattr(member, key, value)
+    return lambda members: [*members, (member, b"")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (flip, r"1 files changed since they were packed, the first is 'folder/b.bin'"),
+        (drop, r"1 files missing, the first is 'a.txt'"),
+        (add, r"1 files added, the first is 'new.txt'"),
+        (named("/etc/evil"), r"'/etc/evil' would be unpacked outside"),
+        (named("run/../../evil"), r"'run/../../evil' would be unpacked outside"),
+        (named("run/link", type=tarfile.SYMTYPE, linkname="/etc/passwd"), r"'run/link' is a link"),
+        (named("run/hard", type=tarfile.LNKTYPE, linkname="run/a.txt"), r"'run/hard' is a link"),
+        (named("run/null", type=tarfile.CHRTYPE), r"'run/null' is a device"),
+        (named("run/pipe", type=tarfile.FIFOTYPE), r"'run/pipe' is a device"),
+        (named("run/a.txt"), r"'run/a.txt' is there twice"),
+        (named("other/file"), r"is not an archive of Torchship"),
+    ],
+)
+def test_every_change_is_named(archive, tmp_path, change, message):
+    with pytest.raises(ArchiveError, match=message):
+        verify(repacked(archive, change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_forged_manifest_is_caught_by_the_checksum_beside(archive):
+    def forge(members):
+        return [(member, content) for member, content in members if member.name == f"run/{MANIFEST}"]
+
+    forged = repacked(archive, lambda members: [(m, b"") for m, _ in forge(members)])
+    shutil.copy(beside(archive), beside(forged))
+    with pytest.raises(ArchiveError, match=r"has sha256 .*, changed.tar.gz.sha256 says"):
+        verify(forged)
+
+
+@pytest.mark.parametrize("where", [0.02, 0.3, 0.6, 0.95])
+def test_one_flipped_byte_of_the_file_itself_is_caught(archive, where):
+    content = bytearray(archive.read_bytes())
+    content[int(where * len(content))] ^= 0x10
+    archive.write_bytes(content)
+    with pytest.raises(ArchiveError, match=r"run.tar.gz"):
+        verify(archive)
+
+
+def test_a_truncated_archive_is_caught(archive):
+    archive.write_bytes(archive.read_bytes()[:-20])
+    with pytest.raises(ArchiveError, match=r"is damaged in or after"):
+        verify(archive)
+
+
+def test_an_archive_made_to_explode_is_refused(archive):
+    with pytest.raises(ArchiveError, match=r"holds more than 100 bytes"):
+        verify(archive, most_bytes=100)
+
+
+def test_unpacking_never_overwrites(archive, tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ArchiveError, match=r"exists already"):
+        verify(archive, tmp_path / "there")
+
+
+def test_a_name_that_no_manifest_can_hold_is_refused(tmp_path):
+    for name in ("a\nb", "../up", "/root", MANIFEST):
+        with pytest.raises(ArchiveError, match="cannot be the name"):
+            pack(tmp_path / "run.tar.gz", "run", {name: b""}, DATE)
+
+
+def test_the_script_needs_nothing_but_python(archive):
+    script = PROJECT / "scripts" / "verify_archive.py"
+    command = [sys.executable, "-S", str(script), str(archive)]
+    assert "3 files as packed" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    archive.write_bytes(gzip.compress(b"nothing"))
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("ArchiveError: ")
+    assert "Traceback" not in failed.stderr
+
+
+def test_the_crate_is_the_same_each_time_and_lists_every_file():
+    about = {"name": "run", "description": "d", "license": "MIT", "commit": "abc", "author": "A. Physicist"}
+    contents = {"Snakefile": b"rule all:", "x.json": b"{}"}
+    first = crate.describe(contents, about, DATE)
+    assert first == crate.describe(contents, about, DATE)
+    assert b"2023-11-14" in first
+    assert all(name.encode() in first for name in contents)

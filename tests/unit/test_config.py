@@ -1,0 +1,73 @@
+"""A wrong configuration stops before any job, with one line that names the key and what is allowed."""
+
+import copy
+
+import pytest
+from conftest import DEFAULTS, PROJECT, SCHEMA
+from torchship.config import merge, resolve
+from torchship.errors import ConfigError
+
+
+def resolved(changes):
+    return resolve(merge(copy.deepcopy(DEFAULTS), changes), SCHEMA, PROJECT / "models")
+
+
+def test_defaults_resolve_to_complete_runs():
+    runs = resolved({})
+    assert list(runs) == ["xor"]
+    assert runs["xor"]["train"]["epochs"] == 500
+    assert runs["xor"]["data"] == {**DEFAULTS["data"], "source": "xor"}
+
+
+def test_a_model_overrides_single_knobs():
+    section = resolved({"models": {"xor": {"train": {"epochs": 7, "weights": {"std": 2.0}}}}})["xor"]["train"]
+    assert section["epochs"] == 7
+    assert section["weights"] == {"distribution": "normal", "mean": 0.0, "std": 2.0}
+    assert section["replicas"] == DEFAULTS["train"]["replicas"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": {"epcohs": 5}}, r"unknown key train/epcohs \(did you mean epochs\?\); allowed here: batch_size, .*weights$"),
+        ({"train": {"epochs": -5}}, r"train/epochs is -5: must be an integer >= 1"),
+        ({"train": {"epochs": "many"}}, r"train/epochs is 'many': must be of type integer"),
+        ({"train": {"epochs": 500.0}}, r"train/epochs is 500.0: must be of type integer"),
+        ({"train": {"shuffle": 1}}, r"train/shuffle is 1: must be of type boolean"),
+        ({"device": "gpu"}, r"device is 'gpu': must be one of auto, cpu, cuda"),
+        ({"runs": ["xro"]}, r"runs: unknown model 'xro' \(did you mean xor\?\); known: xor"),
+        ({"runs": []}, r"runs is \[\]: must hold at least 1"),
+        ({"export": {"targets": ["cmssw_14_3"]}}, r"unknown target 'cmssw_14_3' \(did you mean cmssw_14_2\?\); known: .*latest"),
+        ({"models": {"xor": {"network": {"file": "xxor"}}}}, r"models/xor/network/file: unknown network 'xxor' .*known: xor"),
+        ({"models": {"xor": {"train": {"epochs": 0}}}}, r"models/xor/train/epochs is 0: must be an integer >= 1"),
+        ({"models": {"xor": {"inputs": {"x": {"low": 2.0}}}}}, r"models/xor/inputs/x: low 2.0 must be below high 1.0"),
+        ({"models": {"xor": {"inputs": {"x": {"shape": [4, 2]}}}}}, r"the first axis must be a word"),
+        ({"models": {"xor": {"inputs": {"x": {"features": ["a"]}}}}}, r"features names 1, but the last axis .* has 2"),
+        ({"models": {"xor": {"data": {"source": "file"}}}}, r"models/xor/data/path is null"),
+        ({"data": {"fractions": {"train": 0.9}}}, r"fractions sum to 1.3"),
+        ({"plots": {"colors": ["red"] * 4}}, r"plots/colors/0 is 'red': must match the pattern"),
+        ({"validate": {"tolerance": 2.0}}, r"validate/tolerance is 2.0: must be a number > 0 and <= 1"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_named(changes, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        resolved(changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_default_is_named(config):
+    del config["train"]["epochs"]
+    with pytest.raises(ConfigError, match=r"missing key models/xor/train/epochs"):
+        resolve(config, SCHEMA, PROJECT / "models")
+
+
+def test_every_key_is_described():
+    def undescribed(schema, path):
+        for key, entry in schema.get("properties", {}).items():
+            target = SCHEMA["$defs"][entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry
+            if not ("description" in entry or "properties" in target):
+                yield f"{path}/{key}"
+            yield from undescribed(entry, f"{path}/{key}")
+
+    sections = [("", SCHEMA), *((name, SCHEMA["$defs"][name]) for name in SCHEMA["$defs"] if name != "run")]
+    assert [key for name, schema in sections for key in undescribed(schema, name)] == []

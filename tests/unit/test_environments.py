@@ -1,0 +1,94 @@
+"""Environments: pinned in one place, derived files in step, and each step with what it imports."""
+
+import re
+import sys
+
+import environments
+import pytest
+from conftest import PROJECT
+from torchship import imports, pins
+from torchship.errors import PinError
+
+SCRIPTS = sorted(PROJECT.glob("scripts/*.py"))
+RULES = "\n".join(path.read_text() for path in sorted(PROJECT.glob("rules/*.smk")))
+# Packages that are imported by another name than they are installed by.
+INSTALLED_AS = {"google": "protobuf", "yaml": "PyYAML"}
+
+
+def rules():
+    """Give the text of each rule by its name."""
+    parts = re.split(r"^rule (\w+):$", RULES, flags=re.MULTILINE)[1:]
+    return {name: text for name, text in zip(parts[::2], parts[1::2], strict=True) if "script:" in text}
+
+
+def test_requirements_are_in_step():
+    assert environments.write_requirements(check=True) == 0
+
+
+def test_requirements_out_of_step_are_noticed(monkeypatch, capsys):
+    monkeypatch.setattr(environments, "requirement_files", lambda: {PROJECT / "requirements.txt": "other"})
+    assert environments.write_requirements(check=True) == 1
+    assert "make requirements" in capsys.readouterr().err
+
+
+def test_conflicting_pins_are_named(tmp_path):
+    for name, version in (("a", "1"), ("b", "2")):
+        (tmp_path / f"{name}.yaml").write_text(f"      - torch=={version}\n")
+    with pytest.raises(PinError, match=r"b.yaml pins torch 2, another file 1"):
+        environments.merged_pins([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("envs/*.yaml")), ids=lambda path: path.stem)
+def test_pins_are_exact_and_only_python_and_pip_come_from_conda(path):
+    text = path.read_text()
+    assert "channels: [conda-forge, nodefaults]" in text
+    conda, _, pip = text.partition("- pip:")
+    assert re.findall(r"^  - (\w+)=[\d.]+$", conda, re.MULTILINE) == ["python", "pip"]
+    assert all(pins.PIN.match(line) for line in pip.splitlines() if line.strip().startswith("- "))
+
+
+def test_every_step_has_a_rule_and_every_rule_names_its_own_script_and_environment():
+    found = rules()
+    assert set(found) == {path.stem for path in SCRIPTS} - {"verify_archive"}
+    for name, text in found.items():
+        assert f'library("{name}")' in text, name
+        assert f'"../scripts/{name}.py"' in text, name
+        environment = re.search(r'project\("envs/(\w+)\.yaml"\)', text)[1]
+        if name != "run_target":
+            assert f'"../envs/{environment}.yaml"' in text, name
+
+
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.stem != "verify_archive"], ids=lambda path: path.stem)
+def test_a_step_imports_only_what_its_environment_pins(script):
+    environment = re.search(r'project\("envs/(\w+)\.yaml"\)', rules()[script.stem])[1]
+    pinned = {name.lower() for name in pins.read_pins(PROJECT / "envs" / f"{environment}.yaml")}
+    imported = {INSTALLED_AS.get(name, name).lower() for name in imports.third_party(script)}
+    assert imported <= pinned
+
+
+def test_the_runtime_module_needs_only_the_runtimes_environment():
+    for path in PROJECT.glob("envs/onnxruntime-*.yaml"):
+        assert imports.third_party(PROJECT / "scripts" / "torchship" / "runtimes.py") <= set(pins.read_pins(path))
+
+
+def test_library_modules_are_found_through_one_another():
+    modules = {path.stem for path in imports.library_modules(PROJECT / "scripts" / "train_network.py")}
+    assert {"training", "replicas", "networks", "files", "errors", "step", "pins"} <= modules
+    assert not modules & {"archive", "plotting", "exporting", "runtimes"}
+
+
+def test_wrong_versions_are_named(tmp_path):
+    path = tmp_path / "env.yaml"
+    path.write_text("  - pip:\n      - numpy==0.0.1\n      - absent-package==1.0\n      - pytest==" + pytest.__version__)
+    with pytest.raises(PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make install`"):
+        pins.require_pins(path)
+
+
+def test_a_local_version_label_satisfies_the_pin(monkeypatch):
+    monkeypatch.setattr(pins.metadata, "version", lambda name: "2.13.0+cpu")
+    assert pins.mismatches({"torch": "2.13.0"}) == {}
+    assert pins.mismatches({"torch": "2.12.0"}) == {"torch": "2.13.0+cpu"}
+
+
+def test_this_python_is_new_enough():
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,127 @@
+"""Exported files: the same bytes from anywhere, and never another file than asked for."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from conftest import DEFAULTS, PROJECT
+from onnx import TensorProto, helper
+from torch import nn
+from torchship.canonical import canonicalize, save
+from torchship.errors import ExportError
+from torchship.exporting import check_signature, export
+from torchship.files import read_json, sha256
+from torchship.runtimes import session
+
+PLAIN = {"x": {"shape": ["batch", 2]}}, {"y": {"shape": ["batch", 1]}}
+
+EXPORT = """
+import sys; sys.path[:0] = {path!r}
+from pathlib import Path
+from conftest import DEFAULTS, small_model
+from export_onnx import export_onnx
+export_onnx(Path({network!r}), Path({weights!r}), Path("model.onnx"), Path("export.json"),
+            run="xor", target=DEFAULTS["targets"]["latest"], model=small_model(), name="latest")
+"""
+
+
+def test_the_bytes_do_not_depend_on_folder_or_process(trained, tmp_path):
+    path = [str(PROJECT / folder) for folder in ("scripts", "tests")]
+    code = EXPORT.format(path=path, network=str(trained.network), weights=str(trained.trained))
+    for name, salt in (("one", "1"), ("two words", "2")):
+        folder = tmp_path / name
+        folder.mkdir()
+        environment = {**os.environ, "PYTHONHASHSEED": salt}
+        subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, capture_output=True)
+        assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
+
+
+@pytest.mark.parametrize("target", ["latest", "cmssw_14_2"])
+def test_a_file_is_what_its_target_takes(trained, target):
+    model, facts = onnx.load(trained.onnx[target]), DEFAULTS["targets"][target]
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version == facts["ir"]
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", min(20, facts["opset"]))]
+    report = read_json(trained.export[target])
+    assert report["sha256"] == sha256(trained.onnx[target])
+    assert report["operators"] == {"Gemm": 2, "Sigmoid": 2}
+    assert report["modules"]["node_linear_1"] == "l2"
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert metadata["target"] == f'"{target}"'
+    assert set(metadata) == set(report["metadata"])
+
+
+def test_no_trace_of_the_machine_is_left(trained):
+    content = trained.onnx["latest"].read_bytes()
+    for trace in (str(PROJECT), os.path.expanduser("~"), "site-packages", "forward", ".py"):
+        assert trace.encode() not in content
+
+
+def test_a_bytes_check_that_can_fail(trained, tmp_path):
+    model = onnx.load(trained.onnx["latest"])
+    model.graph.node[0].doc_string = str(PROJECT)
+    with pytest.raises(ExportError, match=r"the exported bytes hold the path"):
+        save(model, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_an_opset_that_was_not_reached_is_refused(trained):
+    model = onnx.load(trained.onnx["latest"])
+    with pytest.raises(ExportError, match=r"operator sets \{'ai.onnx': 20\} where ai.onnx 11 was asked for"):
+        canonicalize(model, graph="xor", opset=11, ir=8, about={})
+
+
+def test_torch_falls_back_silently_and_we_do_not():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
+    model = export(module, *PLAIN, 11)
+    with pytest.raises(ExportError, match=r"where ai.onnx 11 was asked for"):
+        canonicalize(model, graph="net", opset=11, ir=8, about={})
+
+
+class Broken(nn.Module):
+    def forward(self, x):
+        return torch.zeros(int(x.sum()), 1)
+
+
+class Frozen(nn.Module):
+    def forward(self, x):
+        return x.sum(dim=1, keepdim=True) * torch.ones(3, 1)
+
+
+@pytest.mark.parametrize("module", [Broken(), Frozen()])
+def test_what_cannot_be_exported_is_one_line(module):
+    with pytest.raises(ExportError) as caught:
+        export(module, *PLAIN, 20)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "shape", "message"),
+    [
+        ("z", TensorProto.FLOAT, ["batch", 1], r"the graph has outputs \['z'\], declared are \['y'\]"),
+        ("y", TensorProto.DOUBLE, ["batch", 1], r"output 'y' is DOUBLE, declared float32"),
+        ("y", TensorProto.FLOAT, [3, 1], r"output 'y': axis 'batch' is frozen, the graph has \[3, 1\]"),
+        ("y", TensorProto.FLOAT, ["batch", 2], r"output 'y' has shape \['batch', 2\], declared \['batch', 1\]"),
+    ],
+)
+def test_another_signature_is_refused(name, type_, shape, message):
+    with pytest.raises(ExportError, match=message):
+        check_signature("output", [helper.make_tensor_value_info(name, type_, shape)], PLAIN[1])
+
+
+def test_invalid_onnx_is_refused(trained, tmp_path):
+    model = onnx.load(trained.onnx["latest"])
+    model.graph.node[0].op_type = "Gem"
+    with pytest.raises(ExportError, match=r"network 'xor' is not valid ONNX"):
+        save(model, tmp_path / "model.onnx")
+
+
+def test_the_file_runs_at_any_batch(trained):
+    running = session(trained.onnx["latest"])
+    for batch in (1, 3, 100):
+        assert running.run(None, {"x": np.zeros((batch, 2), np.float32)})[0].shape == (batch, 1)

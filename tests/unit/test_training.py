@@ -1,0 +1,202 @@
+"""Training: reproducible to the byte, whatever runs beside it, however often it is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import PROJECT, make_data, small_model, train_in
+from torch import nn
+from torchship import networks
+from torchship.checkpoints import Checkpoint
+from torchship.errors import ConfigError, DataError, TrainingError
+from torchship.files import read_json, sha256
+from torchship.metrics import binomial_interval
+from torchship.replicas import Replicas, event_order, per_replica
+
+CPU = torch.device("cpu")
+XOR = PROJECT / "models" / "xor.py"
+
+
+def trained_states(tmp_path, count, **changes):
+    """Train `count` replicas; give all states and the outputs."""
+    model = small_model(train={"replicas": count, "epochs": 40, "record_every": 20, **changes})
+    sets = make_data(tmp_path, model)
+    return train_in(tmp_path, model, sets, name=f"n{count}")
+
+
+def losses(outputs):
+    return outputs["replicas"].read_text().splitlines()[1:]
+
+
+def test_a_start_does_not_depend_on_how_many_are_trained_beside_it(tmp_path):
+    few, many = (losses(trained_states(tmp_path, count)) for count in (3, 150))
+    assert few == many[:3]
+    assert len(set(many)) == 150
+
+
+def test_both_loaders_give_the_same_bytes(tmp_path):
+    hashes = set()
+    for loader, workers in (("resident", 0), ("dataloader", 0), ("dataloader", 2)):
+        outputs = trained_states(tmp_path, 4, loader=loader, num_workers=workers, batch_size=3)
+        hashes.add((sha256(outputs["weights"]), sha256(outputs["history"])))
+    assert len(hashes) == 1
+
+
+def test_a_seed_changes_the_result(tmp_path):
+    one, two = (small_model(seed=seed, train={"epochs": 20}) for seed in (1, 2))
+    sets = make_data(tmp_path, one)
+    assert sha256(train_in(tmp_path, one, sets, "a")["weights"]) != sha256(train_in(tmp_path, two, sets, "b")["weights"])
+
+
+def test_replicas_learn_what_the_plain_loop_learns(tmp_path):
+    """The seed's loop, one network, one event at a time, in the order that the replica has."""
+    epochs, rate, seed = 30, 0.025, 5
+    weights = {"distribution": "normal", "mean": 0.0, "std": 1.0}
+    replicas = Replicas(XOR, {}, weights, 2, seed, CPU)
+    model = networks.build(XOR, {})
+    model.load_state_dict(replicas.state(1))
+    x, y = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1.0]]), torch.tensor([[0], [1], [1], [0.0]])
+    plain = torch.optim.Adam(model.parameters(), lr=rate)
+    many = torch.optim.Adam(replicas.parameters.values(), lr=rate)
+    loss = per_replica("binary_cross_entropy")
+    for epoch in range(1, epochs + 1):
+        order = event_order(seed, replicas.padded, epoch, 4, CPU)
+        for step in range(4):
+            plain.zero_grad()
+            event = order[1, step]
+            nn.functional.binary_cross_entropy(model(x[event]), y[event]).backward()
+            plain.step()
+            many.zero_grad()
+            events = order[:, step : step + 1]
+            loss(replicas((x[events],), training=True), y[events]).sum().backward()
+            many.step()
+    for name, tensor in replicas.state(1).items():
+        torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-5, atol=1e-6)
+
+
+def test_every_order_is_a_permutation_and_all_are_equally_likely():
+    order = event_order(1, 24000, 3, 4, CPU)
+    assert torch.equal(order.sort(dim=1).values, torch.arange(4).expand(24000, -1))
+    codes = (order * torch.tensor([64, 16, 4, 1])).sum(dim=1)
+    counts = codes.bincount()[codes.unique()]
+    assert len(counts) == 24
+    # 1000 expected of each, with a standard deviation of 31.
+    assert counts.min() > 850
+    assert counts.max() < 1150
+
+
+def test_normal_starts_are_normal():
+    weights = {"distribution": "normal", "mean": 0.5, "std": 2.0}
+    values = torch.cat([networks.random_start(XOR, {}, weights, seed)["l1.weight"].ravel() for seed in range(500)])
+    assert abs(float(values.mean()) - 0.5) < 0.2
+    assert abs(float(values.std()) - 2.0) < 0.15
+
+
+RUN = """
+import sys; sys.path[:0] = {path!r}
+from pathlib import Path
+from conftest import small_model, train_in
+model = small_model(train={{"epochs": 400, "replicas": 4}})
+folder = Path({folder!r})
+sets = {{s: folder / f"{{s}}.safetensors" for s in ("train", "validation", "test")}}
+train_in(folder, model, sets, {name!r}, checkpoint=folder / "shared.checkpoint")
+"""
+
+
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_bytes(tmp_path):
+    model = small_model(train={"epochs": 400, "replicas": 4})
+    sets = make_data(tmp_path, model)
+    undisturbed = train_in(tmp_path, model, sets, "undisturbed")
+    path = [str(PROJECT / "tests"), str(PROJECT / "scripts")]
+    code = RUN.format(path=path, folder=str(tmp_path), name="killed")
+    checkpoint = tmp_path / "shared.checkpoint"
+    running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists():
+        assert running.poll() is None, "the run ended before it wrote a checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed.weights").exists()
+    epoch = torch.load(checkpoint, weights_only=True)["epoch"]
+    assert 1 <= epoch < 400
+    resumed = train_in(tmp_path, model, sets, "killed", checkpoint=checkpoint)
+    for key in ("weights", "history", "replicas", "training"):
+        assert sha256(resumed[key]) == sha256(undisturbed[key]), key
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path, caplog):
+    Checkpoint(tmp_path / "c", "one", 0).save(3, {})
+    assert Checkpoint(tmp_path / "c", "one", 0).load(CPU) == (3, {})
+    assert Checkpoint(tmp_path / "c", "two", 0).load(CPU) is None
+    assert "other settings" in caplog.text
+    (tmp_path / "c").write_bytes(b"half")
+    assert Checkpoint(tmp_path / "c", "one", 0).load(CPU) is None
+    assert "damaged" in caplog.text
+
+
+def test_divergence_of_all_stops_and_names_the_epoch(tmp_path):
+    with pytest.raises(TrainingError, match=r"all 3 replicas have diverged: since epoch 1 .*train/learning_rate, now 0.025"):
+        trained_states(tmp_path, 3, weights={"mean": 1e39})
+
+
+def test_cuda_without_a_gpu_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(TrainingError, match=r"device is cuda, but torch .* sees no GPU"):
+        networks.choose_device("cuda")
+    assert networks.choose_device("auto") == CPU
+
+
+def test_the_outcome_is_reported(trained):
+    report = read_json(trained.outputs["training"])
+    rows = losses(trained.outputs)
+    assert report["convergence"]["replicas"] == len(rows) == 8
+    assert report["convergence"]["converged"] == sum(row.split(",")[-2] == "1" for row in rows)
+    assert 0.0 < report["convergence"]["interval"][0] < report["convergence"]["rate"] < report["convergence"]["interval"][1]
+    best = min(float(row.split(",")[4]) for row in rows)
+    assert report["shipped"]["validation_loss"] == pytest.approx(best)
+
+
+def test_wilson_interval():
+    # E. B. Wilson's interval for 57 of 100, 95 %, from his formula.
+    low, high = binomial_interval(57, 100, 0.95)
+    assert (low, high) == pytest.approx((0.4721, 0.6627), abs=1e-4)
+
+
+def test_wrong_networks_and_weights_are_named(tmp_path, trained):
+    with pytest.raises(ConfigError, match=r"does not take network/arguments"):
+        networks.build(XOR, {"width": 3})
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(ConfigError, match=r"empty.py defines no class Network"):
+        networks.build(tmp_path / "empty.py", {})
+    with pytest.raises(DataError, match=r"size mismatch for l2.weight"):
+        networks.load(XOR, {"hidden": 3}, trained.trained)
+
+
+def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch):
+    undisturbed = losses(trained_states(tmp_path, 3))
+    monkeypatch.setattr("torchship.replicas.random_start", poison_second(networks.random_start))
+    outputs = trained_states(tmp_path, 3)
+    rows = losses(outputs)
+    assert (rows[0], rows[2]) == (undisturbed[0], undisturbed[2])
+    assert rows[1].endswith(",0,1")
+    assert read_json(outputs["training"])["diverged"] == 1
+
+
+def poison_second(random_start):
+    seen = []
+
+    def start(*arguments):
+        state = random_start(*arguments)
+        seen.append(None)
+        if len(seen) == 2:
+            state["l1.bias"] = torch.full_like(state["l1.bias"], torch.nan)
+        return state
+
+    return start
