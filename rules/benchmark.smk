@@ -24,7 +24,7 @@ rule benchmark_engines:
         mem_mb=4000,
         runtime=60,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs("network", "inputs", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
 

@@ -54,9 +54,20 @@ def data_file(wildcards):
     return RUNS[wildcards.run]["data"]["path"] or []
 
 
-def tensors_of(wildcards):
-    """Give the declared inputs and outputs of a run."""
-    return {kind: RUNS[wildcards.run][kind] for kind in ("inputs", "outputs")}
+def knobs(*places):
+    """Give a function that picks knobs of a run by their places: a step is given what it uses, and no more."""
+
+    def picked(wildcards):
+        section = {}
+        for place in places:
+            *parents, last = place.split("/")
+            inner, source = section, RUNS[wildcards.run]
+            for key in parents:
+                inner, source = inner.setdefault(key, {}), source[key]
+            inner[last] = source[last]
+        return section
+
+    return picked
 
 
 def gpus(wildcards):

@@ -24,7 +24,7 @@ rule generate_data:
         runtime=10,
     params:
         data=lookup("{run}/data", within=RUNS),
-        model=tensors_of,
+        model=knobs("inputs", "outputs"),
         seed=lookup("seed", within=config),
     script:
         "../scripts/generate_data.py"

@@ -26,7 +26,9 @@ rule evaluate_network:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs(
+            "network", "inputs", "data/target", "train/loss", "evaluate/threshold"
+        ),
     script:
         "../scripts/evaluate_network.py"
 
@@ -49,7 +51,7 @@ rule evaluate_surface:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs("network", "evaluate/surface"),
     script:
         "../scripts/evaluate_surface.py"
 
@@ -78,7 +80,7 @@ rule plot_surface:
         mem_mb=1000,
         runtime=5,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs("inputs", "outputs", "data/target", "evaluate/threshold"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_surface.py"

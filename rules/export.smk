@@ -22,7 +22,9 @@ rule export_onnx:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs(
+            "network", "inputs", "outputs", "evaluate/threshold", "export/opset"
+        ),
         target=lookup("targets/{target}", within=config),
     script:
         "../scripts/export_onnx.py"

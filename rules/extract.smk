@@ -19,7 +19,7 @@ rule extract_weights:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs("network", "inputs", "outputs"),
     script:
         "../scripts/extract_weights.py"
 
@@ -70,6 +70,8 @@ rule check_code:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs(
+            "network", "inputs", "data/target", "evaluate/threshold", "extract", "seed"
+        ),
     script:
         "../scripts/check_code.py"

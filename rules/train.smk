@@ -27,8 +27,15 @@ rule train_network:
         mem_mb=4000,
         runtime=240,
     params:
-        model=lookup("{run}", within=RUNS),
-        checkpoint="<results>/{run}/train/checkpoint.pt",
+        model=knobs(
+            "network",
+            "inputs",
+            "data/target",
+            "train",
+            "evaluate/threshold",
+            "seed",
+            "device",
+        ),
     script:
         "../scripts/train_network.py"
 

@@ -24,7 +24,7 @@ rule make_cases:
         mem_mb=2000,
         runtime=10,
     params:
-        model=lookup("{run}", within=RUNS),
+        model=knobs("network", "inputs", "validate/batch_sizes", "seed"),
     script:
         "../scripts/make_cases.py"
 
@@ -66,6 +66,8 @@ rule validate_target:
         validation="<results>/{run}/validate/{target}/validation.json",
     log:
         "<logs>/{run}/{target}/validate_target.log",
+        # A log, because those of a failed job are kept.
+        evidence="<logs>/{run}/{target}/validation.json",
     conda:
         "../envs/numpy.yaml"
     threads: 1
@@ -75,7 +77,6 @@ rule validate_target:
     params:
         target=lookup("targets/{target}", within=config),
         tolerance=lookup("{run}/validate/tolerance", within=RUNS),
-        evidence="<logs>/{run}/{target}/validation.json",
     script:
         "../scripts/validate_target.py"
 

@@ -61,7 +61,8 @@ if __name__ == "__main__":
             Path(snakemake.input.datasheet),
             Path(snakemake.input.network),
             {name: Path(path) for name, path in snakemake.output.items()},
-            Path(snakemake.params.checkpoint),
+            # Not declared, or Snakemake would delete it with the failed job that it is for.
+            Path(snakemake.output.weights).with_name("checkpoint.pt"),
             [Path(path) for path in snakemake.input.code],
             model=snakemake.params.model,
             threads=snakemake.threads,

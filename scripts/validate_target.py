@@ -35,7 +35,7 @@ if __name__ == "__main__":
             Path(snakemake.input.cases),
             Path(snakemake.input.outputs),
             Path(snakemake.output.validation),
-            Path(snakemake.params.evidence),
+            Path(snakemake.log.evidence),
             what="/".join(snakemake.wildcards),
             target=snakemake.params.target,
             tolerance=snakemake.params.tolerance,

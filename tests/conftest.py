@@ -1,30 +1,16 @@
-"""What the tests share: the project's paths, its configuration, and one small trained network."""
+"""Fixtures: the default configuration, one small trained network, and the seed's weights."""
 
 import copy
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
+from support import DEFAULTS, PROJECT, make_data, small_model, train_in
+
 from check_code import check_code
 from export_onnx import export_onnx
 from extract_weights import extract_weights
 from generate_code import generate_code
-from generate_data import generate_data
 from make_cases import make_cases
-from torchship.config import merge, resolve
-from torchship.datasets import SPLITS
-from train_network import train_network
-
-PROJECT = Path(__file__).resolve().parents[1]
-
-
-def document(name):
-    return yaml.safe_load((PROJECT / name).read_text())
-
-
-DEFAULTS = {**document("config.yaml"), **document("targets.yaml")}
-SCHEMA = document("schemas/config.schema.yaml")
 
 
 @pytest.fixture
@@ -33,29 +19,8 @@ def config():
     return copy.deepcopy(DEFAULTS)
 
 
-def small_model(**changes):
-    """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
-    merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
-    return resolve(merged, SCHEMA, PROJECT / "models")["xor"]
-
-
 class Trained(SimpleNamespace):
     """The files of a small run that was made by calling the steps' functions, one after another."""
-
-
-def make_data(folder, model):
-    sets = {split: folder / f"{split}.safetensors" for split in SPLITS}
-    generate_data(sets, folder / "datasheet.json", data=model["data"], model=model, seed=model["seed"])
-    return sets
-
-
-def train_in(folder, model, sets, name="run", checkpoint=None):
-    outputs = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
-    train_network(
-        {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json",
-        PROJECT / "models" / "xor.py", outputs, checkpoint or folder / f"{name}.checkpoint", [], model=model, threads=1,
-    )  # fmt: skip
-    return outputs
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +39,16 @@ def trained(tmp_path_factory):
     generate_code(files.weights, files.python, files.header)
     code = (files.weights, files.python, files.header)
     check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
-    make_cases(files.network, files.trained, files.weights, files.python, sets["test"], files.datasheet, files.cases, model=model)
+    make_cases(
+        files.network,
+        files.trained,
+        files.weights,
+        files.python,
+        sets["test"],
+        files.datasheet,
+        files.cases,
+        model=model,
+    )
     files.onnx, files.export = {}, {}
     for target in model["export"]["targets"]:
         files.onnx[target], files.export[target] = folder / f"{target}.onnx", folder / f"{target}.json"

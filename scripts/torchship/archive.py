@@ -126,7 +126,7 @@ def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]
     hashes: dict[str, str] = {}
     manifest, total, name = b"", 0, "its first file"
     try:
-        with tarfile.open(archive, mode="r|gz") as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
                 name = member.name
                 total += member.size
@@ -139,6 +139,11 @@ def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]
                     hashes[name], head = digest(tar, member)
                     if PurePosixPath(name).name == MANIFEST and name.count("/") == 1:
                         manifest = head
+            # To the very end: what follows the last member is under the checksum of gzip, too.
+            while block := stream.read(CHUNK):
+                total += len(block)
+                if total > most_bytes:
+                    raise ArchiveError(f"{archive} holds more than {most_bytes} bytes after {name!r}")
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ArchiveError(f"{archive} is damaged in or after {name!r}: {error}") from error
     return hashes, manifest

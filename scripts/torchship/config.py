@@ -4,11 +4,13 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 """
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.errors import ConfigError
 
@@ -33,6 +35,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], networks: Path) -> d
     Raises:
         ConfigError: the first thing that is wrong, by place in the document.
     """
+    take_values_from_text(config, schema)
     check(config, schema)
     runs = {}
     for run in config["runs"]:
@@ -43,6 +46,29 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], networks: Path) -> d
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, runs[run], config["targets"], networks)
     return runs
+
+
+def take_values_from_text(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Turn text into the number, truth value or null that the schema wants there, in place.
+
+    Snakemake hands on nested values of its command line, as in `--config 'train={epochs: 5}'`, as text, and YAML 1.1
+    takes 1e-3 for text because it has no point.
+    """
+    for error in list(Validator(schema).iter_errors(config)):
+        if error.validator == "type" and isinstance(error.instance, str):
+            value = parse(error.instance)
+            if Validator({"type": error.validator_value}).is_valid(value):
+                *parents, last = error.absolute_path
+                functools.reduce(lambda inner, key: inner[key], parents, config)[last] = value
+
+
+def parse(text: str) -> Any:
+    """Give what a text spells in YAML, or as a floating-point number, or the text itself."""
+    try:
+        value = yaml.safe_load(text)
+        return float(value) if isinstance(value, str) else value
+    except (ValueError, yaml.YAMLError):
+        return text
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _binary_cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> 
 
 def _cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> Tensor:
     # torch wants the classes on axis 1: [replicas, events, classes] -> [replicas, classes, events].
-    return nn.functional.cross_entropy(output.movedim(-1, 1), target.flatten(2).squeeze(-1), reduction=reduction)
+    return nn.functional.cross_entropy(output.movedim(-1, 1), target.reshape(output.shape[:-1]), reduction=reduction)
 
 
 def accuracy(output: Tensor, target: Tensor, threshold: float) -> Tensor:

@@ -90,7 +90,9 @@ def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
     previous: fx.Node | None = None
     for node in graph.nodes:
         if node.op == "get_attr":
-            raise GenerationError(f"network {name!r} uses parameter {node.target!r} outside of a covered layer: {COVERED}")
+            raise GenerationError(
+                f"network {name!r} uses parameter {node.target!r} outside of a covered layer: {COVERED}"
+            )
         if node.op != "placeholder" and (
             previous is None or node.all_input_nodes != [previous] or len(previous.users) != 1
         ):

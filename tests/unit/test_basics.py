@@ -1,9 +1,10 @@
 """The basic facts hold here, and a fact that did not hold would stop the step."""
 
 import pytest
-from check_basics import require
 from torchship.basics import Fact, autograd_facts, device_facts, tensor_facts
 from torchship.errors import TorchshipError
+
+from check_basics import require
 
 
 @pytest.mark.parametrize("facts", [tensor_facts, device_facts, autograd_facts])

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from conftest import DEFAULTS, PROJECT, SCHEMA
+from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.config import merge, resolve
 from torchship.errors import ConfigError
 
@@ -53,6 +53,17 @@ def test_wrong_values_are_named(changes, message):
     with pytest.raises(ConfigError, match=message) as caught:
         resolved(changes)
     assert "\n" not in str(caught.value)
+
+
+def test_text_from_the_command_line_becomes_what_the_schema_wants():
+    text = {
+        "train": {"epochs": "7", "learning_rate": "1e-1", "shuffle": "false"},
+        "extract": {"required_accuracy": "null"},
+    }
+    section = resolved(text | {"models": {"xor": {"inputs": {"x": {"unit": "2"}}}}})["xor"]
+    knobs = section["train"]
+    assert (knobs["epochs"], knobs["learning_rate"], knobs["shuffle"]) == (7, 0.1, False)
+    assert section["inputs"]["x"]["unit"] == "2"
 
 
 def test_a_missing_default_is_named(config):

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import make_data, small_model
-from generate_data import generate_data
+from support import make_data, small_model
 from torchship.datasets import read_arrays, read_set, split_events, write_arrays
 from torchship.errors import DataError
 from torchship.files import read_json
 from torchship.loading import EventDataset
+
+from generate_data import generate_data
 
 
 def test_the_truth_table(trained):
@@ -60,7 +61,10 @@ def test_a_file_of_arrays_is_split_without_loss(tmp_path):
         ({"x": np.zeros((9, 2))}, r"no array 'target' in the data, only x"),
         ({"x": np.zeros((9, 3)), "target": np.zeros(9)}, r"'x' has shape \(\d, 3\), declared \['batch', 2\]"),
         ({"x": np.zeros((9, 2)), "target": np.zeros(8)}, r"unequal numbers of events"),
-        ({"x": np.full((9, 2), np.nan), "target": np.zeros(9)}, r"5 events of 'x' are not finite, the first is event 0"),
+        (
+            {"x": np.full((9, 2), np.nan), "target": np.zeros(9)},
+            r"5 events of 'x' are not finite, the first is event 0",
+        ),
         ({"x": np.zeros((9, 2), dtype=int), "target": np.zeros(9)}, r"'x' is int64, declared float32"),
         ({"x": np.zeros((2, 2)), "target": np.zeros(2)}, r"2 events leave none for the .* set"),
     ],

@@ -5,7 +5,7 @@ import sys
 
 import environments
 import pytest
-from conftest import PROJECT
+from support import PROJECT
 from torchship import imports, pins
 from torchship.errors import PinError
 
@@ -58,7 +58,9 @@ def test_every_step_has_a_rule_and_every_rule_names_its_own_script_and_environme
             assert f'"../envs/{environment}.yaml"' in text, name
 
 
-@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.stem != "verify_archive"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "script", [path for path in SCRIPTS if path.stem != "verify_archive"], ids=lambda path: path.stem
+)
 def test_a_step_imports_only_what_its_environment_pins(script):
     environment = re.search(r'project\("envs/(\w+)\.yaml"\)', rules()[script.stem])[1]
     pinned = {name.lower() for name in pins.read_pins(PROJECT / "envs" / f"{environment}.yaml")}
@@ -79,8 +81,12 @@ def test_library_modules_are_found_through_one_another():
 
 def test_wrong_versions_are_named(tmp_path):
     path = tmp_path / "env.yaml"
-    path.write_text("  - pip:\n      - numpy==0.0.1\n      - absent-package==1.0\n      - pytest==" + pytest.__version__)
-    with pytest.raises(PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make install`"):
+    path.write_text(
+        "  - pip:\n      - numpy==0.0.1\n      - absent-package==1.0\n      - pytest==" + pytest.__version__
+    )
+    with pytest.raises(
+        PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make install`"
+    ):
         pins.require_pins(path)
 
 

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import DEFAULTS, PROJECT
 from onnx import TensorProto, helper
+from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship.canonical import canonicalize, save
 from torchship.errors import ExportError
@@ -22,7 +23,7 @@ PLAIN = {"x": {"shape": ["batch", 2]}}, {"y": {"shape": ["batch", 1]}}
 EXPORT = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from conftest import DEFAULTS, small_model
+from support import DEFAULTS, small_model
 from export_onnx import export_onnx
 export_onnx(Path({network!r}), Path({weights!r}), Path("model.onnx"), Path("export.json"),
             run="xor", target=DEFAULTS["targets"]["latest"], model=small_model(), name="latest")
@@ -57,7 +58,7 @@ def test_a_file_is_what_its_target_takes(trained, target):
 
 def test_no_trace_of_the_machine_is_left(trained):
     content = trained.onnx["latest"].read_bytes()
-    for trace in (str(PROJECT), os.path.expanduser("~"), "site-packages", "forward", ".py"):
+    for trace in (str(PROJECT), str(Path.home()), "site-packages", "forward", ".py"):
         assert trace.encode() not in content
 
 

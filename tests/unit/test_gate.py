@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import DEFAULTS, PROJECT
 from onnx import numpy_helper
-from run_target import run_target
+from support import DEFAULTS, PROJECT
 from torchship import interpreters
 from torchship.datasets import read_about, read_arrays, write_arrays
 from torchship.errors import ParityError, TargetError
@@ -16,6 +15,8 @@ from torchship.files import read_json, sha256, write_json
 from torchship.interpreters import interpreter
 from torchship.parity import compare
 from torchship.reference import gamma
+
+from run_target import run_target
 from validate_target import validate_target
 
 LATEST = PROJECT / "envs" / f"onnxruntime-{DEFAULTS['targets']['latest']['onnxruntime']}.yaml"

@@ -1,5 +1,6 @@
 """The generated code: the seed's numbers, random networks, and what it must refuse."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -7,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from check_code import check_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -19,6 +19,8 @@ from torchship.layers import exact, read_network
 from torchship.parity import compare
 from torchship.reference import UNIT_FLOAT64, evaluate
 from torchship.tracing import describe, parameter
+
+from check_code import check_code
 
 
 def compiled(text):
@@ -52,7 +54,7 @@ def networks(draw):
     torch.manual_seed(draw(st.integers(0, 2**31)))
     widths = draw(st.lists(st.integers(1, 9), min_size=2, max_size=5))
     layers = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         layers.append(nn.Linear(inputs, outputs, bias=draw(st.booleans())))
         nn.init.normal_(layers[-1].weight, std=draw(st.sampled_from([0.1, 1.0, 5.0])))
         if draw(st.booleans()):
@@ -138,7 +140,10 @@ class Scaled(nn.Linear):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.Sequential(nn.Linear(2, 2), nn.GELU()), r"layer '1' is GELU\(.*\), which is not covered; covered are Linear, Sigmoid"),
+        (
+            nn.Sequential(nn.Linear(2, 2), nn.GELU()),
+            r"layer '1' is GELU\(.*\), which is not covered; covered are Linear, Sigmoid",
+        ),
         (nn.Sequential(nn.Linear(2, 2), nn.Softmax(dim=0)), r"layer '1' is Softmax\(dim=0\), which is not covered"),
         (nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False)), r"layer '0' is BatchNorm1d"),
         (Skip(), r"layer 'inner' of network 'net' branches"),
@@ -177,7 +182,10 @@ def test_weights_survive_the_json_round_trip_exactly(values):
 
 
 def recheck(trained, tmp_path, **replaced):
-    files = {name: replaced.get(name, getattr(trained, name)) for name in ("weights", "python", "header", "network", "trained")}
+    files = {
+        name: replaced.get(name, getattr(trained, name))
+        for name in ("weights", "python", "header", "network", "trained")
+    }
     check_code(*files.values(), trained.sets["test"], trained.datasheet, tmp_path / "check.json", model=trained.model)
 
 
@@ -185,7 +193,9 @@ def test_one_corrupt_weight_stops_the_check(trained, tmp_path):
     text = trained.python.read_text()
     first = text.split("L1_WEIGHT = (\n    (")[1].split(",")[0]
     (tmp_path / "reference.py").write_text(text.replace(first, repr(float(first) * 1.0001), 1))
-    with pytest.raises(ParityError, match=r"xor: torch float64 against the hand-coded Python on the .*: \|Δ\| = .* at event"):
+    with pytest.raises(
+        ParityError, match=r"xor: torch float64 against the hand-coded Python on the .*: \|Δ\| = .* at event"
+    ):
         recheck(trained, tmp_path, python=tmp_path / "reference.py")
 
 
@@ -202,7 +212,9 @@ def test_wrong_decisions_stop_the_check(golden):
     network = read_network(golden)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     outputs = handcoded.evaluate_all(compiled(codegen_python.generate(network)), x)
-    with pytest.raises(ParityError, match=r"2 of 4 decisions are right, 1 of them must be; the first wrong one is event 0"):
+    with pytest.raises(
+        ParityError, match=r"2 of 4 decisions are right, 1 of them must be; the first wrong one is event 0"
+    ):
         check_decisions(outputs, np.array([[0], [1], [1], [0]]), 0.5, 1.0, "xor")
 
 

@@ -36,5 +36,10 @@ def test_too_few_samples_are_said_to_be_too_few():
     samples = list(np.random.default_rng(0).normal(1.0, 0.1, size=50))
     found = summarize(samples, 0.95, 1)
     assert found["median"]["low"] < found["median"]["seconds"] < found["median"]["high"]
-    assert found["p99"] == {"seconds": pytest.approx(np.quantile(samples, 0.99)), "low": None, "high": None, "note": "too few samples"}
+    assert found["p99"] == {
+        "seconds": pytest.approx(np.quantile(samples, 0.99)),
+        "low": None,
+        "high": None,
+        "note": "too few samples",
+    }
     assert summarize(samples * (BEYOND * 4), 0.95, 1)["p99"]["note"] == ""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from conftest import PROJECT, make_data, small_model, train_in
+from support import PROJECT, make_data, small_model, train_in
 from torch import nn
 from torchship import networks
 from torchship.checkpoints import Checkpoint
@@ -49,7 +49,9 @@ def test_both_loaders_give_the_same_bytes(tmp_path):
 def test_a_seed_changes_the_result(tmp_path):
     one, two = (small_model(seed=seed, train={"epochs": 20}) for seed in (1, 2))
     sets = make_data(tmp_path, one)
-    assert sha256(train_in(tmp_path, one, sets, "a")["weights"]) != sha256(train_in(tmp_path, two, sets, "b")["weights"])
+    assert sha256(train_in(tmp_path, one, sets, "a")["weights"]) != sha256(
+        train_in(tmp_path, two, sets, "b")["weights"]
+    )
 
 
 def test_replicas_learn_what_the_plain_loop_learns(tmp_path):
@@ -99,7 +101,7 @@ def test_normal_starts_are_normal():
 RUN = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from conftest import small_model, train_in
+from support import small_model, train_in
 model = small_model(train={{"epochs": 400, "replicas": 4}})
 folder = Path({folder!r})
 sets = {{s: folder / f"{{s}}.safetensors" for s in ("train", "validation", "test")}}
@@ -142,7 +144,9 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path,
 
 
 def test_divergence_of_all_stops_and_names_the_epoch(tmp_path):
-    with pytest.raises(TrainingError, match=r"all 3 replicas have diverged: since epoch 1 .*train/learning_rate, now 0.025"):
+    with pytest.raises(
+        TrainingError, match=r"all 3 replicas have diverged: since epoch 1 .*train/learning_rate, now 0.025"
+    ):
         trained_states(tmp_path, 3, weights={"mean": 1e39})
 
 
@@ -158,7 +162,12 @@ def test_the_outcome_is_reported(trained):
     rows = losses(trained.outputs)
     assert report["convergence"]["replicas"] == len(rows) == 8
     assert report["convergence"]["converged"] == sum(row.split(",")[-2] == "1" for row in rows)
-    assert 0.0 < report["convergence"]["interval"][0] < report["convergence"]["rate"] < report["convergence"]["interval"][1]
+    assert (
+        0.0
+        < report["convergence"]["interval"][0]
+        < report["convergence"]["rate"]
+        < report["convergence"]["interval"][1]
+    )
     best = min(float(row.split(",")[4]) for row in rows)
     assert report["shipped"]["validation_loss"] == pytest.approx(best)
 

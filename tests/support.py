@@ -1,0 +1,41 @@
+"""What the tests share: the project's paths, its configuration, and steps called as functions."""
+
+from pathlib import Path
+
+import yaml
+from torchship.config import merge, resolve
+from torchship.datasets import SPLITS
+
+from generate_data import generate_data
+from train_network import train_network
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def document(name):
+    return yaml.safe_load((PROJECT / name).read_text())
+
+
+DEFAULTS = {**document("config.yaml"), **document("targets.yaml")}
+SCHEMA = document("schemas/config.schema.yaml")
+
+
+def small_model(**changes):
+    """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
+    merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
+    return resolve(merged, SCHEMA, PROJECT / "models")["xor"]
+
+
+def make_data(folder, model):
+    sets = {split: folder / f"{split}.safetensors" for split in SPLITS}
+    generate_data(sets, folder / "datasheet.json", data=model["data"], model=model, seed=model["seed"])
+    return sets
+
+
+def train_in(folder, model, sets, name="run", checkpoint=None):
+    outputs = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
+    train_network(
+        {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json",
+        PROJECT / "models" / "xor.py", outputs, checkpoint or folder / f"{name}.checkpoint", [], model=model, threads=1,
+    )  # fmt: skip
+    return outputs

@@ -1,0 +1,84 @@
+"""Running Snakemake for real, in folders of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+# What a copy of the project needs to run.
+COPIED = [
+    *[
+        "Snakefile",
+        "Makefile",
+        "config.yaml",
+        "targets.yaml",
+        "requirements.txt",
+        "README.md",
+        "LICENSE",
+        "CITATION.cff",
+    ],
+    *["rules", "scripts", "models", "envs", "schemas", "report", "profiles", "tools", "tests/config.yaml"],
+]
+
+
+class Workflow:
+    """A working folder, and the project that runs in it."""
+
+    def __init__(self, folder, project=PROJECT):
+        self.folder, self.project = folder, project
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def command(self, *arguments, cores=1):
+        """Give the command line: targets and options first, since --configfile takes all words that follow."""
+        options = {
+            "--snakefile": self.project / "Snakefile",
+            "--directory": self.folder,
+            "--cores": cores,
+            "--configfile": self.project / "tests" / "config.yaml",
+        }
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *arguments,
+            *(str(word) for pair in options.items() for word in pair),
+        ]
+
+    def environment(self):
+        # Each with a cache of its own: two Snakemakes at once must not meet.
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / ".cache"), "SOURCE_DATE_EPOCH": "1700000000"}
+
+    def run(self, *arguments, check=True, cores=1):
+        """Run Snakemake; give what it printed."""
+        done = subprocess.run(
+            self.command(*arguments, cores=cores), cwd=self.folder, env=self.environment(),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        text = done.stdout + done.stderr
+        assert (done.returncode == 0) == check, text[-6000:]
+        return text
+
+    def planned(self, *arguments):
+        """Give the rules that a dry run would run, milestones apart."""
+        rules = re.findall(r"^(?:local)?rule (\w+):", self.run("--dry-run", *arguments), re.MULTILINE)
+        return set(rules) - {"all"}
+
+    def path(self, name):
+        return self.folder / "results" / name
+
+
+def copied(folder):
+    """Copy the project."""
+    for name in COPIED:
+        source, target = PROJECT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    # The runtimes of the targets are not built again.
+    (folder / ".runtimes").symlink_to(PROJECT / ".runtimes")
+    return folder

@@ -1,0 +1,69 @@
+"""What a change reruns: exactly what uses it, and nothing else."""
+
+import os
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
+
+TRAINING = {
+    "train_network", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
+    "generate_code", "check_code", "export_onnx", "make_cases", "run_target", "validate_target", "write_summary",
+    "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
+}  # fmt: skip
+PACKING = {"pack_archive", "pack_timings", "check_archives"}
+
+
+def test_every_stage_left_its_results(finished):
+    for name in (
+        "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/train/weights.safetensors",
+        "xor/train/loss.svg", "xor/evaluate/metrics.json", "xor/extract/reference.hpp", "xor/export/cmssw_14_2/model.onnx",
+        "xor/validate/cmssw_14_2/validation.json", "xor/benchmark/engines.csv", "xor/summary.html",
+        "archive/torchship.tar.gz", "archive/torchship-timings.tar.gz.sha256", "archive/verified.json",
+    ):  # fmt: skip
+        assert finished.path(name).stat().st_size > 0, name
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.run("all")
+
+
+def test_touch_reruns_nothing(copy_of_finished):
+    for name in ("scripts/torchship/training.py", "models/xor.py", "envs/torch.yaml", "scripts/train_network.py"):
+        os.utime(copy_of_finished.project / name)
+    assert copy_of_finished.planned() == set()
+
+
+@pytest.mark.parametrize(
+    ("knob", "expected"),
+    [
+        ("train={epochs: 301}", TRAINING),
+        ("plots={dpi: 151}", {"plot_training", "plot_benchmark", "plot_device", "plot_surface"} | PACKING),
+        ("validate={tolerance: 0.9}", {"validate_target", "write_summary", "pack_archive", "check_archives"}),
+        ("basics={min_seconds: 0.02}", {"benchmark_device", "plot_device"} | PACKING),
+        ("archive={name: other}", PACKING),
+    ],
+)
+def test_a_changed_knob_reruns_what_uses_it(finished, knob, expected):
+    planned = finished.planned("--config", knob)
+    assert planned == expected
+
+
+@pytest.mark.parametrize(
+    ("module", "direct"),
+    [
+        ("timing", {"benchmark_engines"}),
+        ("codegen_cpp", {"generate_code"}),
+        ("pages", {"write_basics_page", "write_summary"}),
+        ("exporting", {"export_onnx"}),
+        ("plotting", {"plot_training", "plot_benchmark", "plot_device", "plot_surface"}),
+    ],
+)
+def test_an_edited_module_reruns_its_users(copy_of_finished, module, direct):
+    path = copy_of_finished.project / "scripts" / "torchship" / f"{module}.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+    text = copy_of_finished.run("--dry-run")
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n(.*?)\n\[", text, re.MULTILINE | re.DOTALL)
+    triggered = {name for name, body in jobs if re.search(rf"Updated input files:.*torchship/{module}\.py", body)}
+    assert triggered - {"pack_archive"} == direct

@@ -1,0 +1,180 @@
+"""Each check of the pipeline stops the right stage, with a message, and leaves no half result."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx
+import pytest
+from driver import PROJECT, Workflow, copied
+from onnx import numpy_helper
+from torchship.datasets import read_arrays, write_arrays
+from torchship.files import sha256
+
+pytestmark = pytest.mark.workflow
+# On one worker, so that the run is made once.
+FINISHED = pytest.mark.xdist_group("finished")
+
+
+def stopped(workflow, target, *arguments):
+    """Run a stage that must fail; give what was printed."""
+    return workflow.run(target, *arguments, check=False)
+
+
+def only(rule, workflow, target):
+    """Run one rule again on inputs that were changed by hand, without repairing them first."""
+    return stopped(workflow, target, "--forcerun", rule, "--rerun-triggers", "mtime", "--allowed-rules", rule)
+
+
+@FINISHED
+def test_a_corrupt_weight_stops_the_extraction(copy_of_finished):
+    path = copy_of_finished.path("xor/extract/reference.py")
+    text = path.read_text()
+    number = text.split("L2_BIAS = (")[1].split(",")[0]
+    path.write_text(text.replace(number, repr(float(number) + 1e-5)))
+    text = only("check_code", copy_of_finished, "results/xor/extract/check.json")
+    assert "ParityError: xor: torch float64 against the hand-coded Python on the test set: |Δ| = " in text
+    assert not copy_of_finished.path("xor/extract/check.json").exists()
+
+
+@FINISHED
+def test_a_corrupt_initializer_stops_the_gate(copy_of_finished):
+    path = copy_of_finished.path("xor/export/latest/model.onnx")
+    model = onnx.load(path)
+    values = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    values.flat[0] += 1e-3
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, model.graph.initializer[0].name))
+    path.write_bytes(model.SerializeToString())
+    arguments = [
+        "--forcerun",
+        "run_target",
+        "--rerun-triggers",
+        "mtime",
+        "--allowed-rules",
+        "run_target",
+        "validate_target",
+    ]
+    text = stopped(copy_of_finished, "results/xor/validate/latest/validation.json", *arguments)
+    assert "ParityError: xor/latest: " in text
+    evidence = json.loads((copy_of_finished.folder / "logs/xor/latest/validation.json").read_text())
+    assert any("|Δ| = " in failure for failure in evidence["failures"])
+    assert not copy_of_finished.path("xor/validate/latest/validation.json").exists()
+
+
+@FINISHED
+def test_a_flipped_label_stops_the_training(copy_of_finished):
+    path = copy_of_finished.path("xor/data/train.safetensors")
+    arrays = read_arrays(path)
+    arrays["target"][0] = 1.0 - arrays["target"][0]
+    write_arrays(path, arrays)
+    text = only("train_network", copy_of_finished, "results/xor/train/weights.safetensors")
+    assert "DataError: results/xor/data/train.safetensors has changed since it was made" in text
+
+
+@FINISHED
+def test_a_flipped_byte_stops_the_verification(copy_of_finished):
+    path = copy_of_finished.path("archive/torchship.tar.gz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    text = only("check_archives", copy_of_finished, "results/archive/verified.json")
+    assert "ArchiveError: results/archive/torchship.tar.gz" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "train={epochs: -1}"], "ConfigError: train/epochs is -1: must be an integer >= 1"),
+        (["--config", "train={epcohs: 1}"], "unknown key train/epcohs (did you mean epochs?)"),
+        (["--config", "export={targets: [cmssw]}"], "unknown target 'cmssw'"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job(tmp_path, arguments, message):
+    text = Workflow(tmp_path).run("all", *arguments, check=False)
+    assert message in text
+    assert "Finished jobid" not in text
+    assert not (tmp_path / "results").exists()
+
+
+@FINISHED
+def test_wrong_versions_stop_a_step(copy_of_finished):
+    path = copy_of_finished.project / "envs" / "numpy.yaml"
+    path.write_text(path.read_text().replace("safetensors==", "safetensors==9"))
+    text = stopped(copy_of_finished, "data")
+    assert "PinError: envs/numpy.yaml does not match what is installed: safetensors" in text
+
+
+def test_cuda_without_a_gpu_stops_the_training(tmp_path):
+    text = stopped(Workflow(tmp_path), "train", "--config", "device=cuda")
+    assert "TrainingError: device is cuda, but torch" in text
+    assert not (tmp_path / "results/xor/train/weights.safetensors").exists()
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
+    """SIGKILL for Snakemake and its job together, as a crash of the machine would do."""
+    workflow = Workflow(tmp_path)
+    # Long enough to be met in the middle; what is compared is one whole run with the same knobs.
+    knobs = ["--config", "train={epochs: 3000}"]
+    target = "results/xor/train/weights.safetensors"
+    running = subprocess.Popen(
+        workflow.command(target, *knobs), cwd=workflow.folder, env=workflow.environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    checkpoint = tmp_path / "results/xor/train/checkpoint.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists():
+        assert running.poll() is None, "the run ended before it wrote a checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / target).exists()
+    workflow.run(target, "--unlock", *knobs)
+    text = workflow.run(target, "--rerun-incomplete", *knobs)
+    assert "resuming from results/xor/train/checkpoint.pt after epoch" in text
+    whole = Workflow(tmp_path / "whole")
+    whole.run(target, *knobs)
+    assert sha256(tmp_path / target) == sha256(whole.folder / target)
+
+
+def test_two_configurations_share_a_folder_without_meeting(tmp_path):
+    workflow = Workflow(tmp_path)
+    for name, seed in (("one", 1), ("two", 2)):
+        folders = f"pathvars={{results: {name}/results, logs: {name}/logs, benchmarks: {name}/benchmarks}}"
+        workflow.run("data", "--config", f"seed={seed}", folders)
+    sheets = [json.loads((tmp_path / name / "results/xor/data/datasheet.json").read_text()) for name in ("one", "two")]
+    assert [sheet["seed"] for sheet in sheets] == [1, 2]
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_users_own_network_takes_the_same_road(tmp_path):
+    """The example of docs/first-model.md, as it stands there: three classes, BatchNorm, data from a file."""
+    example = PROJECT / "docs" / "example"
+    folder = copied(tmp_path / "copy")
+    shutil.copy(example / "blobs.py", folder / "models")
+    for name in ("blobs.yaml", "make_blobs.py"):
+        shutil.copy(example / name, folder)
+    subprocess.run([sys.executable, "make_blobs.py"], cwd=folder, check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "2",
+        "--configfile",
+        "blobs.yaml",
+        "--",
+        "validate",
+        "evaluate",
+    ]
+    workflow = Workflow(folder, folder)
+    done = subprocess.run(command, cwd=folder, env=workflow.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    metrics = json.loads(workflow.path("blobs/evaluate/metrics.json").read_text())
+    assert metrics["sets"]["test"]["accuracy"] > 0.9
+    assert np.array(metrics["sets"]["test"]["confusion"]).shape == (3, 3)
