@@ -6,7 +6,7 @@ rule pack_archive:
     input:
         results=result_paths(),
         sources=[project(path) for path in source_paths()],
-        code=library("pack_archive"),
+        code=source_code("pack_archive"),
         pins=project("envs/archive.yaml"),
     output:
         archive=f"<results>/archive/{config['archive']['name']}.tar.gz",
@@ -32,7 +32,7 @@ rule pack_timings:
     """Pack what differs from run to run: timings, their plots, and what this machine is."""
     input:
         results=timing_paths(),
-        code=library("pack_timings"),
+        code=source_code("pack_timings"),
         pins=project("envs/python.yaml"),
     output:
         archive=f"<results>/archive/{config['archive']['name']}-timings.tar.gz",
@@ -60,7 +60,7 @@ rule check_archives:
             rules.pack_archive.output.checksum,
             rules.pack_timings.output.checksum,
         ],
-        code=library("check_archives"),
+        code=source_code("check_archives"),
         pins=project("envs/python.yaml"),
     output:
         report="<results>/archive/verified.json",

@@ -4,7 +4,7 @@
 rule check_basics:
     """Compute and check the basic facts."""
     input:
-        code=library("check_basics"),
+        code=source_code("check_basics"),
         pins=project("envs/torch.yaml"),
     output:
         tensors="<results>/basics/tensors.json",
@@ -31,7 +31,7 @@ rule write_basics_page:
         tensors=rules.check_basics.output.tensors,
         devices=rules.check_basics.output.devices,
         autograd=rules.check_basics.output.autograd,
-        code=library("write_basics_page"),
+        code=source_code("write_basics_page"),
         pins=project("envs/python.yaml"),
     output:
         page=report(
@@ -55,7 +55,7 @@ rule write_basics_page:
 rule benchmark_device:
     """Time elementwise and matrix products on every device."""
     input:
-        code=library("benchmark_device"),
+        code=source_code("benchmark_device"),
         pins=project("envs/torch.yaml"),
     output:
         table="<results>/basics/device.csv",
@@ -84,7 +84,7 @@ rule plot_device:
     input:
         table=rules.benchmark_device.output.table,
         limits=rules.benchmark_device.output.limits,
-        code=library("plot_device"),
+        code=source_code("plot_device"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/basics/device.svg",

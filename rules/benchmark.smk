@@ -10,7 +10,7 @@ rule benchmark_engines:
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
         onnx="<results>/{run}/export/latest/model.onnx",
-        code=library("benchmark_engines"),
+        code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:
         table="<results>/{run}/benchmark/engines.csv",
@@ -33,7 +33,7 @@ rule plot_benchmark:
     """Plot latency and throughput against the batch size."""
     input:
         table=rules.benchmark_engines.output.table,
-        code=library("plot_benchmark"),
+        code=source_code("plot_benchmark"),
         pins=project("envs/plots.yaml"),
     output:
         latency_svg="<results>/{run}/benchmark/latency.svg",

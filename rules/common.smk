@@ -37,11 +37,13 @@ wildcard_constraints:
     target="|".join(config["targets"]),
 
 
-def library(script):
-    """Give the library modules that a script imports: an input, since Snakemake looks at the script alone."""
-    return [
-        project(path) for path in library_modules(BASE / "scripts" / f"{script}.py")
-    ]
+def source_code(script):
+    """Give a script and the library modules that it imports: inputs, so that a change of their text reruns the step.
+
+    Snakemake itself looks at the script alone and at its date, not at its text; profiles/default turns that off.
+    """
+    path = BASE / "scripts" / f"{script}.py"
+    return [project(file) for file in [path, *library_modules(path)]]
 
 
 def network_file(wildcards):

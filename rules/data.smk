@@ -5,7 +5,7 @@ rule generate_data:
     """Make the three sets of a run and their datasheet."""
     input:
         source=data_file,
-        code=library("generate_data"),
+        code=source_code("generate_data"),
         pins=project("envs/numpy.yaml"),
     output:
         train="<results>/{run}/data/train.safetensors",

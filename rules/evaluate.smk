@@ -10,7 +10,7 @@ rule evaluate_network:
         datasheet=rules.generate_data.output.datasheet,
         network=network_file,
         weights=rules.train_network.output.weights,
-        code=library("evaluate_network"),
+        code=source_code("evaluate_network"),
         pins=project("envs/torch.yaml"),
     output:
         metrics="<results>/{run}/evaluate/metrics.json",
@@ -38,7 +38,7 @@ rule evaluate_surface:
     input:
         network=network_file,
         weights=rules.train_network.output.weights,
-        code=library("evaluate_surface"),
+        code=source_code("evaluate_surface"),
         pins=project("envs/torch.yaml"),
     output:
         surface="<results>/{run}/evaluate/surface.safetensors",
@@ -61,7 +61,7 @@ rule plot_surface:
     input:
         surface=rules.evaluate_surface.output.surface,
         test=rules.generate_data.output.test,
-        code=library("plot_surface"),
+        code=source_code("plot_surface"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/{run}/evaluate/surface.svg",

@@ -6,7 +6,7 @@ rule export_onnx:
     input:
         network=network_file,
         weights=rules.train_network.output.weights,
-        code=library("export_onnx"),
+        code=source_code("export_onnx"),
         pins=project("envs/export.yaml"),
     output:
         model="<results>/{run}/export/{target}/model.onnx",

@@ -6,7 +6,7 @@ rule extract_weights:
     input:
         network=network_file,
         weights=rules.train_network.output.weights,
-        code=library("extract_weights"),
+        code=source_code("extract_weights"),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/extract/weights.json",
@@ -28,7 +28,7 @@ rule generate_code:
     """Generate readable Python and C++ with the numbers in it."""
     input:
         weights=rules.extract_weights.output.weights,
-        code=library("generate_code"),
+        code=source_code("generate_code"),
         pins=project("envs/python.yaml"),
     output:
         python="<results>/{run}/extract/reference.py",
@@ -55,7 +55,7 @@ rule check_code:
         trained=rules.train_network.output.weights,
         test=rules.generate_data.output.test,
         datasheet=rules.generate_data.output.datasheet,
-        code=library("check_code"),
+        code=source_code("check_code"),
         pins=project("envs/torch.yaml"),
     output:
         check="<results>/{run}/extract/check.json",

@@ -8,7 +8,7 @@ rule train_network:
         validation=rules.generate_data.output.validation,
         datasheet=rules.generate_data.output.datasheet,
         network=network_file,
-        code=library("train_network"),
+        code=source_code("train_network"),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/train/weights.safetensors",
@@ -45,7 +45,7 @@ rule plot_training:
     input:
         history=rules.train_network.output.history,
         training=rules.train_network.output.training,
-        code=library("plot_training"),
+        code=source_code("plot_training"),
         pins=project("envs/plots.yaml"),
     output:
         loss_svg="<results>/{run}/train/loss.svg",

@@ -11,7 +11,7 @@ rule make_cases:
         check=rules.check_code.output.check,
         test=rules.generate_data.output.test,
         datasheet=rules.generate_data.output.datasheet,
-        code=library("make_cases"),
+        code=source_code("make_cases"),
         pins=project("envs/torch.yaml"),
     output:
         cases="<results>/{run}/validate/cases.safetensors",
@@ -35,7 +35,7 @@ rule run_target:
         model=rules.export_onnx.output.model,
         cases=rules.make_cases.output.cases,
         runtime=runtime_pins,
-        code=library("run_target"),
+        code=source_code("run_target"),
         pins=project("envs/python.yaml"),
     output:
         outputs="<results>/{run}/validate/{target}/outputs.safetensors",
@@ -60,7 +60,7 @@ rule validate_target:
         exported=rules.export_onnx.output.report,
         cases=rules.make_cases.output.cases,
         outputs=rules.run_target.output.outputs,
-        code=library("validate_target"),
+        code=source_code("validate_target"),
         pins=project("envs/numpy.yaml"),
     output:
         validation="<results>/{run}/validate/{target}/validation.json",
@@ -91,7 +91,7 @@ rule write_summary:
         python=rules.generate_code.output.python,
         exports=for_targets(rules.export_onnx.output.report),
         validations=for_targets(rules.validate_target.output.validation),
-        code=library("write_summary"),
+        code=source_code("write_summary"),
         pins=project("envs/python.yaml"),
     output:
         page=report(

@@ -51,7 +51,7 @@ def test_every_step_has_a_rule_and_every_rule_names_its_own_script_and_environme
     found = rules()
     assert set(found) == {path.stem for path in SCRIPTS} - {"verify_archive"}
     for name, text in found.items():
-        assert f'library("{name}")' in text, name
+        assert f'source_code("{name}")' in text, name
         assert f'"../scripts/{name}.py"' in text, name
         environment = re.search(r'project\("envs/(\w+)\.yaml"\)', text)[1]
         if name != "run_target":
