@@ -46,7 +46,7 @@ format: install
 	$(BIN)/snakefmt .
 
 report: all
-	$(SNAKEMAKE) all --report report.html --report-stylesheet report/style.css
+	$(SNAKEMAKE) all --report report.html
 
 requirements: install
 	$(BIN)/python tools/environments.py requirements

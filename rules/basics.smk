@@ -66,8 +66,7 @@ rule benchmark_device:
         "<benchmarks>/basics/benchmark_device.tsv"
     conda:
         "../envs/torch.yaml"
-    # All cores: nothing else may run beside a measurement.
-    threads: workflow.cores
+    threads: lookup("basics/threads", within=config)
     resources:
         gpu=gpus,
         mem_mb=4000,

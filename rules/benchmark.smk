@@ -18,8 +18,8 @@ rule benchmark_engines:
         "<logs>/{run}/benchmark_engines.log",
     conda:
         "../envs/benchmark.yaml"
-    # All cores: nothing else may run beside a measurement.
-    threads: workflow.cores
+    # It computes with one; the others are kept free, since nothing else may run beside a measurement.
+    threads: lookup("{run}/benchmark/reserved_cores", within=RUNS)
     resources:
         mem_mb=4000,
         runtime=60,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from torchship.files import read_json, write_text
-from torchship.pages import heading, page, paragraph, table
+from torchship.pages import Verdict, heading, page, paragraph, table
 from torchship.step import step
 
 TOPICS = {"tensors": "Tensors", "devices": "Devices", "autograd": "Automatic differentiation"}
@@ -13,7 +13,10 @@ def write_basics_page(topics: dict[str, Path], output: Path) -> None:
     body = [paragraph("Each statement was computed and checked by this run.")]
     for topic, title in TOPICS.items():
         document = read_json(topics[topic])
-        rows = [[fact["statement"], fact["code"], fact["found"], fact["holds"]] for fact in document["facts"]]
+        rows = [
+            [fact["statement"], fact["code"], fact["found"], Verdict("yes" if fact["holds"] else "no")]
+            for fact in document["facts"]
+        ]
         body += [heading(title), table(["Statement", "Code", "Gives", "Holds"], rows)]
         for device in document.get("devices", []):
             body.append(paragraph("Device: " + ", ".join(f"{key} {value}" for key, value in device.items()), "note"))

@@ -9,7 +9,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; m
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; margin: .6rem 0; }
 th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .8rem .3rem 0; text-align: left; vertical-align: top; }
-th { font-weight: 600; color: #57606a; }
+th { font-weight: 600; color: #57606a; white-space: nowrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
 .good { color: #116329; font-weight: 600; } .bad { color: #a40e26; font-weight: 600; } .note { color: #57606a; }
@@ -41,8 +41,14 @@ def code(text: str) -> str:
     return f"<pre>{escape(text)}</pre>"
 
 
+class Verdict(str):
+    """Text that is shown as good if it says 'passed' or 'yes', else as bad."""
+
+    __slots__ = ()
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Give a table; numbers are set right, True and False as a verdict."""
+    """Give a table; numbers are set right, verdicts in colour."""
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
     body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
@@ -50,9 +56,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def cell(value: Any) -> str:
     """Give one cell."""
-    if isinstance(value, bool):
-        return f'<td class="{"good" if value else "bad"}">{"yes" if value else "no"}</td>'
-    if isinstance(value, int | float):
+    if isinstance(value, Verdict):
+        return f'<td class="{"good" if value in ("passed", "yes") else "bad"}">{escape(value)}</td>'
+    if isinstance(value, int | float) and not isinstance(value, bool):
         text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
         return f'<td class="number">{text}</td>'
     return f"<td>{escape(str(value))}</td>"

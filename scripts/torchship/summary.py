@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torchship.pages import code, heading, page, paragraph, table
+from torchship.pages import Verdict, code, heading, page, paragraph, table
 
 Document = Mapping[str, Any]
 
@@ -24,6 +24,11 @@ def write(
     return page(f"Run {run}", body)
 
 
+def in_order(sets: Document) -> list[tuple[str, Document]]:
+    """Give the sets in the order in which they are used, where JSON has them by name."""
+    return [(name, sets[name]) for name in ("train", "validation", "test")]
+
+
 def verdicts(validations: Mapping[str, Document]) -> list[str]:
     """Give what the gate says of each target."""
     body = [heading("The gate")]
@@ -32,24 +37,16 @@ def verdicts(validations: Mapping[str, Document]) -> list[str]:
         worst = document["worst"]
         elements = sum(case["comparisons"]["float64"]["elements"] for case in document["cases"])
         place = f"{worst['origin']}, batch {worst['batch']}, event {worst['event']}"
-        rows.append(
-            [
-                target,
-                document["runtime"]["onnxruntime"],
-                document["verdict"],
-                elements,
-                worst["largest"],
-                worst["ratio"],
-                place,
-            ]
-        )
-    header = ["Target", "ONNX Runtime", "Verdict", "Outputs compared", "Largest |Δ|", "In units of the bound", "Where"]
+        verdict = Verdict(document["verdict"])
+        runtime = document["runtime"]["onnxruntime"]
+        rows.append([target, runtime, verdict, elements, worst["largest"], worst["ratio"], place])
+    header = ["Target", "ONNX Runtime", "Verdict", "Outputs compared", "Largest |Δ|", "Of the bound", "Where"]
     body.append(table(header, rows))
     body.append(
         paragraph(
             "Each output of the saved file, run in the target's own ONNX Runtime, was compared with the eager torch "
-            "module in float64 and with the hand-coded function. The bound follows from a running error analysis of "
-            "the layers and holds for any correct float32 implementation.",
+            "module in float64 and float32 and with the hand-coded function. The bound follows from a running error "
+            "analysis of the layers and holds for any correct float32 implementation.",
             "note",
         )
     )
@@ -74,7 +71,7 @@ def evaluated(metrics: Document) -> list[str]:
     header = ["Set", "Events", "Loss", "Accuracy", "Confusion (rows: true class)"]
     rows = [
         [name, entry["events"], entry["loss"], entry.get("accuracy", "–"), entry.get("confusion", "–")]
-        for name, entry in metrics["sets"].items()
+        for name, entry in in_order(metrics["sets"])
     ]
     return [heading("Evaluation"), table(header, rows), paragraph(f"Loss: {metrics['loss_function']}.", "note")]
 
@@ -85,11 +82,8 @@ def handcoded(check: Document, source: str) -> list[str]:
     decided = check.get("decisions", {}).get("decided")
     header = ["Input", "Output"]
     if decided:
-        header.append("Decision")
-        shown = [
-            [*row, bool(decision)] if len(set(decided)) <= 2 else [*row, decision]
-            for row, decision in zip(shown, decided, strict=False)
-        ]
+        header.append("Class")
+        shown = [[*row, str(decision)] for row, decision in zip(shown, decided, strict=False)]
     agreement = [
         [points, other, found["elements"], found["largest"], found["ratio"]]
         for points, others in check["comparisons"].items()
@@ -98,7 +92,7 @@ def handcoded(check: Document, source: str) -> list[str]:
     body = [heading("Hand-coded network"), table(header, shown)]
     if not check["cpp"]["checked"]:
         body.append(paragraph("The C++ header was NOT checked: there was no C++ compiler.", "bad"))
-    columns = ["Points", "Against the hand-coded Python", "Outputs", "Largest |Δ|", "In units of the bound"]
+    columns = ["Points", "Against the hand-coded Python", "Outputs", "Largest |Δ|", "Of the bound"]
     return [*body, table(columns, agreement), code(source)]
 
 
@@ -113,6 +107,6 @@ def exported(exports: Mapping[str, Document]) -> list[str]:
 
 def data(datasheet: Document) -> list[str]:
     """Give what the data are."""
-    rows = [[name, entry["events"], entry["sha256"]] for name, entry in datasheet["sets"].items()]
+    rows = [[name, entry["events"], entry["sha256"]] for name, entry in in_order(datasheet["sets"])]
     note = f"Source: {datasheet['source']}, seed {datasheet['seed']}; {datasheet['note']}."
     return [heading("Data"), table(["Set", "Events", "SHA-256"], rows), paragraph(note, "note")]
