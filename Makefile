@@ -11,7 +11,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test lint format report requirements clean
+.PHONY: all install runtimes test lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -47,6 +47,10 @@ format: install
 
 report: all
 	$(SNAKEMAKE) all --report report.html
+
+# The picture in the README: the rules, without the arrows that follow from others. Needs graphviz.
+dag: install
+	$(BIN)/snakemake all --rulegraph dot | sed -n "/^digraph/,$$ p" | tred | dot -Tsvg > docs/images/dag.svg
 
 requirements: install
 	$(BIN)/python tools/environments.py requirements
