@@ -1,11 +1,15 @@
 """What all rules share: the checked configuration, paths into the project, and functions of wildcards."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+
+# Snakemake 9.27 writes the interpreter into shell commands without quotes, which fails on a path with a space in it.
+sys.executable = shlex.quote(sys.executable)
 
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "scripts"))

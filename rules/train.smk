@@ -53,14 +53,14 @@ rule plot_training:
             "<results>/{run}/train/loss.png",
             caption="../report/loss.rst",
             category="{run}",
-            labels={"run": "{run}", "what": "loss over epochs", "kind": "plot"},
+            labels={"what": "loss over epochs", "kind": "plot"},
         ),
         accuracy_svg="<results>/{run}/train/accuracy.svg",
         accuracy_png=report(
             "<results>/{run}/train/accuracy.png",
             caption="../report/accuracy.rst",
             category="{run}",
-            labels={"run": "{run}", "what": "accuracy over epochs", "kind": "plot"},
+            labels={"what": "accuracy over epochs", "kind": "plot"},
         ),
     log:
         "<logs>/{run}/plot_training.log",

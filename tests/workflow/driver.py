@@ -31,7 +31,7 @@ class Workflow:
         self.folder, self.project = folder, project
         folder.mkdir(parents=True, exist_ok=True)
 
-    def command(self, *arguments, cores=1):
+    def command(self, *arguments, cores=1, python=sys.executable):
         """Give the command line: targets and options first, since --configfile takes all words that follow."""
         options = {
             "--snakefile": self.project / "Snakefile",

@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 
 import numpy as np
 import onnx
@@ -150,6 +152,19 @@ def test_two_configurations_share_a_folder_without_meeting(tmp_path):
     sheets = [json.loads((tmp_path / name / "results/xor/data/datasheet.json").read_text()) for name in ("one", "two")]
     assert [sheet["seed"] for sheet in sheets] == [1, 2]
     assert not (tmp_path / "results").exists()
+
+
+def test_an_interpreter_on_a_path_with_a_space(tmp_path):
+    folder = tmp_path / "an environment"
+    venv.create(folder, symlinks=True)
+    site = next(folder.glob("lib/python3*/site-packages"))
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib"))
+    workflow = Workflow(tmp_path / "work")
+    command = workflow.command("data", python=folder / "bin" / "python")
+    done = subprocess.run(
+        command, cwd=workflow.folder, env=workflow.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 def test_a_users_own_network_takes_the_same_road(tmp_path):
