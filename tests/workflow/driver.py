@@ -40,7 +40,7 @@ class Workflow:
             "--configfile": self.project / "tests" / "config.yaml",
         }
         return [
-            sys.executable,
+            str(python),
             "-m",
             "snakemake",
             *arguments,
