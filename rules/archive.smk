@@ -22,6 +22,8 @@ rule pack_archive:
     params:
         config=config,
         knobs=lookup("archive", within=config),
+        # A new commit is a new archive; what it holds keeps the commits that it was made with.
+        commit=commit(),
         names=archived_names(result_paths()),
         source_names=source_paths(),
     script:
@@ -48,6 +50,7 @@ rule pack_timings:
     params:
         names=archived_names(timing_paths()),
         name=lookup("archive/name", within=config),
+        commit=commit(),
     script:
         "../scripts/pack_timings.py"
 

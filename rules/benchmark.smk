@@ -9,7 +9,9 @@ rule benchmark_engines:
         weights=rules.extract_weights.output.weights,
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
-        onnx="<results>/{run}/export/latest/model.onnx",
+        onnx=timed_file(rules.export_onnx.output.model),
+        # Nothing is timed that has not passed.
+        validation=timed_file(rules.validate_target.output.validation),
         code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:

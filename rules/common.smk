@@ -17,6 +17,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 from torchship.config import resolve
 from torchship.errors import ConfigError
 from torchship.imports import library_modules
+from torchship.provenance import commit
 
 
 def project(path):
@@ -105,6 +106,27 @@ def for_targets(path):
         return expand(path, target=targets_of(wildcards.run), allow_missing=True)
 
     return paths
+
+
+def timed_target(run):
+    """Give the target whose file is timed: today's runtime takes the files of all."""
+    targets = targets_of(run)
+    return "latest" if "latest" in targets else targets[0]
+
+
+def timed_file(path):
+    """Give a function that gives a path for the target whose file is timed."""
+
+    def timed(wildcards):
+        return expand(path, target=timed_target(wildcards.run), allow_missing=True)
+
+    return timed
+
+
+def training_threads(wildcards):
+    """Give the threads of a training: its own, and one for each worker that loads data."""
+    section = RUNS[wildcards.run]["train"]
+    return section["threads"] + section["num_workers"]
 
 
 def runs_with_surface():

@@ -27,24 +27,12 @@ TIMINGS = {
 }
 # The project itself, so that an unpacked archive can be run again.
 SOURCES = [
-    *[
-        "Snakefile",
-        "Makefile",
-        "config.yaml",
-        "targets.yaml",
-        "requirements.txt",
-        "README.md",
-        "LICENSE",
-    ],
-    *[
-        "CITATION.cff",
-        "rules/*.smk",
-        "scripts/*.py",
-        "scripts/torchship/*.py",
-        "models/*.py",
-        "envs/*.yaml",
-    ],
-    *["schemas/*.yaml", "report/*.rst", "profiles/*/*.yaml", "tools/*.py"],
+    *["Snakefile", "Makefile", "config.yaml", "targets.yaml", "pyproject.toml"],
+    *["requirements.txt", "requirements-dev.txt", "*.md", "LICENSE", "CITATION.cff"],
+    *["rules/*.smk", "scripts/*.py", "scripts/torchship/*.py", "models/*.py"],
+    *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
+    *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md", "docs/example/*"],
+    *["tests/*.py", "tests/*.yaml", "tests/*/*.py"],
 ]
 
 

@@ -21,7 +21,7 @@ rule train_network:
         "<benchmarks>/{run}/train_network.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: lookup("{run}/train/threads", within=RUNS)
+    threads: training_threads
     resources:
         gpu=gpus,
         mem_mb=4000,

@@ -5,6 +5,7 @@ from typing import Any
 
 from torchship.datasets import (
     SPLITS,
+    check_domain,
     check_inputs,
     describe,
     read_arrays,
@@ -35,6 +36,7 @@ def generate_data(
         about["note"] = "events were shuffled by the seed and cut into the three sets"
     for split in SPLITS:
         check_inputs(sets[split], inputs, target, f"the {split} set")
+        check_domain(sets[split], inputs, f"the {split} set")
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][target]))
     write_json(datasheet, describe(sets, outputs, about))

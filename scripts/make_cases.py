@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torchship import handcoded
-from torchship.cases import make_inputs
+from torchship.cases import limit, make_inputs
 from torchship.crosscheck import BOTH_ROUND, eager
 from torchship.datasets import Arrays, read_set, write_arrays
 from torchship.files import read_json
@@ -53,8 +54,14 @@ def make_cases(
         arrays |= {f"{case}/input/{key}": array for key, array in inputs.items()}
         arrays |= {f"{case}/{key}": array for key, array in witnesses.items()} | {f"{case}/bound": bound}
         cases.append(about)
+    observed = max(
+        float(np.abs(arrays[f"{case}/float32"] - arrays[f"{case}/float64"]).max()) for case in range(len(cases))
+    )
+    largest = max(float(np.abs(arrays[f"{case}/float64"]).max()) for case in range(len(cases)))
+    for case in range(len(cases)):
+        arrays[f"{case}/bound"] = limit(arrays[f"{case}/bound"], observed, largest)
     write_arrays(output, arrays, {"inputs": list(model["inputs"]), "output": described.output_name, "cases": cases})
-    log.info("%d cases, batches %s; the witnesses agree", len(cases), batch_sizes)
+    log.info("%d cases, batches %s; the witnesses agree, float32 within %.2g", len(cases), batch_sizes, observed)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,15 @@ from torchship.step import log, step
 
 
 def pack_archive(
-    results: dict[str, Path], sources: dict[str, Path], output: Path, *, config: dict[str, Any], knobs: dict[str, Any]
+    results: dict[str, Path],
+    sources: dict[str, Path],
+    output: Path,
+    *,
+    config: dict[str, Any],
+    knobs: dict[str, Any],
+    commit: str,
 ) -> None:
-    commit, modified = provenance.commit(), provenance.epoch()
+    modified = provenance.epoch()
     if commit.endswith("-dirty"):
         log.warning("the checkout has changes that are not committed: the archive says so")
     contents = {name: path.read_bytes() for name, path in {**sources, **results}.items()}
@@ -36,4 +42,5 @@ if __name__ == "__main__":
             Path(snakemake.output.archive),
             config=snakemake.params.config,
             knobs=snakemake.params.knobs,
+            commit=snakemake.params.commit,
         )

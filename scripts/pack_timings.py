@@ -11,9 +11,9 @@ from torchship.archive import pack
 from torchship.step import log, step
 
 
-def pack_timings(results: dict[str, Path], output: Path, *, name: str) -> None:
+def pack_timings(results: dict[str, Path], output: Path, *, name: str, commit: str) -> None:
     machine = {
-        "commit": provenance.commit(),
+        "commit": commit,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "platform": platform.platform(),
@@ -42,4 +42,5 @@ if __name__ == "__main__":
             dict(zip(snakemake.params.names, map(Path, snakemake.input.results), strict=True)),
             Path(snakemake.output.archive),
             name=snakemake.params.name,
+            commit=snakemake.params.commit,
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torchship.checkpoints import Checkpoint, fingerprint
-from torchship.datasets import read_set
+from torchship.datasets import check_target, read_set
 from torchship.files import sha256, write_json
 from torchship.loading import EventDataset
 from torchship.networks import choose_device, describe_device, save_weights
@@ -17,23 +17,27 @@ from torchship.training import QUANTITIES, train
 
 def train_network(
     sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: list[Path],
-    *, model: dict[str, Any], threads: int,
+    *, model: dict[str, Any], watch: dict[str, Any],
 ) -> None:  # fmt: skip
-    torch.set_num_threads(threads)
-    device = choose_device(model["device"])
-    log.info("device: %s (asked for %s), %d threads", describe_device(device), model["device"], threads)
     knobs, seed, arguments = model["train"], model["seed"], model["network"].get("arguments", {})
+    torch.set_num_threads(knobs["threads"])
+    device = choose_device(model["device"])
+    log.info("device: %s (asked for %s), %d threads", describe_device(device), model["device"], knobs["threads"])
     arrays = {split: read_set(path, datasheet) for split, path in sets.items()}
     data = {
         split: EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
         for split, named in arrays.items()
     }
+    classes = next(iter(model["outputs"].values()))["shape"][-1]
+    for split, named in arrays.items():
+        check_target(named[model["data"]["target"]], knobs["loss"], classes, f"the {split} set")
     replicas = Replicas(network, arguments, knobs["weights"], knobs["replicas"], seed, device)
     files = [datasheet, network, *code]
-    identity = fingerprint([model, device.type, threads, torch.__version__, *map(sha256, files)])
-    saved = Checkpoint(checkpoint, identity, knobs["checkpoint_seconds"])
+    identity = fingerprint([model, device.type, torch.__version__, *map(sha256, files)])
+    saved = Checkpoint(checkpoint, identity, watch["checkpoint_seconds"])
     threshold = model["evaluate"]["threshold"]
-    history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved)
+    history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved,
+                    log_every=watch["log_every"])  # fmt: skip
 
     shipped = choose(history, replicas.count)
     rate = convergence(history, replicas.count, knobs)
@@ -65,5 +69,6 @@ if __name__ == "__main__":
             Path(snakemake.output.weights).with_name("checkpoint.pt"),
             [Path(path) for path in snakemake.input.code],
             model=snakemake.params.model,
-            threads=snakemake.threads,
+            # Not a parameter: how one watches changes nothing.
+            watch=snakemake.config["watch"],
         )

@@ -16,6 +16,8 @@ def main() -> int:
         "--most-bytes", type=int, default=MOST_BYTES, help="refuse to unpack more (default: %(default)s)"
     )
     arguments = parser.parse_args()
+    if arguments.extract and len(arguments.archive) > 1:
+        parser.error("--extract takes one archive at a time")
     for archive in arguments.archive:
         try:
             files = verify(archive, arguments.extract, arguments.most_bytes)

@@ -36,6 +36,6 @@ def train_in(folder, model, sets, name="run", checkpoint=None):
     outputs = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
     train_network(
         {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json",
-        PROJECT / "models" / "xor.py", outputs, checkpoint or folder / f"{name}.checkpoint", [], model=model, threads=1,
+        PROJECT / "models" / "xor.py", outputs, checkpoint or folder / f"{name}.checkpoint", [], model=model, watch={"log_every": 100, "checkpoint_seconds": 0},
     )  # fmt: skip
     return outputs

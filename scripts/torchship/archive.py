@@ -4,10 +4,14 @@ import gzip
 import hashlib
 import io
 import re
+import shutil
+import struct
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from torchship.errors import ArchiveError
 from torchship.files import replacing, sha256, write_text
@@ -15,7 +19,7 @@ from torchship.files import replacing, sha256, write_text
 MANIFEST = "MANIFEST.sha256"
 
 # Far beyond what a run makes, far below what fills a disk: against archives made to explode.
-MOST_BYTES = 16 * 2**30
+MOST_BYTES = 4 * 2**30
 MOST_FILES = 100_000
 CHUNK = 2**20
 
@@ -111,42 +115,74 @@ def check_beside(archive: Path) -> None:
     recorded = beside(archive)
     if not recorded.is_file():
         return
-    wanted = recorded.read_text(encoding="utf-8").split()[:1]
+    wanted = recorded.read_text(encoding="utf-8", errors="replace").split()[:1]
     found = sha256(archive)
     if wanted != [found]:
         raise ArchiveError(f"{archive} has sha256 {found}, {recorded.name} says {' '.join(wanted) or 'nothing'}")
+
+
+class Counted(io.RawIOBase):
+    """A stream that refuses to give more than so many bytes, whatever asks for them."""
+
+    def __init__(self, stream: IO[bytes], archive: Path, most_bytes: int) -> None:
+        self.stream, self.archive, self.left, self.most = stream, archive, most_bytes, most_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to `size` bytes.
+
+        Raises:
+            ArchiveError: more than the limit has been read.
+        """
+        block = self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
+        self.left -= len(block)
+        if self.left < 0:
+            raise ArchiveError(
+                f"{self.archive} unpacks to more than {self.most} bytes; raise --most-bytes if that is right"
+            )
+        return block
 
 
 def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]:
     """Give the SHA-256 of every file in an archive, and the manifest's bytes, after checking that all are safe.
 
     Raises:
-        ArchiveError: an absolute path, a `..`, a link, a device, a name twice, too many files or bytes, or damage.
+        ArchiveError: an absolute path, a `..`, anything but plain files, a name twice, too many files or bytes, bytes
+            behind the last file, another header than `pack` writes, or damage.
     """
     hashes: dict[str, str] = {}
-    manifest, total, name = b"", 0, "its first file"
+    manifest, name, modified = b"", "its first file", 0
     try:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            for member in tar:
-                name = member.name
-                total += member.size
-                check_member(archive, member, hashes)
-                if total > most_bytes or len(hashes) >= MOST_FILES:
-                    raise ArchiveError(
-                        f"{archive} holds more than {most_bytes} bytes or {MOST_FILES} files, at {name!r}"
-                    )
-                if member.isfile():
+        with gzip.open(archive) as unpacked:
+            stream = Counted(cast("IO[bytes]", unpacked), archive, most_bytes)
+            with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
+                for member in tar:
+                    name, modified = member.name, int(member.mtime)
+                    check_member(archive, member, hashes)
+                    if len(hashes) >= MOST_FILES:
+                        raise ArchiveError(f"{archive} holds more than {MOST_FILES} files")
                     hashes[name], head = digest(tar, member)
-                    if PurePosixPath(name).name == MANIFEST and name.count("/") == 1:
+                    if name.count("/") == 1 and name.endswith(f"/{MANIFEST}"):
                         manifest = head
-            # To the very end: what follows the last member is under the checksum of gzip, too.
             while block := stream.read(CHUNK):
-                total += len(block)
-                if total > most_bytes:
-                    raise ArchiveError(f"{archive} holds more than {most_bytes} bytes after {name!r}")
+                if block.strip(b"\0"):
+                    raise ArchiveError(f"{archive} holds something behind its last file, {name!r}")
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ArchiveError(f"{archive} is damaged in or after {name!r}: {error}") from error
+    check_header(archive, modified)
     return hashes, manifest
+
+
+def check_header(archive: Path, modified: int) -> None:
+    """Check the ten bytes in front of the compressed data, which no checksum of gzip's covers.
+
+    Raises:
+        ArchiveError: they are not as `pack` writes them (RFC 1952).
+    """
+    with archive.open("rb") as stream:
+        header = stream.read(10)
+    # Magic, deflate, no flags; the date; best compression, unknown system.
+    if header != b"\x1f\x8b\x08\x00" + struct.pack("<L", modified) + b"\x02\xff":
+        raise ArchiveError(f"{archive}: its gzip header was changed: {header.hex(' ')}")
 
 
 def check_member(archive: Path, member: tarfile.TarInfo, seen: Mapping[str, str]) -> None:
@@ -157,8 +193,8 @@ def check_member(archive: Path, member: tarfile.TarInfo, seen: Mapping[str, str]
     """
     if not is_inside(member.name):
         raise ArchiveError(f"{archive}: {member.name!r} would be unpacked outside of its folder")
-    if not (member.isfile() or member.isdir()):
-        kind = "a link" if member.issym() or member.islnk() else "a device or another special file"
+    if not member.isfile():
+        kind = "a link" if member.issym() or member.islnk() else "a folder, a device or another special file"
         raise ArchiveError(f"{archive}: {member.name!r} is {kind}, only plain files are safe")
     if member.name in seen:
         raise ArchiveError(f"{archive}: {member.name!r} is there twice")
@@ -205,13 +241,21 @@ def read_manifest(archive: Path, manifest: bytes) -> dict[str, str]:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpack an archive that has been verified into a new folder.
+    """Unpack an archive that has been verified into a new folder, whole or not at all.
 
     Raises:
-        ArchiveError: the folder exists.
+        ArchiveError: the folder exists or cannot be written.
     """
     if folder.exists():
         raise ArchiveError(f"{folder} exists already; unpack into a new folder")
-    folder.mkdir(parents=True)
-    with tarfile.open(archive, mode="r:gz") as tar:
-        tar.extractall(folder, filter="data")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            with tarfile.open(archive, mode="r:gz") as tar:
+                tar.extractall(part / "whole", filter="data")
+            (part / "whole").replace(folder)
+        finally:
+            shutil.rmtree(part)
+    except OSError as error:
+        raise ArchiveError(f"{archive} cannot be unpacked into {folder}: {error}") from error

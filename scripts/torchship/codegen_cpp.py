@@ -1,5 +1,7 @@
 """Hand-coded C++17 from a network's numbers: one header, no dependency, any floating type."""
 
+import hashlib
+
 from torchship.codegen_python import all_constants, constants, identifier, kind_of, summary
 from torchship.layers import Activation, BatchNorm, Layer, Linear, Network, Vector
 
@@ -81,7 +83,11 @@ def generate(network: Network) -> str:
     lines += [f"//   {summary(layer)}" for layer in network.layers]
     lines += [f"//\n// Inputs:  {', '.join(network.features)}", f"// Outputs: {', '.join(network.classes)}"]
     lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <cmath>", "#include <cstddef>", ""]
-    lines += [f"namespace torchship::{name} {{", ""]
+    lines += [
+        f"namespace torchship::{name} {{",
+        "// Another training's weights are another namespace: two versions may live in one process.",
+    ]
+    lines += [f"inline namespace weights_{fingerprint(network)} {{", ""]
     lines += [f"inline constexpr std::size_t inputs = {len(network.features)};"]
     lines += [f"inline constexpr std::size_t outputs = {len(network.classes)};", "", "namespace detail {", ""]
     for constant, (layer, text) in all_constants(network, _braces).items():
@@ -95,11 +101,17 @@ def generate(network: Network) -> str:
         "",
         *_evaluate(network),
         "",
+        "}  // inline namespace",
         f"}}  // namespace torchship::{name}",
         "",
         "#endif",
     ]
     return "\n".join(lines) + "\n"
+
+
+def fingerprint(network: Network) -> str:
+    """Give twelve hexadecimal digits that differ between networks with different numbers or layers."""
+    return hashlib.sha256(repr(network).encode()).hexdigest()[:12]
 
 
 def _braces(values: Vector) -> str:

@@ -5,6 +5,7 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import difflib
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.errors import ConfigError
 
-# jsonschema takes 500.0 for an integer and range() does not.
+# jsonschema takes 500.0 for an integer, and range() does not.
 CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+).redefine(
+    # YAML spells .nan and .inf; no knob means them.
+    "number",
+    lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
 )
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=CHECKER)
 
@@ -106,7 +111,7 @@ def describe(error: ValidationError, at: str = "") -> str:
             return f"missing key {f'{place}/{missing}'.lstrip('/')}; see config.yaml for its default"
         case "type":
             kinds = " or ".join([rule] if isinstance(rule, str) else rule)
-            wanted = f"must be of type {kinds}"
+            wanted = f"must be of type {kinds}" + (", finite" if "number" in kinds else "")
         case "enum":
             wanted = "must be one of " + ", ".join(map(str, rule))
             wanted += suggest(str(value), map(str, rule))
@@ -170,8 +175,14 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], net
         raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
+    both = section["inputs"].keys() & section["outputs"].keys()
+    if both:
+        raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
+    surface = section["evaluate"]["surface"]
+    if surface and not surface["low"] < surface["high"]:
+        raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
     widths = [tensor["shape"][1:] for tensor in section["inputs"].values()]
-    if section["evaluate"]["surface"] and widths != [[2]]:
+    if surface and widths != [[2]]:
         raise ConfigError(f"{place}/evaluate/surface needs one input of shape [batch, 2]; set it to null")
 
 

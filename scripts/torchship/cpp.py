@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchship.codegen_python import identifier
 from torchship.errors import GenerationError
 
-FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
 
 WRAPPER = """
 #include "{header}"
@@ -25,9 +25,11 @@ void evaluate_all(const Real* x, Real* y, std::size_t events) {{
 }}
 }}
 
-extern "C" void evaluate_double(const double* x, double* y, std::size_t events) {{ evaluate_all(x, y, events); }}
-extern "C" void evaluate_float(const float* x, float* y, std::size_t events) {{ evaluate_all(x, y, events); }}
-extern "C" double seconds_float(const float* x, float* y, std::size_t events, std::size_t calls) {{
+#define PUBLIC extern "C" __attribute__((visibility("default")))
+
+PUBLIC void evaluate_double(const double* x, double* y, std::size_t events) {{ evaluate_all(x, y, events); }}
+PUBLIC void evaluate_float(const float* x, float* y, std::size_t events) {{ evaluate_all(x, y, events); }}
+PUBLIC double seconds_float(const float* x, float* y, std::size_t events, std::size_t calls) {{
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < calls; ++i) {{
     evaluate_all(x, y, events);

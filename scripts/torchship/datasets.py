@@ -48,10 +48,19 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def read_about(path: Path) -> Any:
-    """Read the JSON document that `write_arrays` put in the header."""
-    with path.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return json.loads(header["__metadata__"]["torchship"])
+    """Read the JSON document that `write_arrays` put in the header.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        return json.loads(header["__metadata__"]["torchship"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged: its header cannot be read ({error}); delete it, so that it is made anew"
+        ) from error
 
 
 def truth_table(target: str, name: str) -> dict[str, Arrays]:
@@ -70,7 +79,7 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
     Raises:
         DataError: arrays of unequal length, or a set that would be empty.
     """
-    lengths = {name: len(array) for name, array in arrays.items()}
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(f"the arrays hold unequal numbers of events: {lengths}")
     (events,) = set(lengths.values())
@@ -92,6 +101,10 @@ def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: 
     for name in [*inputs, target]:
         if name not in arrays:
             raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
+        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiu":
+            raise DataError(
+                f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
+            )
         finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
         if not finite.all():
             raise DataError(
@@ -106,6 +119,44 @@ def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: 
         )
         if not fits:
             raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {shape}")
+
+
+def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
+    """Check that all events lie in the declared domain, which is all that the gate looks at.
+
+    Raises:
+        DataError: with the array's name, and the smallest and largest value found.
+    """
+    for name, tensor in inputs.items():
+        low, high = np.float32(tensor["low"]), np.float32(tensor["high"])
+        if arrays[name].min() < low or arrays[name].max() > high:
+            raise DataError(
+                f"{place}: {name!r} goes from {arrays[name].min():g} to {arrays[name].max():g}, outside of the "
+                f"declared domain, {low:g} to {high:g}, that the validation covers: widen low and high"
+            )
+
+
+def check_target(target: NDArray[Any], loss: str, classes: int, place: str) -> None:
+    """Check the target against the loss and the first output's last axis.
+
+    Raises:
+        DataError: another type, shape or range than the loss takes.
+    """
+    if loss == "cross_entropy":
+        fits = np.issubdtype(target.dtype, np.integer) and target.size == len(target)
+        if not (fits and target.min() >= 0 and target.max() < classes):
+            raise DataError(
+                f"{place}: cross_entropy takes one integer from 0 to {classes - 1} an event, {_found(target)}"
+            )
+        return
+    if target.dtype != np.float32 or target.shape[1:] != (classes,):
+        raise DataError(f"{place}: {loss} takes float32 of shape [events, {classes}], {_found(target)}")
+    if loss.startswith("binary") and not (target.min() >= 0.0 and target.max() <= 1.0):
+        raise DataError(f"{place}: {loss} takes labels from 0 to 1, {_found(target)}")
+
+
+def _found(target: NDArray[Any]) -> str:
+    return f"the target is {target.dtype} of shape {list(target.shape)} from {target.min()} to {target.max()}"
 
 
 def select(arrays: Arrays, inputs: Mapping[str, Any], target: str) -> Arrays:
@@ -153,7 +204,8 @@ def read_set(path: Path, datasheet: Path) -> Arrays:
     Raises:
         DataError: the file is not the one that the datasheet describes.
     """
-    recorded = {entry["file"]: entry["sha256"] for entry in read_json(datasheet)["sets"].values()}.get(path.name)
+    sets = read_json(datasheet).get("sets", {})
+    recorded = {entry["file"]: entry["sha256"] for entry in sets.values()}.get(path.name)
     if recorded is None:
         raise DataError(f"{datasheet} does not describe {path.name}")
     found = sha256(path)

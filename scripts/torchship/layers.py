@@ -67,6 +67,15 @@ def read_network(document: Mapping[str, Any]) -> Network:
     Raises:
         GenerationError: layers of unknown kind, or whose widths don't fit together.
     """
+    try:
+        return _read_network(document)
+    except (KeyError, TypeError, OverflowError) as error:
+        raise GenerationError(
+            f"weights.json is damaged: {type(error).__name__} {error}; run the extraction again"
+        ) from error
+
+
+def _read_network(document: Mapping[str, Any]) -> Network:
     values = {name: exact(entry["values"]) for name, entry in document["parameters"].items()}
     layers = tuple(_read_layer(entry, values) for entry in document["layers"])
     features, classes = tuple(document["input"]["features"]), tuple(document["output"]["features"])

@@ -33,8 +33,11 @@ def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, fl
         style: the section `plots` of the configuration.
         size: width and height in inches.
     """
-    settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}
-    with mpl.rc_context(settings):
+    with mpl.rc_context():
+        # A user's own matplotlibrc must not change the bytes.
+        mpl.rcdefaults()
+        settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}
+        mpl.rcParams.update(settings)
         drawn = Figure(figsize=size)
         yield drawn.add_subplot()
         with replacing(svg) as part:

@@ -6,13 +6,19 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+from torchship.errors import ConfigError
+
 log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def git(*arguments: str) -> str:
-    """Give what a git command prints in the project's checkout, stripped; '' outside a checkout or without git."""
+# What decides results; an untracked file elsewhere is a user's own.
+SOURCE_FOLDERS = ("rules/", "scripts/", "models/", "envs/", "schemas/", "report/", "profiles/", "tools/")
+
+
+def git(*arguments: str) -> str | None:
+    """Give what a git command prints in the project's checkout, stripped; None where git is missing or fails."""
     try:
         done = subprocess.run(  # noqa: S603 -- fixed arguments
             ["git", "-C", str(PROJECT), *arguments],  # noqa: S607 -- git is found on PATH like everywhere
@@ -22,11 +28,11 @@ def git(*arguments: str) -> str:
         )
     except FileNotFoundError:
         log.warning("git is not installed: the commit of the workflow is recorded as unknown")
-        return ""
+        return None
     except subprocess.CalledProcessError as error:
         log.warning("git %s failed: %s", " ".join(arguments), error.stderr.strip())
-        return ""
-    return done.stdout.strip()
+        return None
+    return done.stdout.strip("\n")
 
 
 def is_checkout() -> bool:
@@ -35,22 +41,31 @@ def is_checkout() -> bool:
 
 
 def commit() -> str:
-    """Give the commit of the workflow, with `-dirty` behind it when tracked files are changed, or 'unknown'.
+    """Give the commit of the workflow or 'unknown', with `-dirty` behind it unless git says that nothing was changed.
 
-    Untracked files don't count: a user's own data and results lie in the checkout too.
+    Changed are tracked files that differ, and untracked files among the sources.
     """
-    if not is_checkout():
-        return "unknown"
-    sha = git("rev-parse", "HEAD")
+    sha = git("rev-parse", "--verify", "--quiet", "HEAD") if is_checkout() else None
     if not sha:
         return "unknown"
-    return f"{sha}-dirty" if git("status", "--porcelain", "--untracked-files=no") else sha
+    status = git("status", "--porcelain", "--untracked-files=all")
+    if status is None:
+        return f"{sha}-dirty"
+    changed = [line for line in status.splitlines() if not line.startswith("??") or line[3:].startswith(SOURCE_FOLDERS)]
+    return f"{sha}-dirty" if changed else sha
 
 
 def epoch() -> int:
     """Give the date of everything archived, in seconds since 1970: $SOURCE_DATE_EPOCH, else the commit's, else 1980.
 
     See https://reproducible-builds.org/specs/source-date-epoch/; 1980-01-01 is the earliest date that zip can hold.
+
+    Raises:
+        ConfigError: $SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    stated = os.environ.get("SOURCE_DATE_EPOCH") or (git("log", "-1", "--format=%ct") if is_checkout() else "")
-    return int(stated) if stated else int(datetime(1980, 1, 1, tzinfo=UTC).timestamp())
+    stated = os.environ.get("SOURCE_DATE_EPOCH") or (git("log", "-1", "--format=%ct") if is_checkout() else None)
+    if not stated:
+        return int(datetime(1980, 1, 1, tzinfo=UTC).timestamp())
+    if not stated.isdecimal():
+        raise ConfigError(f"SOURCE_DATE_EPOCH is {stated!r}: must be a whole number of seconds since 1970")
+    return int(stated)

@@ -77,8 +77,10 @@ def _linear(layer: Linear, x: Values, unit: float) -> Values:
     weight, bias = np.array(layer.weight), np.array(layer.bias)
     magnitude = (np.abs(x.value) + x.error) @ np.abs(weight).T + np.abs(bias)
     carried = x.error @ np.abs(weight).T
+    # A product below the normal numbers may be flushed to zero.
+    lost = (weight.shape[1] + 1) * SMALLEST[unit]
     # One rounding a product, one a sum; the bias is one more term.
-    return Values(x.value @ weight.T + bias, carried + gamma(weight.shape[1] + 1, unit) * magnitude, magnitude)
+    return Values(x.value @ weight.T + bias, carried + gamma(weight.shape[1] + 1, unit) * magnitude + lost, magnitude)
 
 
 def _batch_norm(layer: BatchNorm, x: Values, unit: float) -> Values:
@@ -89,7 +91,7 @@ def _batch_norm(layer: BatchNorm, x: Values, unit: float) -> Values:
     # roundings: variance + epsilon, square root, quotient and product of the slope; difference, product and sum;
     # and one for folding.
     magnitude = np.abs(slope) * (x.magnitude + x.error + np.abs(mean)) + np.abs(shift)
-    return Values(value, np.abs(slope) * x.error + gamma(8, unit) * magnitude, magnitude)
+    return Values(value, np.abs(slope) * x.error + gamma(8, unit) * magnitude + 8.0 * SMALLEST[unit], magnitude)
 
 
 def _sigmoid(_: Activation, x: Values, unit: float) -> Values:
@@ -98,14 +100,14 @@ def _sigmoid(_: Activation, x: Values, unit: float) -> Values:
     nearest = np.maximum(np.abs(x.value) - x.error, 0.0)
     power = np.exp(-nearest)
     slope = power / (1.0 + power) ** 2
-    error = slope * x.error + ACTIVATION_UNITS * unit + CLAMPED_SIGMOID[unit]
+    error = np.minimum(slope * x.error + ACTIVATION_UNITS * unit + CLAMPED_SIGMOID[unit], 1.0)
     return Values(value, error, np.abs(value))
 
 
 def _tanh(_: Activation, x: Values, unit: float) -> Values:
     value = np.tanh(x.value)
     slope = 1.0 - np.tanh(np.maximum(np.abs(x.value) - x.error, 0.0)) ** 2
-    return Values(value, slope * x.error + ACTIVATION_UNITS * unit, np.abs(value))
+    return Values(value, np.minimum(slope * x.error + ACTIVATION_UNITS * unit, 2.0), np.abs(value))
 
 
 def _relu(_: Activation, x: Values, _unit: float) -> Values:
@@ -116,7 +118,11 @@ def _relu(_: Activation, x: Values, _unit: float) -> Values:
 def _leaky_relu(layer: Activation, x: Values, unit: float) -> Values:
     value = np.where(x.value < 0.0, layer.slope * x.value, x.value)
     # The slope is rounded to the implementation's type, and so is its product.
-    error = max(1.0, abs(layer.slope)) * x.error + gamma(2, unit) * (np.abs(value) + abs(layer.slope) * x.error)
+    error = (
+        max(1.0, abs(layer.slope)) * x.error
+        + gamma(2, unit) * (np.abs(value) + abs(layer.slope) * x.error)
+        + SMALLEST[unit]
+    )
     return Values(value, error, np.abs(value))
 
 
@@ -133,7 +139,7 @@ def _softmax(_: Activation, x: Values, unit: float) -> Values:
         + gamma(2, unit) * (np.abs(shifted) + np.abs(shifted).max(axis=1, keepdims=True))
     )
     relative = np.expm1(argument + gamma(width + 1, unit) + 2.0 * ACTIVATION_UNITS * unit)
-    return Values(value, value * relative + width * SMALLEST[unit], np.abs(value))
+    return Values(value, np.minimum(value * relative + width * SMALLEST[unit], 1.0), np.abs(value))
 
 
 ACTIVATIONS: dict[str, Callable[[Activation, Values, float], Values]] = {

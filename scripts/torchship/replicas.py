@@ -3,6 +3,7 @@
 Every replica's numbers are the same to the last bit however many are trained beside it. Three things make that so:
 a random start from a seed of its own, an order of events from a counter-based hash instead of a shared generator,
 and a replica axis padded to a multiple of `BLOCK`, so that vectorised kernels have no remainder to treat differently.
+Layers that draw random numbers while training, such as Dropout, are the exception: their draws are for all replicas.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -97,6 +97,10 @@ def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
             previous is None or node.all_input_nodes != [previous] or len(previous.users) != 1
         ):
             raise GenerationError(f"layer {node.name!r} of network {name!r} branches; covered are chains of {COVERED}")
+        if node.op == "output" and node.args[0] is not previous:
+            raise GenerationError(
+                f"network {name!r} returns {node.args[0]}, not one tensor; covered are chains of {COVERED}"
+            )
         if node.op not in ("placeholder", "output"):
             layer = _module(node, module) if node.op == "call_module" else _function(node)
             if layer is not None:

@@ -46,6 +46,7 @@ def train(
     seed: int,
     device: torch.device,
     checkpoint: Checkpoint,
+    log_every: int,
 ) -> History:
     """Train all replicas in place for the configured number of epochs.
 
@@ -53,6 +54,7 @@ def train(
         sets: `train` and `validation`.
         knobs: the section `train` of the configuration.
         threshold: a single output above it means class 1.
+        log_every: epochs between two lines in the log.
 
     Raises:
         TrainingError: the losses of all replicas are NaN or infinite; the message names the epoch.
@@ -68,7 +70,7 @@ def train(
         [], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64)
     )
     first = restore(checkpoint, replicas, optimizer, history, device)
-    watch = Watch(knobs, first)
+    watch = Watch(log_every, knobs["epochs"], first)
 
     for epoch in range(first + 1, knobs["epochs"] + 1):
         # For layers that draw random numbers, such as Dropout: a resumed run draws the same.
@@ -168,8 +170,8 @@ def restore(
 class Watch:
     """Log lines that a person can follow: the seed's loss and accuracy, how far it is, how long it takes."""
 
-    def __init__(self, knobs: Mapping[str, Any], first: int) -> None:
-        self.every, self.last, self.first = knobs["log_every"], knobs["epochs"], first
+    def __init__(self, every: int, last: int, first: int) -> None:
+        self.every, self.last, self.first = every, last, first
         self.start = self.spoken = time.monotonic()
 
     def look(self, epoch: int, mean_loss: Tensor, history: History) -> None:

@@ -46,6 +46,10 @@ def test_a_model_overrides_single_knobs():
         ({"models": {"xor": {"data": {"source": "file"}}}}, r"models/xor/data/path is null"),
         ({"data": {"fractions": {"train": 0.9}}}, r"fractions sum to 1.3"),
         ({"plots": {"colors": ["red"] * 4}}, r"plots/colors/0 is 'red': must match the pattern"),
+        ({"evaluate": {"threshold": float("nan")}}, r"evaluate/threshold is nan: must be of type number, finite"),
+        ({"models": {"xor": {"evaluate": {"surface": {"low": 2.0}}}}}, r"surface: low 2.0 must be below high 1.5"),
+        ({"models": {"xor": {"outputs": {"x": {"shape": ["batch", 1]}}}}}, r"'x' is the name of an input and of an output"),
+        ({"archive": {"name": "a\n"}}, r"archive/name is 'a\\n': must match"),
         ({"validate": {"tolerance": 2.0}}, r"validate/tolerance is 2.0: must be a number > 0 and <= 1"),
     ],
 )  # fmt: skip

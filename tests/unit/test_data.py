@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support import make_data, small_model
-from torchship.datasets import read_arrays, read_set, split_events, write_arrays
+from torchship.datasets import check_target, read_arrays, read_set, split_events, write_arrays
 from torchship.errors import DataError
 from torchship.files import read_json
 from torchship.loading import EventDataset
@@ -66,6 +66,12 @@ def test_a_file_of_arrays_is_split_without_loss(tmp_path):
             r"5 events of 'x' are not finite, the first is event 0",
         ),
         ({"x": np.zeros((9, 2), dtype=int), "target": np.zeros(9)}, r"'x' is int64, declared float32"),
+        (
+            {"x": np.full((9, 2), 1.5), "target": np.zeros(9)},
+            r"'x' goes from 1.5 to 1.5, outside of the declared domain, 0 to 1",
+        ),
+        ({"x": np.zeros((9, 2)), "target": np.array(["a"] * 9)}, r"'target' is <U1 of shape \(5,\), not numbers"),
+        ({"x": np.zeros((9, 2)), "target": np.array(1.0)}, r"unequal numbers of events"),
         ({"x": np.zeros((2, 2)), "target": np.zeros(2)}, r"2 events leave none for the .* set"),
     ],
 )
@@ -85,3 +91,26 @@ def test_splits_depend_on_the_seed_alone():
     one, again, other = (split_events(arrays, fractions, seed)["train"]["x"].tolist() for seed in (1, 1, 2))
     assert one == again
     assert one != other
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "classes"),
+    [
+        (np.zeros(4, np.float32), "binary_cross_entropy", 1),
+        (np.zeros((4, 1), np.int64), "binary_cross_entropy", 1),
+        (np.full((4, 1), 2.0, np.float32), "binary_cross_entropy", 1),
+        (np.zeros((4, 2), np.float32), "mean_squared_error", 1),
+        (np.zeros(4, np.float32), "cross_entropy", 3),
+        (np.full(4, 3), "cross_entropy", 3),
+        (np.zeros((4, 3), np.int64), "cross_entropy", 3),
+    ],
+)
+def test_a_target_that_the_loss_does_not_take_is_named(target, loss, classes):
+    with pytest.raises(DataError, match=rf"the train set: {loss} takes .*, the target is {target.dtype} of shape"):
+        check_target(target, loss, classes, "the train set")
+
+
+def test_targets_that_fit_pass():
+    check_target(np.zeros((4, 1), np.float32), "binary_cross_entropy", 1, "")
+    check_target(np.arange(3), "cross_entropy", 3, "")
+    check_target(np.zeros((4, 2), np.float32), "mean_squared_error", 2, "")

@@ -6,15 +6,21 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
+from torch import nn
 from torchship import interpreters
+from torchship.cases import limit
+from torchship.crosscheck import eager
 from torchship.datasets import read_about, read_arrays, write_arrays
 from torchship.errors import ParityError, TargetError
 from torchship.files import read_json, sha256, write_json
 from torchship.interpreters import interpreter
+from torchship.layers import read_network
 from torchship.parity import compare
-from torchship.reference import gamma
+from torchship.reference import evaluate, gamma
+from torchship.tracing import describe
 
 from run_target import run_target
 from validate_target import validate_target
@@ -182,3 +188,23 @@ def test_gamma_bounds_every_order_of_a_float32_sum():
             for term in generator.permutation(terms):
                 total += term
             assert abs(float(total) - exact) <= bound
+
+
+def test_a_deep_network_cannot_hide_behind_its_bound():
+    """The rigorous bound of eight wide layers exceeds the outputs; the limit must not."""
+    torch.manual_seed(0)
+    layers = [layer for _ in range(8) for layer in (nn.Linear(128, 128), nn.ReLU())]
+    module = nn.Sequential(*layers, nn.Linear(128, 1), nn.Sigmoid()).eval()
+    shapes = [{name: {"shape": ["batch", width]}} for name, width in (("x", 128), ("y", 1))]
+    x = torch.randn(200, 128).numpy()
+    value, bound = evaluate(read_network(describe("net", module, *shapes)), x)
+    assert bound.min() > 1e-3
+    float32 = eager(module, x, torch.float32)
+    allowed = limit(bound, float(np.abs(float32 - value).max()), 1.0)
+    assert compare(float32, value, allowed).ratio < 0.1
+    for layer in module:
+        if isinstance(layer, nn.Linear):
+            kept = layer.weight.data.clone()
+            layer.weight.data *= 1.01
+            assert compare(eager(module, x, torch.float32), value, allowed).ratio > 1.0
+            layer.weight.data = kept

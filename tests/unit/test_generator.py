@@ -221,5 +221,64 @@ def test_wrong_decisions_stop_the_check(golden):
 def test_without_a_compiler_the_header_is_loudly_unchecked(trained, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(cpp, "compiler", lambda: None)
     recheck(trained, tmp_path)
-    assert read_json(tmp_path / "check.json")["cpp"] == {"checked": False, "compiler": None}
+    assert read_json(tmp_path / "check.json")["cpp"] == {"checked": False}
     assert "NOT CHECKED: the C++ header" in caplog.text
+
+
+@pytest.mark.skipif(cpp.compiler() is None, reason="there is no C++ compiler")
+def test_two_versions_of_one_network_live_in_one_process(tmp_path):
+    networks_ = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        module = nn.Sequential(nn.Linear(70, 70), nn.Tanh(), nn.Linear(70, 1)).eval()
+        networks_.append(described(module, [70, 1]))
+        (tmp_path / f"{seed}").mkdir()
+        (tmp_path / f"{seed}" / "net.hpp").write_text(codegen_cpp.generate(networks_[-1]))
+    declared = "".join(f"void run_{seed}(const double* x, double* y);\n" for seed in (1, 2))
+    main = (
+        f"#include <cstdio>\n{declared}int main() {{ double x[70], y; for (int i = 0; i < 70; ++i) x[i] = 0.01 * i;"
+        + "".join(f' run_{seed}(x, &y); std::printf("%.12g\\n", y);' for seed in (1, 2))
+        + " }"
+    )
+    (tmp_path / "main.cpp").write_text(main)
+    for seed in (1, 2):
+        (tmp_path / f"part{seed}.cpp").write_text(
+            f'#include "{seed}/net.hpp"\nvoid run_{seed}(const double* x, double* y) {{ torchship::net_network::evaluate(x, y); }}'
+        )
+    command = [cpp.compiler(), "-std=c++17", "-O0", "main.cpp", "part1.cpp", "part2.cpp", "-o", "both"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    printed = subprocess.run([tmp_path / "both"], capture_output=True, text=True, check=True).stdout.split()
+    x = (0.01 * np.arange(70))[None]
+    assert [float(text) for text in printed] == pytest.approx(
+        [float(evaluate(n, x)[0][0, 0]) for n in networks_], rel=1e-9
+    )
+    assert printed[0] != printed[1]
+
+
+def test_the_bound_holds_where_products_underflow():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 8, bias=False), nn.ReLU(), nn.Linear(8, 1, bias=False)).eval()
+    for parameter_ in module.parameters():
+        parameter_.data *= 1e-22
+    x = torch.randn(20, 8).numpy()
+    value, bound = evaluate(described(module, [8, 1]), x)
+    assert compare(eager(module, x, torch.float32), value, bound).ratio <= 1.0
+
+
+def test_a_network_that_returns_a_tuple_is_refused():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return (self.layer(x),)
+
+    with pytest.raises(GenerationError, match=r"network 'net' returns \(layer,\), not one tensor"):
+        described(Both(), [2, 1])
+
+
+def test_damaged_weights_are_one_line(golden):
+    del golden["parameters"]["l1.bias"]
+    with pytest.raises(GenerationError, match=r"weights.json is damaged: KeyError 'l1.bias'; run the extraction again"):
+        read_network(golden)

@@ -10,17 +10,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 # What a copy of the project needs to run.
 COPIED = [
-    *[
-        "Snakefile",
-        "Makefile",
-        "config.yaml",
-        "targets.yaml",
-        "requirements.txt",
-        "README.md",
-        "LICENSE",
-        "CITATION.cff",
-    ],
-    *["rules", "scripts", "models", "envs", "schemas", "report", "profiles", "tools", "tests/config.yaml"],
+    *["Snakefile", "Makefile", "config.yaml", "targets.yaml", "pyproject.toml", "LICENSE", "CITATION.cff", "README.md"],
+    *["requirements.txt", "requirements-dev.txt"],
+    *["rules", "scripts", "models", "envs", "schemas", "report", "profiles", "tools", "docs", "tests"],
 ]
 
 

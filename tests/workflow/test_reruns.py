@@ -43,6 +43,7 @@ def test_touch_reruns_nothing(copy_of_finished):
         ("validate={tolerance: 0.9}", {"validate_target", "write_summary", "pack_archive", "check_archives"}),
         ("basics={min_seconds: 0.02}", {"benchmark_device", "plot_device"} | PACKING),
         ("archive={name: other}", PACKING),
+        ("watch={log_every: 26}", {"pack_archive", "check_archives"}),
     ],
 )
 def test_a_changed_knob_reruns_what_uses_it(finished, knob, expected):
