@@ -10,8 +10,6 @@ rule benchmark_engines:
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
         onnx=timed_file(rules.export_onnx.output.model),
-        # Nothing is timed that has not passed.
-        validation=timed_file(rules.validate_target.output.validation),
         code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:

@@ -30,6 +30,7 @@ rule train_network:
         model=knobs(
             "network",
             "inputs",
+            "outputs",
             "data/target",
             "train",
             "evaluate/threshold",
