@@ -9,7 +9,7 @@ rule benchmark_engines:
         weights=rules.extract_weights.output.weights,
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
-        onnx=timed_file(rules.export_onnx.output.model),
+        onnx=timed_file,
         code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:

@@ -108,19 +108,11 @@ def for_targets(path):
     return paths
 
 
-def timed_target(run):
-    """Give the target whose file is timed: today's runtime takes the files of all."""
-    targets = targets_of(run)
-    return "latest" if "latest" in targets else targets[0]
-
-
-def timed_file(path):
-    """Give a function that gives a path for the target whose file is timed."""
-
-    def timed(wildcards):
-        return expand(path, target=timed_target(wildcards.run), allow_missing=True)
-
-    return timed
+def timed_file(wildcards):
+    """Give the exported file that is timed: today's runtime takes the files of all targets."""
+    targets = targets_of(wildcards.run)
+    target = "latest" if "latest" in targets else targets[0]
+    return f"<results>/{wildcards.run}/export/{target}/model.onnx"
 
 
 def training_threads(wildcards):
