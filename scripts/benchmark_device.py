@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from torchship.step import log, step
+
 import torch
 from torch.utils.benchmark import Timer
 from torchship.basics import devices
 from torchship.files import write_rows
-from torchship.step import log, step
 
 # What is timed, and of N x N float32 matrices the bytes that it must move and the operations that it must do.
 OPERATIONS = {
@@ -60,7 +61,7 @@ def time_statement(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         benchmark_device(
             Path(snakemake.output.table),
             Path(snakemake.output.limits),

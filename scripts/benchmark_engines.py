@@ -4,6 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import numpy as np
 import torch
 from torchship import cpp
@@ -14,7 +16,6 @@ from torchship.layers import read_network
 from torchship.networks import load
 from torchship.parity import compare, require
 from torchship.reference import evaluate
-from torchship.step import log, step
 from torchship.timing import rounds, summarize
 
 COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
@@ -74,7 +75,7 @@ def benchmark_engines(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         benchmark_engines(
             *(Path(snakemake.input[name]) for name in ("network", "trained", "weights", "python", "header", "onnx")),
             Path(snakemake.output.table),

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from torchship.step import log, step
+
 from torchship.archive import verify
 from torchship.files import sha256, write_json
-from torchship.step import log, step
 
 
 def check_archives(archives: list[Path], report: Path) -> None:
@@ -15,5 +16,5 @@ def check_archives(archives: list[Path], report: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         check_archives([Path(path) for path in snakemake.input.archives], Path(snakemake.output.report))

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from torchship.step import log, step
+
 from torchship.basics import Fact, autograd_facts, device_facts, environment, tensor_facts
 from torchship.errors import TorchshipError
 from torchship.files import write_json
-from torchship.step import log, step
 
 
 def check_basics(outputs: dict[str, Path]) -> None:
@@ -28,5 +29,5 @@ def require(facts: list[Fact]) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         check_basics({name: Path(path) for name, path in snakemake.output.items()})

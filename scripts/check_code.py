@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import numpy as np
 import torch
 from torchship import handcoded
@@ -12,7 +14,6 @@ from torchship.domain import grid
 from torchship.files import read_json, write_json
 from torchship.layers import read_network
 from torchship.networks import load
-from torchship.step import log, step
 
 # Enough to show in the report, few enough to read.
 SHOWN_EVENTS = 8
@@ -47,7 +48,7 @@ def check_code(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         check_code(
             *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained", "test")),
             Path(snakemake.input.datasheet),

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import torch
-from torchship.datasets import SPLITS, read_set, write_arrays
+from torchship.datasets import SPLITS, check_target, read_set, write_arrays
 from torchship.files import write_json
 from torchship.loading import EventDataset
 from torchship.metrics import confusion, decide, true_classes
 from torchship.networks import load
 from torchship.replicas import per_replica
-from torchship.step import log, step
 
 
 def evaluate_network(
@@ -31,6 +32,7 @@ def evaluate_network(
             result = module(*dataset.inputs)
         output = result[0] if isinstance(result, tuple) else result
         outputs[split] = output.numpy()
+        check_target(dataset.target.numpy(), model["train"]["loss"], output.shape[-1], f"the {split} set")
         entry: dict[str, Any] = {
             "events": len(dataset), "loss": float(loss(output.unsqueeze(0), dataset.target.unsqueeze(0))[0])
         }  # fmt: skip
@@ -45,7 +47,7 @@ def evaluate_network(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         evaluate_network(
             {split: Path(snakemake.input[split]) for split in SPLITS},
             Path(snakemake.input.datasheet),

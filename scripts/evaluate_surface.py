@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import step
+
 import numpy as np
 import torch
 from torchship.datasets import write_arrays
 from torchship.networks import load
-from torchship.step import step
 
 
 def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:
@@ -23,7 +24,7 @@ def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         evaluate_surface(
             Path(snakemake.input.network),
             Path(snakemake.input.weights),

@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import onnx
 import torch
 from torchship import provenance
@@ -11,7 +13,6 @@ from torchship.canonical import canonicalize, save
 from torchship.exporting import export
 from torchship.files import sha256, write_json
 from torchship.networks import load
-from torchship.step import log, step
 
 
 def export_onnx(
@@ -49,7 +50,7 @@ def export_onnx(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         export_onnx(
             Path(snakemake.input.network),
             Path(snakemake.input.weights),

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 from torchship.files import write_json
 from torchship.networks import load
-from torchship.step import log, step
 from torchship.tracing import describe
 
 
@@ -17,7 +18,7 @@ def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, mo
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         extract_weights(
             Path(snakemake.input.network),
             Path(snakemake.input.weights),

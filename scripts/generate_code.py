@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from torchship.step import step
+
 from torchship import codegen_cpp, codegen_python
 from torchship.files import read_json, write_text
 from torchship.layers import read_network
-from torchship.step import step
 
 
 def generate_code(weights: Path, python: Path, header: Path) -> None:
@@ -15,5 +16,5 @@ def generate_code(weights: Path, python: Path, header: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         generate_code(Path(snakemake.input.weights), Path(snakemake.output.python), Path(snakemake.output.header))

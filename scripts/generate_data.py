@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 from torchship.datasets import (
     SPLITS,
     check_domain,
@@ -16,7 +18,6 @@ from torchship.datasets import (
 )
 from torchship.errors import DataError
 from torchship.files import sha256, write_json
-from torchship.step import log, step
 
 
 def generate_data(
@@ -43,7 +44,7 @@ def generate_data(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         generate_data(
             {split: Path(snakemake.output[split]) for split in SPLITS},
             Path(snakemake.output.datasheet),

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import numpy as np
 import torch
 from torchship import handcoded
@@ -14,7 +16,6 @@ from torchship.layers import read_network
 from torchship.networks import load
 from torchship.parity import compare, require
 from torchship.reference import UNIT_FLOAT64, evaluate
-from torchship.step import log, step
 
 
 def make_cases(
@@ -65,7 +66,7 @@ def make_cases(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         make_cases(
             *(Path(snakemake.input[name]) for name in ("network", "trained", "weights", "python", "test", "datasheet")),
             Path(snakemake.output.cases),

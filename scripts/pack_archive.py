@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 from torchship import crate, provenance
 from torchship.archive import pack
-from torchship.step import log, step
 
 
 def pack_archive(
@@ -35,7 +36,7 @@ def pack_archive(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         pack_archive(
             dict(zip(snakemake.params.names, map(Path, snakemake.input.results), strict=True)),
             dict(zip(snakemake.params.source_names, map(Path, snakemake.input.sources), strict=True)),

@@ -6,9 +6,10 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from torchship.step import log, step
+
 from torchship import provenance
 from torchship.archive import pack
-from torchship.step import log, step
 
 
 def pack_timings(results: dict[str, Path], output: Path, *, name: str, commit: str) -> None:
@@ -37,7 +38,7 @@ def processor() -> str:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         pack_timings(
             dict(zip(snakemake.params.names, map(Path, snakemake.input.results), strict=True)),
             Path(snakemake.output.archive),

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.plotting import figure, read_rows
 from torchship.step import step
+
+from torchship.plotting import figure, read_rows
 
 
 def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
@@ -29,7 +30,7 @@ def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: dict[str, An
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         plot_benchmark(
             Path(snakemake.input.table),
             {name: Path(path) for name, path in snakemake.output.items()},

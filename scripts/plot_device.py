@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.plotting import figure, read_rows
 from torchship.step import step
+
+from torchship.plotting import figure, read_rows
 
 
 def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
@@ -30,7 +31,7 @@ def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: dict[
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         plot_device(
             Path(snakemake.input.table),
             Path(snakemake.input.limits),

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.datasets import read_arrays
-from torchship.plotting import figure
 from torchship.step import step
+
+from torchship.datasets import read_arrays
+from torchship.plotting import colormap, figure
 
 
 def plot_surface(
@@ -18,7 +19,13 @@ def plot_surface(
     points, labels = events[name], events[model["data"]["target"]].reshape(-1)
     with figure(svg, png, style, size=(5.6, 4.6)) as axes:
         image = axes.pcolormesh(
-            grid["axis"], grid["axis"], grid["output"], cmap=style["colormap"], vmin=0, vmax=1, rasterized=True
+            grid["axis"],
+            grid["axis"],
+            grid["output"],
+            cmap=colormap(style["colormap"]),
+            vmin=0,
+            vmax=1,
+            rasterized=True,
         )
         axes.figure.colorbar(image, label=f"{output} [{described.get('unit', '1')}]")
         if grid["output"].min() < model["evaluate"]["threshold"] < grid["output"].max():
@@ -36,7 +43,7 @@ def plot_surface(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         plot_surface(
             Path(snakemake.input.surface),
             Path(snakemake.input.test),

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import step
+
 from torchship.files import read_json
 from torchship.plotting import figure, read_rows
-from torchship.step import step
 
 LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 
@@ -36,7 +37,7 @@ def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, st
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         plot_training(
             Path(snakemake.input.history),
             Path(snakemake.input.training),

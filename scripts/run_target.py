@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from torchship.step import log, step
+
 from torchship.errors import TargetError
 from torchship.interpreters import interpreter, last_line, run
-from torchship.step import log, step
 
 
 def run_target(model: Path, cases: Path, pins: Path, outputs: Path) -> None:
@@ -17,7 +18,7 @@ def run_target(model: Path, cases: Path, pins: Path, outputs: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         run_target(
             Path(snakemake.input.model),
             Path(snakemake.input.cases),

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 import torch
 from torchship.checkpoints import Checkpoint, fingerprint
 from torchship.datasets import check_target, read_set
@@ -11,7 +13,6 @@ from torchship.loading import EventDataset
 from torchship.networks import choose_device, describe_device, save_weights
 from torchship.outcome import choose, convergence, last, write_history, write_replicas
 from torchship.replicas import Replicas
-from torchship.step import log, step
 from torchship.training import QUANTITIES, train
 
 
@@ -59,7 +60,7 @@ def train_network(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         train_network(
             {split: Path(snakemake.input[split]) for split in ("train", "validation")},
             Path(snakemake.input.datasheet),

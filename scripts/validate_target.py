@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from torchship.step import log, step
+
 from torchship.datasets import read_about, read_arrays
 from torchship.errors import ParityError
 from torchship.files import read_json, sha256, write_json
 from torchship.gate import judge, verdict_line
-from torchship.step import log, step
 
 
 def validate_target(
@@ -28,7 +29,7 @@ def validate_target(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         validate_target(
             Path(snakemake.input.model),
             Path(snakemake.input.exported),

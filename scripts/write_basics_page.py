@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from torchship.step import step
+
 from torchship.files import read_json, write_text
 from torchship.pages import Verdict, heading, page, paragraph, table
-from torchship.step import step
 
 TOPICS = {"tensors": "Tensors", "devices": "Devices", "autograd": "Automatic differentiation"}
 
@@ -24,5 +25,5 @@ def write_basics_page(topics: dict[str, Path], output: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         write_basics_page({topic: Path(snakemake.input[topic]) for topic in TOPICS}, Path(snakemake.output.page))

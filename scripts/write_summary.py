@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from torchship.step import step
+
 from torchship import summary
 from torchship.files import read_json, write_text
-from torchship.step import step
 
 
 def write_summary(
@@ -26,7 +27,7 @@ def write_summary(
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step():
         targets = snakemake.params.targets
         write_summary(
             snakemake.wildcards.run,

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from torchship.errors import ConfigError
 from torchship.files import replacing
 
 STYLE: dict[str, Any] = {
@@ -44,6 +45,17 @@ def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, fl
             drawn.savefig(part, format="svg", metadata={"Date": None})
         with replacing(png) as part:
             drawn.savefig(part, format="png", dpi=style["dpi"])
+
+
+def colormap(name: str) -> str:
+    """Give a colour map's name if matplotlib has it.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if name not in mpl.colormaps:
+        raise ConfigError(f"plots/colormap is {name!r}: matplotlib {mpl.__version__} has none of that name, try RdBu_r")
+    return name
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

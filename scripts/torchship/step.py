@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from torchship.errors import TorchshipError
 from torchship.pins import require_pins
@@ -14,27 +14,45 @@ from torchship.pins import require_pins
 log = logging.getLogger("torchship")
 
 
-@contextmanager
-def step(snakemake: Any) -> Iterator[None]:
-    """Run the body of a step: log to the rule's file and to stderr, check the pins, end on an error with one line.
+def check_environment() -> None:
+    """Check the pins of the step that is starting, end with one line if they don't hold, and start its logs.
 
-    The rule's input `pins` names its environment file. A `TorchshipError` is printed as one line, anything else with
-    its traceback; both end the process with status 1, which makes Snakemake delete the declared outputs.
+    Runs when this module is imported, which scripts do before any third-party package: where one is missing or broken,
+    the reason should be said before the import fails. Does nothing where no step is starting, as in tests.
     """
-    name = "/".join([snakemake.rule, *snakemake.wildcards])
-    start_logging(name, Path(snakemake.log[0]))
+    snakemake = getattr(sys.modules["__main__"], "snakemake", None)
+    if snakemake is None:
+        return
+    start_logging("/".join([snakemake.rule, *snakemake.wildcards]), Path(snakemake.log[0]))
     try:
         pins = require_pins(Path(snakemake.input.pins))
-        log.debug("python %s on %s, %s", platform.python_version(), platform.machine(), pins or "standard library only")
+    except TorchshipError as error:
+        stop(error)
+    log.debug("python %s on %s, %s", platform.python_version(), platform.machine(), pins or "standard library only")
+
+
+@contextmanager
+def step() -> Iterator[None]:
+    """Run the body of a step and end on an error with one line, in the rule's log and on stderr.
+
+    A `TorchshipError` is printed as one line, anything else with its traceback; both end the process with status 1,
+    which makes Snakemake delete the declared outputs.
+    """
+    try:
         yield
     except TorchshipError as error:
-        log.error("%s: %s", type(error).__name__, error)
-        sys.exit(1)
+        stop(error)
     except Exception:
         log.exception("unexpected error, please report it with this traceback")
         sys.exit(1)
     finally:
         logging.shutdown()
+
+
+def stop(error: TorchshipError) -> NoReturn:
+    """End the process with an error's line."""
+    log.error("%s: %s", type(error).__name__, error)
+    sys.exit(1)
 
 
 def start_logging(name: str, path: Path) -> None:
@@ -49,3 +67,6 @@ def start_logging(name: str, path: Path) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[logfile, terminal], force=True)
     log.setLevel(logging.DEBUG)
     logging.captureWarnings(capture=True)
+
+
+check_environment()
