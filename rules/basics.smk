@@ -38,7 +38,7 @@ rule write_basics_page:
             "<results>/basics/facts.html",
             caption="../report/facts.rst",
             category="Basics",
-            labels={"what": "tensors, devices, gradients", "kind": "page"},
+            labels={"what": "tensors, devices, gradients"},
         ),
     log:
         "<logs>/basics/write_basics_page.log",
@@ -91,7 +91,7 @@ rule plot_device:
             "<results>/basics/device.png",
             caption="../report/device.rst",
             category="Basics",
-            labels={"what": "device benchmark", "kind": "plot"},
+            labels={"what": "device benchmark"},
         ),
     log:
         "<logs>/basics/plot_device.log",

@@ -41,14 +41,14 @@ rule plot_benchmark:
             "<results>/{run}/benchmark/latency.png",
             caption="../report/latency.rst",
             category="{run}",
-            labels={"what": "latency", "kind": "plot"},
+            labels={"what": "latency"},
         ),
         throughput_svg="<results>/{run}/benchmark/throughput.svg",
         throughput_png=report(
             "<results>/{run}/benchmark/throughput.png",
             caption="../report/throughput.rst",
             category="{run}",
-            labels={"what": "throughput", "kind": "plot"},
+            labels={"what": "throughput"},
         ),
     log:
         "<logs>/{run}/plot_benchmark.log",

@@ -69,7 +69,7 @@ rule plot_surface:
             "<results>/{run}/evaluate/surface.png",
             caption="../report/surface.rst",
             category="{run}",
-            labels={"what": "decision surface", "kind": "plot"},
+            labels={"what": "decision surface"},
         ),
     log:
         "<logs>/{run}/plot_surface.log",

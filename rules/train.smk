@@ -54,14 +54,14 @@ rule plot_training:
             "<results>/{run}/train/loss.png",
             caption="../report/loss.rst",
             category="{run}",
-            labels={"what": "loss over epochs", "kind": "plot"},
+            labels={"what": "loss over epochs"},
         ),
         accuracy_svg="<results>/{run}/train/accuracy.svg",
         accuracy_png=report(
             "<results>/{run}/train/accuracy.png",
             caption="../report/accuracy.rst",
             category="{run}",
-            labels={"what": "accuracy over epochs", "kind": "plot"},
+            labels={"what": "accuracy over epochs"},
         ),
     log:
         "<logs>/{run}/plot_training.log",

@@ -98,7 +98,7 @@ rule write_summary:
             "<results>/{run}/summary.html",
             caption="../report/summary.rst",
             category="{run}",
-            labels={"what": "summary", "kind": "page"},
+            labels={"what": "summary"},
         ),
     log:
         "<logs>/{run}/write_summary.log",

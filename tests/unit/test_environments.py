@@ -98,3 +98,10 @@ def test_a_local_version_label_satisfies_the_pin(monkeypatch):
 
 def test_this_python_is_new_enough():
     assert sys.version_info >= (3, 11)
+
+
+def test_results_in_the_report_have_one_label():
+    """Snakemake 9.27 makes a switch of a label with two values, and its page breaks where two switches don't combine."""
+    labels = re.findall(r"labels=(\{[^}]*\})", RULES)
+    assert len(labels) == RULES.count("report(") > 0
+    assert all(re.fullmatch(r'\{"what": "[^"]+"\}', label) for label in labels)
