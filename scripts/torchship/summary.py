@@ -79,7 +79,10 @@ def evaluated(metrics: Document) -> list[str]:
 
 def handcoded(check: Document, source: str) -> list[str]:
     """Give the hand-coded outputs, how the implementations agree, and the code itself."""
-    shown = [[entry["input"], ", ".join(f"{value:.4f}" for value in entry["output"])] for entry in check["shown"]]
+    shown = [
+        [", ".join(f"{value:.4g}" for value in entry["input"]), ", ".join(f"{value:.4f}" for value in entry["output"])]
+        for entry in check["shown"]
+    ]
     decided = check.get("decisions", {}).get("decided")
     header = ["Input", "Output"]
     if decided:
