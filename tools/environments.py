@@ -76,7 +76,7 @@ def build_runtimes() -> int:
     for version in sorted({target["onnxruntime"] for target in targets.values()}):
         pins = ENVIRONMENTS / f"onnxruntime-{version}.yaml"
         if not pins.exists():
-            print(f"ONNX Runtime {version}: no {pins.name}, files for it are checked statically", file=sys.stderr)
+            print(f"ONNX Runtime {version}: no envs/{pins.name}, so its targets cannot be validated", file=sys.stderr)
             continue
         try:
             print(f"ONNX Runtime {version}: {interpreter(pins)}")
