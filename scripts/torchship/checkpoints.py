@@ -36,12 +36,12 @@ class Checkpoint:
         self.written = time.monotonic()
         log.debug("checkpoint after epoch %d: %s", epoch, self.path)
 
-    def load(self, device: torch.device) -> tuple[int, dict[str, Any]] | None:
-        """Give the finished epochs and the state, or None where there is none that fits; the log says why."""
+    def load(self) -> tuple[int, dict[str, Any]] | None:
+        """Give the finished epochs and the state, on the CPU, or None where there is none that fits; the log says why."""
         if not self.path.exists():
             return None
         try:
-            content = torch.load(self.path, map_location=device, weights_only=True)
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises several types for a damaged file
             log.warning("%s is damaged (%s): starting from the first epoch", self.path, error)
             return None

@@ -69,7 +69,7 @@ def train(
     history = History(
         [], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64)
     )
-    first = restore(checkpoint, replicas, optimizer, history, device)
+    first = restore(checkpoint, replicas, optimizer, history)
     watch = Watch(log_every, knobs["epochs"], first)
 
     for epoch in range(first + 1, knobs["epochs"] + 1):
@@ -147,11 +147,9 @@ def snapshot(replicas: Replicas, optimizer: torch.optim.Optimizer, history: Hist
     }
 
 
-def restore(
-    checkpoint: Checkpoint, replicas: Replicas, optimizer: torch.optim.Optimizer, history: History, device: torch.device
-) -> int:
+def restore(checkpoint: Checkpoint, replicas: Replicas, optimizer: torch.optim.Optimizer, history: History) -> int:
     """Take up a checkpoint if there is one that fits; give the number of finished epochs."""
-    loaded = checkpoint.load(device)
+    loaded = checkpoint.load()
     if loaded is None:
         return 0
     epoch, state = loaded
@@ -161,8 +159,8 @@ def restore(
         for name, tensor in replicas.buffers.items():
             tensor.copy_(state["buffers"][name])
     optimizer.load_state_dict(state["optimizer"])
-    history.epochs, history.values = state["epochs"], state["values"].cpu()
-    history.diverged = state["diverged"].cpu()
+    history.epochs, history.values = state["epochs"], state["values"]
+    history.diverged = state["diverged"]
     log.info("resuming from %s after epoch %d", checkpoint.path, epoch)
     return epoch
 
@@ -177,6 +175,8 @@ class Watch:
     def look(self, epoch: int, mean_loss: Tensor, history: History) -> None:
         """Write a line every `log_every` epochs and, in long epochs, at least every 30 seconds."""
         now = time.monotonic()
+        # Records are on the CPU, and so must be what picks from them.
+        mean_loss = mean_loss.cpu()
         if epoch % self.every and epoch != self.last and now - self.spoken < 30.0:
             return
         self.spoken = now

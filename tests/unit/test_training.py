@@ -135,11 +135,11 @@ def test_a_run_killed_in_the_middle_goes_on_to_the_same_bytes(tmp_path):
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(tmp_path, caplog):
     Checkpoint(tmp_path / "c", "one", 0).save(3, {})
-    assert Checkpoint(tmp_path / "c", "one", 0).load(CPU) == (3, {})
-    assert Checkpoint(tmp_path / "c", "two", 0).load(CPU) is None
+    assert Checkpoint(tmp_path / "c", "one", 0).load() == (3, {})
+    assert Checkpoint(tmp_path / "c", "two", 0).load() is None
     assert "other settings" in caplog.text
     (tmp_path / "c").write_bytes(b"half")
-    assert Checkpoint(tmp_path / "c", "one", 0).load(CPU) is None
+    assert Checkpoint(tmp_path / "c", "one", 0).load() is None
     assert "damaged" in caplog.text
 
 
