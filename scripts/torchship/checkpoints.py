@@ -37,7 +37,7 @@ class Checkpoint:
         log.debug("checkpoint after epoch %d: %s", epoch, self.path)
 
     def load(self) -> tuple[int, dict[str, Any]] | None:
-        """Give the finished epochs and the state, on the CPU, or None where there is none that fits; the log says why."""
+        """Give the finished epochs and the state, on the CPU; None where none fits, and the log says why."""
         if not self.path.exists():
             return None
         try:
