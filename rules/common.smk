@@ -94,6 +94,28 @@ def runtime_environment(wildcards):
     return str(BASE / runtime_pins(wildcards))
 
 
+def handcoded(wildcards):
+    """Give the extracted weights and the generated code, where the generator covers the network."""
+    if not RUNS[wildcards.run]["extract"]["handcode"]:
+        return {}
+    folder = f"<results>/{wildcards.run}/extract"
+    # Checked before it is a witness.
+    names = {
+        "weights": "weights.json",
+        "python": "reference.py",
+        "check": "check.json",
+    }
+    return {key: f"{folder}/{name}" for key, name in names.items()}
+
+
+def runtimes_of(wildcards):
+    """Give the runtimes that a target's file is run in: its own, and today's, which must read older files."""
+    names = dict.fromkeys([wildcards.target, "latest"])
+    return [
+        f"<results>/runtimes/{name}.json" for name in names if name in config["targets"]
+    ]
+
+
 def targets_of(run):
     """Give the targets that a run is exported to."""
     return RUNS[run]["export"]["targets"]

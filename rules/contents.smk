@@ -15,7 +15,7 @@ DETERMINISTIC = {
     "surface": ["surface.safetensors", "surface.svg", "surface.png"],
     "extract": ["weights.json", "reference.py", "reference.hpp", "check.json"],
     "export": ["model.onnx", "export.json"],
-    "validate": ["outputs.safetensors", "validation.json"],
+    "validate": ["errors.safetensors", "validation.json"],
 }
 # What differs from run to run.
 TIMINGS = {

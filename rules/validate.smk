@@ -2,13 +2,11 @@
 
 
 rule make_cases:
-    """Make the cases that every target is validated on, with the witnesses' outputs and the bound."""
+    """Make the cases that every target is validated on, with what the witnesses say of each."""
     input:
+        unpack(handcoded),
         network=network_file,
         trained=rules.train_network.output.weights,
-        weights=rules.extract_weights.output.weights,
-        python=rules.generate_code.output.python,
-        check=rules.check_code.output.check,
         test=rules.generate_data.output.test,
         datasheet=rules.generate_data.output.datasheet,
         code=source_code("make_cases"),
@@ -17,6 +15,8 @@ rule make_cases:
         cases="<results>/{run}/validate/cases.safetensors",
     log:
         "<logs>/{run}/make_cases.log",
+    benchmark:
+        "<benchmarks>/{run}/make_cases.tsv"
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -24,59 +24,74 @@ rule make_cases:
         mem_mb=2000,
         runtime=10,
     params:
-        model=knobs("network", "inputs", "validate/batch_sizes", "seed"),
+        model=knobs(
+            "network",
+            "inputs",
+            "outputs",
+            "train/batch_size",
+            "validate/batch_sizes",
+            "validate/axis_sizes",
+            "validate/never_empty",
+            "seed",
+        ),
     script:
         "../scripts/make_cases.py"
 
 
-rule run_target:
-    """Run an exported file on the cases in the ONNX Runtime that its target ships."""
+rule find_runtime:
+    """Find the interpreter that has the ONNX Runtime of a target."""
     input:
-        model=rules.export_onnx.output.model,
-        cases=rules.make_cases.output.cases,
         runtime=runtime_pins,
-        code=source_code("run_target"),
+        code=source_code("find_runtime"),
         pins=project("envs/python.yaml"),
     output:
-        outputs="<results>/{run}/validate/{target}/outputs.safetensors",
+        found="<results>/runtimes/{target}.json",
     log:
-        "<logs>/{run}/{target}/run_target.log",
-    benchmark:
-        "<benchmarks>/{run}/{target}/run_target.tsv"
+        "<logs>/runtimes/{target}.log",
     conda:
         runtime_environment
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=500,
+        runtime=5,
     script:
-        "../scripts/run_target.py"
+        "../scripts/find_runtime.py"
 
 
 rule validate_target:
-    """Judge an exported file by what its runtime gave; a failure stops the workflow."""
+    """Examine an exported file in its target's runtime; a failure stops the workflow."""
     input:
+        unpack(handcoded),
         model=rules.export_onnx.output.model,
         exported=rules.export_onnx.output.report,
         cases=rules.make_cases.output.cases,
-        outputs=rules.run_target.output.outputs,
+        network=network_file,
+        trained=rules.train_network.output.weights,
+        runtimes=runtimes_of,
         code=source_code("validate_target"),
-        pins=project("envs/numpy.yaml"),
+        schema=project("schemas/validation.schema.yaml"),
+        pins=project("envs/gate.yaml"),
     output:
         validation="<results>/{run}/validate/{target}/validation.json",
+        errors="<results>/{run}/validate/{target}/errors.safetensors",
     log:
         "<logs>/{run}/{target}/validate_target.log",
-        # A log, because those of a failed job are kept.
+        # Logs, because those of a failed job are kept.
         evidence="<logs>/{run}/{target}/validation.json",
+        worst="<logs>/{run}/{target}/worst.safetensors",
+    benchmark:
+        "<benchmarks>/{run}/{target}/validate_target.tsv"
     conda:
-        "../envs/numpy.yaml"
-    threads: 1
+        "../envs/gate.yaml"
+    threads: 2
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=3000,
+        runtime=30,
     params:
+        model=knobs(
+            "network", "inputs", "outputs", "validate", "evaluate/threshold", "seed"
+        ),
         target=lookup("targets/{target}", within=config),
-        tolerance=lookup("{run}/validate/tolerance", within=RUNS),
     script:
         "../scripts/validate_target.py"
 

@@ -9,7 +9,7 @@ from torchship.step import log, step
 import numpy as np
 import torch
 from torchship import cpp
-from torchship.domain import uniform
+from torchship.domain import BATCH, uniform
 from torchship.engines import Engine, cpp_engine, onnxruntime_engine, python_engine, torch_engine
 from torchship.files import read_json, write_rows
 from torchship.layers import read_network
@@ -40,7 +40,7 @@ def benchmark_engines(
             cpp.CompiledNetwork(header, described.name, outputs, Path(folder), executable) if executable else None
         )
         for batch in knobs["batch_sizes"]:
-            x = uniform(tensor, batch, np.random.default_rng(model["seed"]))
+            x = uniform(tensor, {BATCH: batch}, np.random.default_rng(model["seed"]))
             engines: dict[str, Engine] = {
                 "torch eager": torch_engine(module, x),
                 "ONNX Runtime": onnxruntime_engine(onnx, x),

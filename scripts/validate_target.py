@@ -1,43 +1,67 @@
-"""The gate: judge an exported file by what its target's runtime gave, and stop the workflow if it fails."""
+"""The gate: examine an exported file in its target's runtime, and stop the workflow if it fails."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from torchship.step import log, step
 
-from torchship.datasets import read_about, read_arrays
+import torch
+from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.errors import ParityError
-from torchship.files import read_json, sha256, write_json
-from torchship.gate import judge, verdict_line
+from torchship.evidence import static_failures, verdict_line, write_errors, write_evidence
+from torchship.examination import conclude, examine
+from torchship.files import read_json
+from torchship.gate import Model
+from torchship.remote import Runtime
+from torchship.witnesses import torch_witnesses
 
 
 def validate_target(
-    model: Path, exported: Path, cases: Path, outputs: Path, validation: Path, evidence: Path,
-    *, what: str, target: dict[str, Any], tolerance: float,
+    file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
+    *, what: str, target: dict[str, Any], model: dict[str, Any],
 ) -> None:  # fmt: skip
-    document = judge(
-        read_about(cases), read_arrays(cases), read_about(outputs), read_arrays(outputs),
-        target=target, exported=read_json(exported), sha256=sha256(model), tolerance=tolerance,
-    )  # fmt: skip
-    # Snakemake deletes what a failed rule has made: the evidence must survive.
-    write_json(evidence, document)
+    judged, facts = read_cases(cases)
+    report, factor = read_json(exported), facts["factor"]
+    with ExitStack() as stack:
+        own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
+        done = examine(
+            Model(file.read_bytes(), own, model["inputs"], model["outputs"]), judged, witnesses, factor,
+            model["validate"], threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
+            kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
+        )  # fmt: skip
+        static = static_failures(file, report, target, own.version)
+        document = conclude(done, static, {
+            **{key: value for key, value in facts.items() if key != "cases"},
+            **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
+            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider"},
+        })  # fmt: skip
+    # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
+    write_evidence(outputs["evidence"], document)
+    write_inputs(outputs["worst"], done.worst)
     line = verdict_line(document)
     if document["failures"]:
-        raise ParityError(f"{what}: {line}; evidence in {evidence}")
-    write_json(validation, document)
+        raise ParityError(f"{what}: {line}; evidence in {outputs['evidence']}")
+    write_errors(outputs["errors"], judged, done.results)
+    write_evidence(outputs["validation"], document)
     log.info("%s: %s", what, line)
 
 
 if __name__ == "__main__":
     with step():
+        torch.set_num_threads(1)
+        section = snakemake.params.model
+        paths = {name: Path(snakemake.input[name]) for name in ("network", "trained")}
+        covered = {name: Path(snakemake.input[name]) for name in ("weights", "python") if snakemake.input.get(name)}
         validate_target(
             Path(snakemake.input.model),
             Path(snakemake.input.exported),
             Path(snakemake.input.cases),
-            Path(snakemake.input.outputs),
-            Path(snakemake.output.validation),
-            Path(snakemake.log.evidence),
+            torch_witnesses(section, **paths, **covered),
+            [Path(path) for path in snakemake.input.runtimes],
+            {**{name: Path(path) for name, path in snakemake.output.items()},
+             **{name: Path(snakemake.log[name]) for name in ("evidence", "worst")}},
             what="/".join(snakemake.wildcards),
             target=snakemake.params.target,
-            tolerance=snakemake.params.tolerance,
-        )
+            model=section,
+        )  # fmt: skip

@@ -40,15 +40,9 @@ def trained(tmp_path_factory):
     code = (files.weights, files.python, files.header)
     check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
     make_cases(
-        files.network,
-        files.trained,
-        files.weights,
-        files.python,
-        sets["test"],
-        files.datasheet,
-        files.cases,
-        model=model,
-    )
+        files.network, files.trained, files.weights, files.python, sets["test"], files.datasheet, files.cases,
+        run="xor", model=model,
+    )  # fmt: skip
     files.onnx, files.export = {}, {}
     for target in model["export"]["targets"]:
         files.onnx[target], files.export[target] = folder / f"{target}.onnx", folder / f"{target}.json"

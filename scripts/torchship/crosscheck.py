@@ -14,14 +14,11 @@ from torchship.errors import ParityError
 from torchship.layers import Network
 from torchship.metrics import decide, true_classes
 from torchship.parity import compare, require
-from torchship.reference import UNIT_FLOAT64, evaluate
+from torchship.reference import BOTH_ROUND, UNIT_FLOAT64, evaluate
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
-
-# Two implementations in float64 may each be one bound away from the exact value.
-BOTH_ROUND = 2.0
 
 
 def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:

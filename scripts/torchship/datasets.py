@@ -128,7 +128,8 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
         DataError: with the array's name, and the smallest and largest value found.
     """
     for name, tensor in inputs.items():
-        low, high = np.float32(tensor["low"]), np.float32(tensor["high"])
+        ends = tensor["values"] if "values" in tensor else [tensor["low"], tensor["high"]]
+        low, high = np.array([min(ends), max(ends)]).astype(arrays[name].dtype)
         if arrays[name].min() < low or arrays[name].max() > high:
             raise DataError(
                 f"{place}: {name!r} goes from {arrays[name].min():g} to {arrays[name].max():g}, outside of the "

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
+from torchship.cases import traced_sizes
+from torchship.domain import draw, element_type, uniform
 from torchship.errors import ExportError
-
-# The example's batch: not 1, which the exporter would take for a constant.
-EXAMPLE_BATCH = 3
 
 
 def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int) -> onnx.ModelProto:
@@ -22,7 +22,7 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
     """
     # It warns of every package that it could also convert and that is not installed. What matters is checked below.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    examples = tuple(example(tensor) for tensor in inputs.values())
+    examples = example(inputs)
     axes = tuple(
         {i: torch.export.Dim(axis) for i, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
         for tensor in inputs.values()
@@ -54,9 +54,10 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
     return model
 
 
-def example(tensor: Mapping[str, Any]) -> torch.Tensor:
-    """Give zeros in a declared shape, with some size for each dynamic axis."""
-    return torch.zeros([EXAMPLE_BATCH if isinstance(axis, str) else axis for axis in tensor["shape"]])
+def example(inputs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
+    """Give inputs to trace with: from the domain, so that they are possible, each dynamic axis of its own size."""
+    drawn = draw(inputs, dict.fromkeys(inputs, uniform), traced_sizes(inputs), np.random.default_rng(0))
+    return tuple(torch.from_numpy(array) for array in drawn.values())
 
 
 def check_signature(kind: str, values: Any, declared: Mapping[str, Any]) -> None:
@@ -72,9 +73,12 @@ def check_signature(kind: str, values: Any, declared: Mapping[str, Any]) -> None
         wanted = declared[value.name]["shape"]
         tensor = value.type.tensor_type
         shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
-        if tensor.elem_type != onnx.TensorProto.FLOAT:
-            kind_of_number = onnx.TensorProto.DataType.Name(tensor.elem_type)
-            raise ExportError(f"{kind} {value.name!r} is {kind_of_number}, declared float32")
+        found, declared_type = (
+            onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type),
+            element_type(declared[value.name]),
+        )
+        if found != declared_type:
+            raise ExportError(f"{kind} {value.name!r} is {found}, declared {declared_type}")
         frozen = [
             axis for axis, have in zip(wanted, shape, strict=False) if isinstance(axis, str) and isinstance(have, int)
         ]

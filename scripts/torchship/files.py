@@ -75,6 +75,17 @@ def finite(value: float) -> float | str:
     return number if number - number == 0.0 else {"nan": "NaN"}.get(str(number), str(number))
 
 
+def plain(document: Any) -> Any:
+    """Give a document as JSON can hold it: numbers that are not finite as text, tuples as lists."""
+    if isinstance(document, float):
+        return finite(document)
+    if isinstance(document, dict):
+        return {str(key): plain(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [plain(value) for value in document]
+    return document
+
+
 def sha256(path: Path) -> str:
     """Give the SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as stream:

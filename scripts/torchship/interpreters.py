@@ -28,17 +28,17 @@ def interpreter(pins: Path) -> Path:
     check = (
         "import sys; from pathlib import Path; from torchship.pins import require_pins; require_pins(Path(sys.argv[1]))"
     )
-    done = run(python, "-c", check, str(pins.resolve()))
+    done = subprocess.run(  # noqa: S603
+        [str(python), "-c", check, str(pins.resolve())], env=environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise TargetError(f"{python} is not as {pins} pins it; run `make runtimes`: {last_line(done.stderr)}")
     return python
 
 
-def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run an interpreter with this library, and nothing else of this process, on its path."""
-    environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
-    command = [str(python), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+def environment() -> dict[str, str]:
+    """Give the environment of another interpreter: this library, and nothing else of this process, on its path."""
+    return {**os.environ, "PYTHONPATH": str(LIBRARY)}
 
 
 def last_line(text: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torchship.errors import ParityError
 from torchship.files import finite
+from torchship.limits import ratios
 
 Array = NDArray[Any]
 
@@ -18,6 +19,7 @@ class Difference:
     Attributes:
         elements: numbers compared.
         ratio: |found - expected| / bound where that is largest; infinite if one is NaN or infinite and the other not.
+        ulp: the same difference in units in the last place of float32, at the expected value.
         largest: the largest |found - expected| anywhere.
         event, index: where `ratio` is: the event, and the flat index among its numbers.
         expected, found, bound: the numbers there.
@@ -25,6 +27,7 @@ class Difference:
 
     elements: int
     ratio: float
+    ulp: float
     largest: float
     event: int
     index: int
@@ -51,20 +54,19 @@ def compare(found: Array, expected: Array, bound: Array) -> Difference:
     if not found.size:
         raise ParityError(f"nothing to compare: the shape is {list(found.shape)}")
     have, want, limit = (
-        np.asarray(array, dtype=np.float64).reshape(len(array), -1) for array in (found, expected, bound)
+        np.asarray(array, dtype=np.float64).reshape(len(array) if array.ndim else 1, -1)
+        for array in (found, expected, bound)
     )
+    ratio = ratios(have, want, limit)
     with np.errstate(all="ignore"):
         absolute = np.abs(have - want)
-        same = (have == want) | (np.isnan(have) & np.isnan(want))
-        absolute[same] = 0.0
-        absolute[np.isnan(absolute)] = np.inf
-        ratio = np.where(absolute == 0.0, 0.0, absolute / limit)
-    # A bound that is itself NaN, as overflow makes it, excuses nothing.
-    ratio[np.isnan(ratio)] = np.inf
+    absolute[np.isnan(absolute)] = np.inf
+    absolute[ratio == 0.0] = 0.0
     event, index = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
     return Difference(
         elements=have.size,
         ratio=float(ratio[event, index]),
+        ulp=ulps(float(absolute[event, index]), float(want[event, index])),
         largest=float(absolute.max()),
         event=event,
         index=index,
@@ -72,6 +74,12 @@ def compare(found: Array, expected: Array, bound: Array) -> Difference:
         found=float(have[event, index]),
         bound=float(limit[event, index]),
     )
+
+
+def ulps(difference: float, value: float) -> float:
+    """Give a difference in units in the last place that float32 has at a value."""
+    with np.errstate(all="ignore"):
+        return difference / float(np.spacing(np.abs(np.float32(value))))
 
 
 def explain(difference: Difference, tolerance: float, output: str) -> str:

@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.layers import Activation, BatchNorm, Linear, Network
+from torchship.limits import SMALLEST_FLOAT32, UNIT_FLOAT32
 
 Array = NDArray[np.float64]
 
-UNIT_FLOAT32 = 2.0**-24
 UNIT_FLOAT64 = 2.0**-53
+
+# Two implementations in float64 may each be one bound away from the exact value.
+BOTH_ROUND = 2.0
 
 # What an implementation of an activation may add of its own, in units of roundoff at 1. Sigmoid and tanh are rational
 # approximations in most runtimes, with an absolute error of a few units; exp has a relative one.
 ACTIVATION_UNITS = 8.0
 # Exponentials of very negative arguments may be flushed to zero, or clamped (MLAS clamps sigmoid's argument at 18).
 CLAMPED_SIGMOID = {UNIT_FLOAT32: float(np.exp(-18.0)), UNIT_FLOAT64: 0.0}
-SMALLEST = {UNIT_FLOAT32: 2.0**-126, UNIT_FLOAT64: 2.0**-1022}
+SMALLEST = {UNIT_FLOAT32: SMALLEST_FLOAT32, UNIT_FLOAT64: 2.0**-1022}
 
 
 @dataclass

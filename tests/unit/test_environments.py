@@ -54,7 +54,7 @@ def test_every_step_has_a_rule_and_every_rule_names_its_own_script_and_environme
         assert f'source_code("{name}")' in text, name
         assert f'"../scripts/{name}.py"' in text, name
         environment = re.search(r'project\("envs/(\w+)\.yaml"\)', text)[1]
-        if name != "run_target":
+        if name != "find_runtime":
             assert f'"../envs/{environment}.yaml"' in text, name
 
 

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 TRAINING = {
     "train_network", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
-    "generate_code", "check_code", "export_onnx", "make_cases", "run_target", "validate_target", "write_summary",
+    "generate_code", "check_code", "export_onnx", "make_cases", "validate_target", "write_summary",
     "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
 }  # fmt: skip
 PACKING = {"pack_archive", "pack_timings", "check_archives"}

@@ -52,19 +52,11 @@ def test_a_corrupt_initializer_stops_the_gate(copy_of_finished):
     values.flat[0] += 1e-3
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, model.graph.initializer[0].name))
     path.write_bytes(model.SerializeToString())
-    arguments = [
-        "--forcerun",
-        "run_target",
-        "--rerun-triggers",
-        "mtime",
-        "--allowed-rules",
-        "run_target",
-        "validate_target",
-    ]
+    arguments = ["--forcerun", "validate_target", "--rerun-triggers", "mtime", "--allowed-rules", "validate_target"]
     text = stopped(copy_of_finished, "results/xor/validate/latest/validation.json", *arguments)
     assert "ParityError: xor/latest: " in text
     evidence = json.loads((copy_of_finished.folder / "logs/xor/latest/validation.json").read_text())
-    assert any("|Δ| = " in failure for failure in evidence["failures"])
+    assert any("|Δ| = " in failure["message"] for failure in evidence["failures"])
     assert not copy_of_finished.path("xor/validate/latest/validation.json").exists()
 
 

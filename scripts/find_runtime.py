@@ -1,0 +1,19 @@
+"""Find the interpreter that has a target's ONNX Runtime, for the steps that run files in it."""
+
+from pathlib import Path
+
+from torchship.step import log, step
+
+from torchship.files import write_json
+from torchship.interpreters import interpreter
+
+
+def find_runtime(pins: Path, output: Path) -> None:
+    python = interpreter(pins)
+    write_json(output, {"pins": pins.name, "python": str(python)})
+    log.info("%s: %s", pins.stem, python)
+
+
+if __name__ == "__main__":
+    with step():
+        find_runtime(Path(snakemake.input.runtime), Path(snakemake.output.found))

@@ -1,0 +1,152 @@
+"""Bad input: what a runtime does with it, beside what torch does, and whether the model's promises are kept."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.domain import element_type, independent, limits_of
+from torchship.errors import ParityError
+from torchship.gate import Failure, Model, run_feed
+from torchship.limits import ratios
+
+Array = NDArray[Any]
+Feed = dict[str, Array]
+
+# Numbers that a model may make a promise about, by the promise's name.
+NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf], "denormal": [1e-42, -1e-42]}
+
+
+def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
+    """Give inputs of which one event, or one entry, holds a bad number.
+
+    Yields:
+        the promise's name, what was put where, and the inputs.
+    """
+    for name, tensor in inputs.items():
+        low, high = limits_of(tensor, sizes)
+        if not feed[name].size:
+            continue
+        if element_type(tensor).kind == "f":
+            far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
+        else:
+            far = {"outside": [high + 1, low - 1]}
+        for promise, values in far.items():
+            for value in values:
+                changed = feed[name].copy()
+                changed.reshape(len(changed), -1)[0, 0] = value
+                yield promise, f"{value:g} in {name}[0]", {**feed, name: changed}
+
+
+def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, str, Feed]]:
+    """Give calls that don't fit the declaration."""
+    for name, tensor in inputs.items():
+        array = feed[name]
+        other = np.float64 if element_type(tensor) == np.float32 else np.float32
+        yield "wrong type", f"{name} as {np.dtype(other)}", {**feed, name: array.astype(other)}
+        yield "wrong rank", f"{name} with an axis more", {**feed, name: array[None]}
+        yield "wrong rank", f"{name} with an axis less", {**feed, name: array[0]}
+        others = {key: value for key, value in feed.items() if key != name}
+        yield "wrong name", f"{name} called {name}_", {**others, f"{name}_": array}
+        yield "missing input", f"no {name}", others
+
+
+def kind_of(found: Mapping[str, Array]) -> str:
+    """Say what numbers the first event's outputs are."""
+    firsts = [np.asarray(array, dtype=np.float64)[:1] for array in found.values() if array.ndim]
+    values = np.concatenate([first.ravel() for first in firsts]) if firsts else np.zeros(0)
+    return "NaN" if np.isnan(values).any() else "infinite" if np.isinf(values).any() else "finite"
+
+
+def outcome(found: Mapping[str, Array], expected: Mapping[str, Array], limit: Mapping[str, Array]) -> dict[str, Any]:
+    """Say what came out: the `kind` of the numbers, and whether they are `as_torch`'s."""
+    same = all(
+        name in found
+        and found[name].shape == expected[name].shape
+        and bool((ratios(found[name], expected[name], limit[name]) <= 1.0).all())
+        for name in expected
+    )
+    return {"kind": kind_of(found), "as_torch": same}
+
+
+def examine(
+    model: Model, number: int, judge: Any, feed: Feed, sizes: Mapping[str, int], promises: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    """Try all bad inputs; give a row for each, and what broke a promise.
+
+    Args:
+        judge: gives float64's outputs and their limits for inputs; see `cases.Witnesses.judge`.
+        feed: good inputs, which are spoilt.
+        promises: what the model promises of `nan`, `infinity`, `denormal`, `outside` and `empty`.
+    """
+    good = run_feed(model, number, feed)
+    if isinstance(good, str):
+        return [], []  # refused for another reason, which the cases say
+    rows, failures = [], []
+    separate = independent({**model.inputs, **model.outputs})
+    for promise, what, spoilt in bad_numbers(model.inputs, feed, sizes):
+        row, found = try_numbers(model, number, judge, spoilt)
+        row |= {"condition": promise, "what": what, "promise": promises.get(promise)}
+        if separate and not isinstance(found, str):
+            row["neighbours"] = all(same_but_first(found[name], good[name]) for name in good)
+            if not row["neighbours"]:
+                failures.append(Failure("bad input", what, "changes the outputs of other events"))
+        rows.append(row)
+    if separate:
+        row, _ = try_numbers(model, number, judge, {name: array[:0] for name, array in feed.items()})
+        rows.append({**row, "condition": "empty", "what": "a batch of 0", "promise": promises.get("empty")})
+    broken = [(row, breaks(row)) for row in rows]
+    failures += [Failure("promise", row["what"], message) for row, message in broken if message]
+    for condition, what, call in wrong_calls(model.inputs, feed):
+        found = run_feed(model, number, call)
+        row = {"condition": condition, "what": what, "promise": "refused", "outcome": "returned"}
+        if isinstance(found, str):
+            row |= {"outcome": "refused", "message": found}
+        else:
+            failures.append(Failure("bad input", what, f"{condition}: was taken, a runtime must refuse it"))
+        rows.append(row)
+    return rows, failures
+
+
+def try_numbers(model: Model, number: int, judge: Any, feed: Feed) -> tuple[dict[str, Any], dict[str, Array] | str]:
+    """Run spoilt inputs; give what came out beside what torch gives, and the outputs."""
+    expected, found = torch_outcome(judge, feed), run_feed(model, number, feed)
+    row: dict[str, Any] = {"torch": expected if isinstance(expected, str) else outcome(expected[0], *expected)["kind"]}
+    if isinstance(found, str):
+        return {**row, "outcome": "refused", "message": found}, found
+    if isinstance(expected, str):
+        return {**row, "outcome": "returned", "kind": kind_of(found), "as_torch": False}, found
+    return {**row, "outcome": "returned", **outcome(found, *expected)}, found
+
+
+def same_but_first(found: Array, good: Array) -> bool:
+    """Say whether all events but the first have the bits that they had beside a good first event."""
+    return found.shape == good.shape and np.array_equal(found[1:], good[1:], equal_nan=found.dtype.kind == "f")
+
+
+def torch_outcome(judge: Any, feed: Feed) -> tuple[dict[str, Array], dict[str, Array]] | str:
+    """Give what the arbiter makes of inputs, with limits; or that it refuses them."""
+    try:
+        judged: tuple[dict[str, Array], dict[str, Array]] = judge(feed)
+    except ParityError:
+        return "refused"
+    return judged
+
+
+def breaks(row: Mapping[str, Any]) -> str | None:
+    """Say how a row breaks the model's promise, if it does."""
+    match row["promise"]:
+        case None:
+            return None
+        case "refused":
+            kept = row["outcome"] == "refused"
+        case "as_torch":
+            kept = row.get("as_torch") is True or (row["outcome"] == row["torch"] == "refused")
+        case kind:
+            kept = row["outcome"] == "returned" and row.get("kind", "").lower() == kind
+    if kept:
+        return None
+    came = "refused: " + row["message"] if row["outcome"] == "refused" else f"gives {row.get('kind')} numbers"
+    if row["promise"] == "as_torch" and row["outcome"] == "returned":
+        came += ", not those of torch"
+    return f"the model promises {row['promise']!r} ({row['condition']}), the runtime {came}"

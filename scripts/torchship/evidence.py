@@ -1,0 +1,126 @@
+"""The evidence of the gate: written, checked against its schema, and said in one line."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from torchship.cases import Case
+from torchship.datasets import write_arrays
+from torchship.files import plain, sha256, write_json
+from torchship.gate import Failure
+from torchship.limits import ratios
+from torchship.provenance import PROJECT
+
+Array = NDArray[Any]
+
+# Events of the errors that are kept for the plots.
+MOST_EVENTS = 20000
+MOST_FEATURES = 16
+
+
+def static_failures(file: Path, report: Mapping[str, Any], target: Mapping[str, Any], version: str) -> list[Failure]:
+    """Say what is wrong with a file before it runs, and with what it ran in."""
+    failures = []
+    found = sha256(file)
+    if found != report["sha256"]:
+        message = f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…"
+        failures.append(Failure("static", "", message))
+    if version != target["onnxruntime"]:
+        failures.append(
+            Failure("static", "", f"ran in ONNX Runtime {version}, the target ships {target['onnxruntime']}")
+        )
+    for key, name in (("opset", "opset"), ("ir", "ir_version")):
+        if report[name] > target[key]:
+            failures.append(Failure("static", "", f"{name} {report[name]} is newer than the target's {target[key]}"))
+    return failures
+
+
+@cache
+def schema() -> Any:
+    """Give the schema of validation.json."""
+    return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+
+
+def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
+    """Write the evidence if it is as its schema says.
+
+    Raises:
+        jsonschema.ValidationError: it is not, which is a defect of the gate itself.
+    """
+    spelled = plain(dict(document))
+    jsonschema.validate(spelled, schema())
+    write_json(path, spelled)
+
+
+def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, Array] | str]) -> None:
+    """Write what the plots show: of each event its inputs and its error in units of the limit, and of each output.
+
+    Arrays `input` [events, features], the first input's first features; `ratio` [events], signed, of the output that is
+    furthest off; `output` and `signed` [outputs], float64's value and (found - expected) / limit of each number.
+    """
+    kept: dict[str, list[Array]] = {"input": [], "ratio": [], "output": [], "signed": []}
+    for case, found in zip(cases, results, strict=True):
+        first = next(iter(case.feed.values()))
+        events = len(first)
+        if isinstance(found, str) or not events:
+            continue
+        largest = np.zeros(events)
+        for name, exact in case.exact.items():
+            if not exact.size or exact.dtype.kind != "f":
+                continue
+            with np.errstate(all="ignore"):
+                sign = np.sign(found[name].astype(np.float64) - exact)
+            signed = sign * ratios(found[name], exact, case.limit[name])
+            kept["output"].append(exact.ravel())
+            kept["signed"].append(signed.ravel())
+            if len(exact) == events:
+                rows = signed.reshape(events, -1)
+                worst = rows[np.arange(events), np.abs(rows).argmax(axis=1)]
+                largest = np.where(np.abs(worst) > np.abs(largest), worst, largest)
+        kept["input"].append(first.reshape(events, -1)[:, :MOST_FEATURES].astype(np.float64))
+        kept["ratio"].append(largest)
+    width = min((array.shape[1] for array in kept["input"]), default=0)
+    kept["input"] = [array[:, :width] for array in kept["input"]]
+    arrays = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in kept.items()}
+    write_arrays(path, {name: thinned(array) for name, array in arrays.items()})
+
+
+def thinned(array: Array) -> Array:
+    """Give evenly chosen rows, not more than a plot can show."""
+    return array[:: max(1, -(-len(array) // MOST_EVENTS))]
+
+
+def verdict_line(document: Mapping[str, Any]) -> str:
+    """Say in one line how a file did."""
+    if document["failures"]:
+        first, *rest = document["failures"]
+        text = f"{first['place']}: {first['message']}" if first["place"] else first["message"]
+        located = document.get("located")
+        if located:
+            text += f"; {describe_location(located)}"
+        others = sorted({failure["check"] for failure in rest} - {first["check"]})
+        if rest:
+            text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
+        return text
+    return f"passed: {document['elements']} outputs within the limit, the largest {in_words(document['worst'])}"
+
+
+def describe_location(located: Mapping[str, Any]) -> str:
+    """Say where in the graph a file first differs."""
+    module = f" of torch module {located['module']!r}" if located["module"] else ""
+    after = f", after {located['after']!r}" if located["after"] else ""
+    return f"first differs at node {located['node']!r} ({located['operator']}){module}{after}"
+
+
+def in_words(worst: Mapping[str, Any] | None) -> str:
+    """Say how large the largest error is and where."""
+    if worst is None:
+        return "of none"
+    place = ", ".join([worst["origin"], *(f"{axis} {size}" for axis, size in worst["sizes"].items())])
+    ratio = float(worst["ratio"])
+    return f"{ratio:.2g} of the limit ({float(worst['ulp']):.2g} ulp), at {place}, event {worst['event']}"

@@ -1,0 +1,99 @@
+"""How far a correct float32 implementation may be from float64, element by element."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.errors import ParityError
+
+Array = NDArray[Any]
+
+UNIT_FLOAT32 = 2.0**-24
+SMALLEST_FLOAT32 = 2.0**-126
+
+# Disturbed evaluations from which a spread is estimated. With 16, an estimate is below a third of the true spread once
+# in a million elements.
+SAMPLES = 16
+# The limit is at least this many spreads, which no correct runtime was seen to need half of (docs/gate.md), ...
+LEAST = 8.0
+# ... or this many times the spreads that torch's own float32 needs, on the same elements.
+HEADROOM = 4.0
+# Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
+MOST_OF_TORCH = 64.0
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """What the witnesses say of one output [batch, ...].
+
+    Attributes:
+        exact: in float64.
+        single: in float32, by the same implementation.
+        scale: standard deviation of `exact` under rounding, and one unit in the last place: what one spread is.
+    """
+
+    exact: Array
+    single: Array
+    scale: Array
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A value that an arbiter computed on the way: by which operation, or under which name, and its witnesses."""
+
+    name: str
+    value: Witnessed
+
+
+def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnessed:
+    """Put together what was computed; integer outputs have no spread and must be equal."""
+    if not np.issubdtype(exact.dtype, np.floating):
+        return Witnessed(exact, single, np.zeros(exact.shape))
+    with np.errstate(all="ignore"):
+        deviations = [sample - exact for sample in samples]
+        # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
+        spread = np.sqrt(np.mean([deviation**2 for deviation in deviations], axis=0))
+        scale = spread + UNIT_FLOAT32 * np.abs(exact) + SMALLEST_FLOAT32
+    # Where float64 itself is not finite a comparison is of kind alone, equal or not.
+    return Witnessed(exact, single, np.where(np.isfinite(scale), scale, 0.0))
+
+
+def torch_needs(cases: Iterable[Mapping[str, Witnessed]]) -> float:
+    """Give the largest |float32 - float64| of the arbiter itself over some cases, in spreads.
+
+    Raises:
+        ParityError: it is beyond what rounding explains, so that the witnesses do not agree.
+    """
+    largest, where = 0.0, ""
+    for number, case in enumerate(cases):
+        for name, output in case.items():
+            ratio = ratios(output.single, output.exact, output.scale)
+            if ratio.size and float(ratio.max()) > largest:
+                event = int(np.unravel_index(int(ratio.argmax()), ratio.shape)[0]) if ratio.ndim else 0
+                largest, where = float(ratio.max()), f"case {number}, output {name}, event {event}"
+    if not largest <= MOST_OF_TORCH:
+        raise ParityError(
+            f"the witnesses disagree: torch's float32 is {largest:.3g} spreads of rounding from float64 ({where}), "
+            f"more than {MOST_OF_TORCH:g}; the network is discontinuous there, overflows in float32, or computes in "
+            "another type: restrict the domain (low, high), or look for a comparison, a large constant, an exponential"
+        )
+    return largest
+
+
+def factor(needed: float) -> float:
+    """Give the limit in spreads, from what the arbiter's own float32 needs."""
+    return max(LEAST, HEADROOM * needed)
+
+
+def ratios(found: Array, expected: Array, limit: Array) -> Array:
+    """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
+    have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(have - want)
+        absolute = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, absolute)
+        ratio = np.where(absolute == 0.0, 0.0, absolute / limit)
+    # A limit that is itself NaN, as overflow makes it, excuses nothing.
+    worst: Array = np.where(np.isnan(ratio), np.inf, ratio)
+    return worst

@@ -1,0 +1,187 @@
+"""The search for the worst input: an evolution over the domain, towards the largest error in units of the limit.
+
+The same seed and number of evaluations give the same inputs; the seconds only stop what takes too long.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.cases import USUAL, Case, Witnesses
+from torchship.domain import (
+    BATCH,
+    corners,
+    discrete,
+    draw,
+    dynamic_axes,
+    edge_draws,
+    element_type,
+    independent,
+    limits_of,
+    rows,
+    uniform,
+)
+from torchship.gate import Failure, Model, judge_case, run_feed
+from torchship.limits import ratios
+
+log = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+Feed = dict[str, Array]
+
+POPULATION = 256
+SURVIVORS = 32
+# The limit of what is found is estimated anew with this many samples: a search finds estimates that are too low.
+CONFIRMING_SAMPLES = 128
+# Candidates that are confirmed, and kept.
+KEPT = 8
+# Numbers of an input that the evidence spells out; larger ones are in worst.safetensors.
+MOST_SHOWN = 64
+
+
+@dataclass
+class Found:
+    """The worst inputs of a search, as a case, and how the search went."""
+
+    worst: Case
+    document: dict[str, Any]
+    failures: list[Failure]
+
+
+def search(
+    model: Model, number: int, witnesses: Witnesses, factor: float, starts: Sequence[Feed], *,
+    evaluations: int, seconds: float, seed: int, tolerance: float,
+) -> Found | None:  # fmt: skip
+    """Look for the input with the largest error.
+
+    Events that are independent are tried a population at a time; other inputs, such as graphs, one at a time, which
+    takes about as long and counts as many.
+
+    Args:
+        factor: of the limits, see `limits.factor`.
+        starts: inputs to start from beside random ones, [batch, ...] each: the worst so far, events of the test set.
+        evaluations: inputs to try.
+        seconds: time after which the search ends all the same.
+        tolerance: in units of the limit.
+
+    Returns:
+        None where the runtime refuses all that was tried.
+    """
+    together = independent({**model.inputs, **model.outputs})
+    size = POPULATION if together else 1
+    sizes = {axis: size if axis == BATCH else USUAL for axis in dynamic_axes(model.inputs)}
+    generator = np.random.default_rng([seed, 1])
+    population = first_population(model.inputs, sizes, starts, generator, together=together)
+    best: list[tuple[float, Feed]] = []
+    tried, generations, begin = 0, 0, time.monotonic()
+    while tried < evaluations:
+        if time.monotonic() - begin > seconds:
+            log.warning("the search stopped after %g s and %d of %d evaluations: raise validate/search/seconds",
+                        seconds, tried, evaluations)  # fmt: skip
+            break
+        scored = score(model, number, witnesses, factor, population, together=together)
+        if scored is None:
+            return None
+        tried += POPULATION
+        generations += 1
+        # The sort is stable: of equals the older one stays.
+        best = sorted([*best, *scored], key=lambda pair: -pair[0])[:SURVIVORS]
+        population = next_population(model.inputs, sizes, [feed for _, feed in best], generator, together=together)
+    return confirm(model, number, witnesses, factor, best, tried, generations, tolerance, together=together)
+
+
+def first_population(
+    inputs: Mapping[str, Any], sizes: Mapping[str, int], starts: Sequence[Feed], generator: np.random.Generator,
+    *, together: bool,
+) -> Feed:  # fmt: skip
+    """Give the starts, corners, and uniform draws."""
+    if not together:
+        ways = edge_draws(inputs)
+        return draw(inputs, ways[0][1], sizes, generator)
+    half = POPULATION // 2
+    drawn = [
+        {name: way(tensor, {**sizes, BATCH: half}, generator) for name, tensor in inputs.items()}
+        for way in (corners, uniform)
+    ]
+    shape = {name: array.shape[1:] for name, array in drawn[0].items()}
+    usable = [feed for feed in starts if {name: array.shape[1:] for name, array in feed.items()} == shape]
+    return {name: np.concatenate([feed[name] for feed in [*usable, *drawn]])[:POPULATION] for name in inputs}
+
+
+def score(
+    model: Model, number: int, witnesses: Witnesses, factor: float, population: Feed, *, together: bool
+) -> list[tuple[float, Feed]] | None:
+    """Give each candidate with its largest error in units of the limit; None if the runtime refuses them."""
+    exact, limit = witnesses.judge(population, factor)
+    found = run_feed(model, number, population)
+    if isinstance(found, str):
+        return None
+    worst = np.zeros(POPULATION if together else 1)
+    for name, expected in exact.items():
+        if name in found and found[name].shape == expected.shape and expected.size:
+            ratio = ratios(found[name], expected, limit[name])
+            worst = np.maximum(worst, ratio.reshape(len(worst), -1).max(axis=1))
+    if not together:
+        return [(float(worst[0]), population)]
+    return [(float(worst[event]), rows(population, slice(event, event + 1))) for event in range(POPULATION)]
+
+
+def next_population(
+    inputs: Mapping[str, Any], sizes: Mapping[str, int], parents: Sequence[Feed], generator: np.random.Generator,
+    *, together: bool,
+) -> Feed:  # fmt: skip
+    """Give children: of two parents each, with some of their numbers changed a little, a lot, or to the last place."""
+    count = POPULATION if together else 1
+    children: Feed = {}
+    first, second = generator.integers(len(parents), size=(2, count))
+    for name, tensor in inputs.items():
+        stack = np.concatenate([parent[name] for parent in parents]) if together else None
+        mother = stack[first] if stack is not None else parents[first[0]][name]
+        father = stack[second] if stack is not None else parents[second[0]][name]
+        child = np.where(generator.random(mother.shape) < 0.3, father, mother)
+        fresh = uniform(tensor, sizes, generator)
+        rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size, 1) / 2), 0.0, count))
+        rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
+        chosen = generator.random(child.shape) < rate
+        if discrete(tensor):
+            children[name] = np.where(chosen & (generator.random(child.shape) < 0.2), fresh, child)
+            continue
+        low, high = limits_of(tensor, sizes)
+        # From a tenth of the domain down to the last place, and now and then to anywhere.
+        step = (
+            (high - low) * 10.0 ** generator.uniform(-8.0, -0.5, child.shape) * generator.standard_normal(child.shape)
+        )
+        moved = np.where(generator.random(child.shape) < 0.05, fresh, child + step)
+        children[name] = np.clip(np.where(chosen, moved, child), low, high).astype(element_type(tensor))
+    return children
+
+
+def confirm(
+    model: Model, number: int, witnesses: Witnesses, factor: float, best: Sequence[tuple[float, Feed]], tried: int,
+    generations: int, tolerance: float, *, together: bool,
+) -> Found | None:  # fmt: skip
+    """Judge the worst candidates with limits from many samples."""
+    if not best:
+        return None
+    if together:
+        feed = {name: np.concatenate([candidate[name] for _, candidate in best[:KEPT]]) for name in best[0][1]}
+    else:
+        feed = best[0][1]
+    exact, limit = witnesses.judge(feed, factor, CONFIRMING_SAMPLES)
+    sizes = {axis: feed[name].shape[place] for name, tensor in model.inputs.items()
+             for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
+    case = Case({"origin": "found by the search", "sizes": sizes}, feed, exact, {}, limit)
+    differences, failures = judge_case(case, run_feed(model, number, case.feed), model.outputs, tolerance, "search")
+    largest = max(differences.items(), key=lambda item: item[1].ratio, default=None)
+    document: dict[str, Any] = {"evaluations": tried, "generations": generations}
+    if largest is not None:
+        name, difference = largest
+        at = {key: array[difference.event] if together else array for key, array in feed.items()}
+        shown = sum(array.size for array in at.values()) <= MOST_SHOWN
+        spelled = {key: array.tolist() for key, array in at.items()} if shown else None
+        document["worst"] = {"output": name, **difference.document(), "input": spelled}
+    return Found(case, document, failures)

@@ -1,0 +1,89 @@
+"""The gate on the tests' networks, without a workflow around it: witnesses, cases, exported files, verdicts."""
+
+import logging
+import warnings
+from functools import cache
+from types import SimpleNamespace
+
+import torch
+from support import DEFAULTS, PROJECT, merge
+from torchship.canonical import canonicalize
+from torchship.cases import Witnesses, make_inputs, witness_cases
+from torchship.examination import conclude, examine
+from torchship.exporting import export
+from torchship.gate import Model
+from torchship.networks import network_class
+from torchship.roundoff import TorchArbiter
+from torchship.runtimes import LocalRuntime
+
+BOUNDS = {"low": -2.0, "high": 2.0}
+# Quick, and without the search, which tests of its own try.
+VALIDATE = merge(
+    DEFAULTS["validate"],
+    {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7], "search": {"evaluations": 0}, "never_empty": ["particles"]},
+)
+NETWORKS = {
+    "batch_norm": (
+        {"x": {"shape": ["batch", 4], **BOUNDS}},
+        {"y": {"shape": ["batch", 3]}},
+    ),
+    "convolution": (
+        {"image": {"shape": ["batch", 1, 10, 10], **BOUNDS}},
+        {"y": {"shape": ["batch", 2]}},
+    ),
+    "transformer": (
+        {"particles": {"shape": ["batch", "particles", 4], **BOUNDS},
+         "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]}},
+        {"classes": {"shape": ["batch", 3]}, "mass": {"shape": ["batch", 1]}},
+    ),
+    "graph_attention": (
+        {"hits": {"shape": ["hits", 3], **BOUNDS},
+         "edges": {"shape": [2, "edges"], "dtype": "int64", "indexes": "hits"}},
+        {"y": {"shape": ["hits", 2]}},
+    ),
+    "lost_bias": (
+        {"x": {"shape": ["batch", 2], **BOUNDS}},
+        {"y": {"shape": ["batch", 3]}},
+    ),
+}  # fmt: skip
+
+
+class Gated(SimpleNamespace):
+    """One network with random weights: its module, its exported file, its cases, and the gate on any file for it."""
+
+    def judge(self, content=None, runtime=None, **changes):
+        """Examine a file, the correct one unless another is given; give the evidence."""
+        model = Model(content or self.content, runtime or LocalRuntime(), self.inputs, self.outputs)
+        done = examine(
+            model, self.cases, self.witnesses, self.facts["factor"], merge(VALIDATE, changes),
+            threshold=0.5, seed=1, modules=self.modules,
+        )  # fmt: skip
+        return conclude(done, [], self.facts)
+
+
+@cache
+def gated(name, seed=0, opset=18):
+    """Build, export and witness one of the tests' networks, trained by nothing but chance."""
+    inputs, outputs = NETWORKS[name]
+    torch.manual_seed(seed)
+    module = network_class(PROJECT / "tests" / "networks" / f"{name}.py")().eval()
+    with torch.no_grad():
+        for buffer, value in module.named_buffers():
+            if value.is_floating_point():  # running statistics that do something
+                value.copy_(torch.rand_like(value) + 0.5 if "var" in buffer else torch.randn_like(value))
+    proto = exported(module, inputs, outputs, opset)
+    modules = canonicalize(proto, graph=name, opset=opset, ir=8, about={})
+    witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
+    made = make_inputs(inputs, None, VALIDATE, beyond=64, seed=seed)
+    cases, facts = witness_cases(witnesses, made)
+    return Gated(
+        name=name, module=module, inputs=inputs, outputs=outputs, proto=proto, content=proto.SerializeToString(),
+        modules=modules, witnesses=witnesses, cases=cases, facts=facts,
+    )  # fmt: skip
+
+
+def exported(module, inputs, outputs, opset):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        return export(module, inputs, outputs, opset)
