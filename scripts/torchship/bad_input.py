@@ -1,6 +1,6 @@
 """Bad input: what a runtime does with it, beside what torch does, and whether the model's promises are kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,15 +58,15 @@ def kind_of(found: Mapping[str, Array]) -> str:
     return "NaN" if np.isnan(values).any() else "infinite" if np.isinf(values).any() else "finite"
 
 
-def outcome(found: Mapping[str, Array], expected: Mapping[str, Array], limit: Mapping[str, Array]) -> dict[str, Any]:
-    """Say what came out: the `kind` of the numbers, and whether they are `as_torch`'s."""
-    same = all(
+def as_torch(found: Mapping[str, Array], expected: Mapping[str, Array], limit: Mapping[str, Array]) -> bool:
+    """Say whether outputs are the arbiter's; where that was asked for the first event alone, whether this one is."""
+    return all(
         name in found
-        and found[name].shape == expected[name].shape
-        and bool((ratios(found[name], expected[name], limit[name]) <= 1.0).all())
+        and found[name].shape[1:] == expected[name].shape[1:]
+        and len(found[name]) >= len(expected[name])
+        and bool((ratios(found[name][: len(expected[name])], expected[name], limit[name]) <= 1.0).all())
         for name in expected
     )
-    return {"kind": kind_of(found), "as_torch": same}
 
 
 def examine(
@@ -84,8 +84,10 @@ def examine(
         return [], []  # refused for another reason, which the cases say
     rows, failures = [], []
     separate = independent({**model.inputs, **model.outputs})
-    for promise, what, spoilt in bad_numbers(model.inputs, feed, sizes):
-        row, found = try_numbers(model, number, judge, spoilt)
+    trials = list(bad_numbers(model.inputs, feed, sizes))
+    expectations = expected_of(judge, [spoilt for _, _, spoilt in trials], separate=separate)
+    for (promise, what, spoilt), expected in zip(trials, expectations, strict=True):
+        row, found = try_numbers(model, number, expected, spoilt)
         row |= {"condition": promise, "what": what, "promise": promises.get(promise)}
         if separate and not isinstance(found, str):
             row["neighbours"] = all(same_but_first(found[name], good[name]) for name in good)
@@ -93,7 +95,8 @@ def examine(
                 failures.append(Failure("bad input", what, "changes the outputs of other events"))
         rows.append(row)
     if separate:
-        row, _ = try_numbers(model, number, judge, {name: array[:0] for name, array in feed.items()})
+        none = {name: array[:0] for name, array in feed.items()}
+        row, _ = try_numbers(model, number, torch_outcome(judge, none), none)
         rows.append({**row, "condition": "empty", "what": "a batch of 0", "promise": promises.get("empty")})
     broken = [(row, breaks(row)) for row in rows]
     failures += [Failure("promise", row["what"], message) for row, message in broken if message]
@@ -108,15 +111,34 @@ def examine(
     return rows, failures
 
 
-def try_numbers(model: Model, number: int, judge: Any, feed: Feed) -> tuple[dict[str, Any], dict[str, Array] | str]:
+Expected = tuple[dict[str, Array], dict[str, Array]] | str
+
+
+def expected_of(judge: Any, feeds: Sequence[Feed], *, separate: bool) -> list[Expected]:
+    """Give what the arbiter makes of each; of independent events the first alone, all in one batch, which is quick."""
+    if not separate:
+        return [torch_outcome(judge, feed) for feed in feeds]
+    together = torch_outcome(judge, {name: np.concatenate([feed[name][:1] for feed in feeds]) for name in feeds[0]})
+    if isinstance(together, str):
+        return [torch_outcome(judge, {name: array[:1] for name, array in feed.items()}) for feed in feeds]
+    exact, limit = together
+    return [
+        ({name: array[place : place + 1] for name, array in exact.items()},
+         {name: array[place : place + 1] for name, array in limit.items()})
+        for place in range(len(feeds))
+    ]  # fmt: skip
+
+
+def try_numbers(
+    model: Model, number: int, expected: Expected, feed: Feed
+) -> tuple[dict[str, Any], dict[str, Array] | str]:
     """Run spoilt inputs; give what came out beside what torch gives, and the outputs."""
-    expected, found = torch_outcome(judge, feed), run_feed(model, number, feed)
-    row: dict[str, Any] = {"torch": expected if isinstance(expected, str) else outcome(expected[0], *expected)["kind"]}
+    found = run_feed(model, number, feed)
+    row: dict[str, Any] = {"torch": expected if isinstance(expected, str) else kind_of(expected[0])}
     if isinstance(found, str):
         return {**row, "outcome": "refused", "message": found}, found
-    if isinstance(expected, str):
-        return {**row, "outcome": "returned", "kind": kind_of(found), "as_torch": False}, found
-    return {**row, "outcome": "returned", **outcome(found, *expected)}, found
+    same = not isinstance(expected, str) and as_torch(found, *expected)
+    return {**row, "outcome": "returned", "kind": kind_of(found), "as_torch": same}, found
 
 
 def same_but_first(found: Array, good: Array) -> bool:
@@ -124,7 +146,7 @@ def same_but_first(found: Array, good: Array) -> bool:
     return found.shape == good.shape and np.array_equal(found[1:], good[1:], equal_nan=found.dtype.kind == "f")
 
 
-def torch_outcome(judge: Any, feed: Feed) -> tuple[dict[str, Array], dict[str, Array]] | str:
+def torch_outcome(judge: Any, feed: Feed) -> Expected:
     """Give what the arbiter makes of inputs, with limits; or that it refuses them."""
     try:
         judged: tuple[dict[str, Array], dict[str, Array]] = judge(feed)

@@ -60,7 +60,7 @@ def traced_sizes(inputs: Mapping[str, Any]) -> dict[str, int]:
 
 
 def shape_matrix(inputs: Mapping[str, Any], validate: Mapping[str, Any], beyond: int) -> list[dict[str, int]]:
-    """Give the sizes to try: each dynamic axis at each of its sizes, the others as usual; and all at 1 and at 2.
+    """Give the sizes to try: each dynamic axis at each of its sizes, the others as usual; and all at 0, 1 and 2.
 
     The traced size and 0 are among them, and a batch beyond `beyond`, the largest that training has seen.
     """
@@ -71,7 +71,9 @@ def shape_matrix(inputs: Mapping[str, Any], validate: Mapping[str, Any], beyond:
         wanted = {*validate["batch_sizes"], beyond + 1} if axis == BATCH else set(validate["axis_sizes"])
         empty = set() if axis in validate["never_empty"] else {0}
         found += [{**base, axis: size} for size in sorted(empty | {traced[axis], *wanted})]
-    found += [dict.fromkeys(traced, size) for size in (1, 2)]
+    found += [
+        dict.fromkeys(traced, size) for size in ((1, 2) if set(traced) & set(validate["never_empty"]) else (0, 1, 2))
+    ]
     unique = {tuple(sizes.items()): sizes for sizes in found if fits(inputs, sizes)}
     return list(unique.values())
 

@@ -18,7 +18,7 @@ from torchship.exporting import check_signature, export
 from torchship.files import read_json, sha256
 from torchship.runtimes import session
 
-PLAIN = {"x": {"shape": ["batch", 2]}}, {"y": {"shape": ["batch", 1]}}
+PLAIN = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}, {"y": {"shape": ["batch", 1]}}
 
 EXPORT = """
 import sys; sys.path[:0] = {path!r}
@@ -105,7 +105,7 @@ def test_what_cannot_be_exported_is_one_line(module):
     ("name", "type_", "shape", "message"),
     [
         ("z", TensorProto.FLOAT, ["batch", 1], r"the graph has outputs \['z'\], declared are \['y'\]"),
-        ("y", TensorProto.DOUBLE, ["batch", 1], r"output 'y' is DOUBLE, declared float32"),
+        ("y", TensorProto.DOUBLE, ["batch", 1], r"output 'y' is float64, declared float32"),
         ("y", TensorProto.FLOAT, [3, 1], r"output 'y': axis 'batch' is frozen, the graph has \[3, 1\]"),
         ("y", TensorProto.FLOAT, ["batch", 2], r"output 'y' has shape \['batch', 2\], declared \['batch', 1\]"),
     ],
