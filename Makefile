@@ -1,6 +1,7 @@
 # The commands of this project. Everything sets up .venv by itself when it must.
 #   make all      install, and run the whole workflow          make report   the HTML report
 #   make test     install, and run the tests                   make lint     all static checks
+#   make mutants  try the gate on hundreds of broken files
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test lint format report dag requirements clean
+.PHONY: all install runtimes test mutants lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -31,6 +32,10 @@ runtimes: install
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)
+
+# The gate against several hundred broken files, and as many correct ones: half an hour.
+mutants: install
+	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/suite.py --output docs/mutants.md $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

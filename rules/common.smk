@@ -18,6 +18,7 @@ from torchship.config import resolve
 from torchship.errors import ConfigError
 from torchship.imports import library_modules
 from torchship.provenance import commit
+from torchship.targets import pins_of, runtimes_of
 
 
 def project(path):
@@ -29,7 +30,7 @@ def resolved_runs():
     """Check the configuration and give a complete section for each run; stop with one line if it is wrong."""
     schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
     try:
-        return resolve(config, schema, BASE / "models")
+        return resolve(config, schema, BASE)
     except ConfigError as error:
         raise WorkflowError(f"ConfigError: {error}")
 
@@ -84,9 +85,7 @@ def gpus(wildcards):
 
 def runtime_pins(wildcards):
     """Give the environment file of the ONNX Runtime that a target ships."""
-    return project(
-        f"envs/onnxruntime-{config['targets'][wildcards.target]['onnxruntime']}.yaml"
-    )
+    return project(f"envs/{pins_of(config['targets'], wildcards.target)}")
 
 
 def runtime_environment(wildcards):
@@ -108,12 +107,10 @@ def handcoded(wildcards):
     return {key: f"{folder}/{name}" for key, name in names.items()}
 
 
-def runtimes_of(wildcards):
-    """Give the runtimes that a target's file is run in: its own, and today's, which must read older files."""
-    names = dict.fromkeys([wildcards.target, "latest"])
-    return [
-        f"<results>/runtimes/{name}.json" for name in names if name in config["targets"]
-    ]
+def runtimes_for(wildcards):
+    """Give the runtimes that a target's file is run in."""
+    names = runtimes_of(config["targets"], wildcards.target)
+    return [f"<results>/runtimes/{name}.json" for name in names]
 
 
 def targets_of(run):

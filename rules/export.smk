@@ -23,7 +23,12 @@ rule export_onnx:
         runtime=10,
     params:
         model=knobs(
-            "network", "inputs", "outputs", "evaluate/threshold", "export/opset"
+            "network",
+            "inputs",
+            "outputs",
+            "evaluate/threshold",
+            "export/opset",
+            "export/input_shapes",
         ),
         target=lookup("targets/{target}", within=config),
     script:

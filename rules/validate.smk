@@ -67,7 +67,7 @@ rule validate_target:
         cases=rules.make_cases.output.cases,
         network=network_file,
         trained=rules.train_network.output.weights,
-        runtimes=runtimes_of,
+        runtimes=runtimes_for,
         code=source_code("validate_target"),
         schema=project("schemas/validation.schema.yaml"),
         pins=project("envs/gate.yaml"),
@@ -89,7 +89,13 @@ rule validate_target:
         runtime=30,
     params:
         model=knobs(
-            "network", "inputs", "outputs", "validate", "evaluate/threshold", "seed"
+            "network",
+            "inputs",
+            "outputs",
+            "validate",
+            "evaluate/threshold",
+            "export/input_shapes",
+            "seed",
         ),
         target=lookup("targets/{target}", within=config),
     script:

@@ -10,6 +10,8 @@ import onnx
 import torch
 from torchship import provenance
 from torchship.canonical import canonicalize, save
+from torchship.contract import expected_metadata, violations
+from torchship.errors import ExportError
 from torchship.exporting import export
 from torchship.files import sha256, write_json
 from torchship.networks import load
@@ -25,13 +27,17 @@ def export_onnx(
     about = {
         "network": run,
         "target": name,
-        "inputs": model["inputs"],
-        "outputs": model["outputs"],
-        "working_point": model["evaluate"]["threshold"],
+        **expected_metadata(model["inputs"], model["outputs"], model["evaluate"]["threshold"]),
         "weights_sha256": sha256(weights),
         "workflow_commit": provenance.commit(),
     }
     origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
+    broken = violations(
+        proto.SerializeToString(), target, inputs=model["inputs"], outputs=model["outputs"], metadata=about,
+        input_shapes=model["export"]["input_shapes"],
+    )  # fmt: skip
+    if broken:
+        raise ExportError(f"{run}/{name}: {broken[0]}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))
     save(proto, output)
     document = {
         "file": output.name,

@@ -22,19 +22,20 @@ def validate_target(
     *, what: str, target: dict[str, Any], model: dict[str, Any],
 ) -> None:  # fmt: skip
     judged, facts = read_cases(cases)
-    report, factor = read_json(exported), facts["factor"]
+    report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         done = examine(
-            Model(file.read_bytes(), own, model["inputs"], model["outputs"]), judged, witnesses, factor,
+            Model(content, own, model["inputs"], model["outputs"]), judged, witnesses, factor,
             model["validate"], threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
             kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
         )  # fmt: skip
-        static = static_failures(file, report, target, own.version)
+        static = static_failures(content, report, target, own.version, model)
         document = conclude(done, static, {
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
-            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider"},
+            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
+                                          "static_only": not target["wheel"]},
         })  # fmt: skip
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)

@@ -9,9 +9,10 @@ import torch
 from support import DEFAULTS, PROJECT, merge
 from torchship.canonical import canonicalize
 from torchship.cases import Witnesses, make_inputs, witness_cases
+from torchship.contract import expected_metadata, violations
 from torchship.examination import conclude, examine
 from torchship.exporting import export
-from torchship.gate import Model
+from torchship.gate import Failure, Model
 from torchship.networks import network_class
 from torchship.roundoff import TorchArbiter
 from torchship.runtimes import LocalRuntime
@@ -20,12 +21,18 @@ from torchship.runtimes import LocalRuntime
 torch.set_num_threads(1)
 
 BOUNDS = {"low": -2.0, "high": 2.0}
+# What the files are exported for.
+TARGET = {"opset": 18, "ir": 8, "contract": None}
 # Quick, and without the search, which tests of its own try.
 VALIDATE = merge(
     DEFAULTS["validate"],
     {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7], "search": {"evaluations": 0}, "never_empty": ["particles"]},
 )
 NETWORKS = {
+    "xor": (
+        {"x": {"shape": ["batch", 2], **BOUNDS}},
+        {"y": {"shape": ["batch", 1]}},
+    ),
     "batch_norm": (
         {"x": {"shape": ["batch", 4], **BOUNDS}},
         {"y": {"shape": ["batch", 3]}},
@@ -61,15 +68,19 @@ class Gated(SimpleNamespace):
             model, self.cases, self.witnesses, self.facts["factor"], merge(VALIDATE, changes),
             threshold=0.5, seed=1, modules=self.modules,
         )  # fmt: skip
-        return conclude(done, [], self.facts)
+        lines = violations(
+            model.content, TARGET, inputs=self.inputs, outputs=self.outputs,
+            metadata=expected_metadata(self.inputs, self.outputs, 0.5),
+        )  # fmt: skip
+        return conclude(done, [Failure("static", "", line) for line in lines], self.facts)
 
 
 @cache
-def gated(name, seed=0, opset=18):
+def gated(name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_sizes"])):
     """Build, export and witness one of the tests' networks, trained by nothing but chance."""
     inputs, outputs = NETWORKS[name]
     torch.manual_seed(seed)
-    module = network_class(PROJECT / "tests" / "networks" / f"{name}.py")().eval()
+    module = network_class(network_file(name))().eval()
     with torch.no_grad():
         for parameter in module.parameters():
             if (parameter == parameter.flatten()[0]).all():  # a norm's ones and zeros
@@ -78,14 +89,20 @@ def gated(name, seed=0, opset=18):
             if value.is_floating_point():  # running statistics that do something
                 value.copy_(torch.rand_like(value) + 0.5 if "var" in buffer else torch.randn_like(value))
     proto = exported(module, inputs, outputs, opset)
-    modules = canonicalize(proto, graph=name, opset=opset, ir=8, about={})
+    about = expected_metadata(inputs, outputs, 0.5)
+    modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET["ir"], about=about)
     witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
-    made = make_inputs(inputs, None, VALIDATE, beyond=64, seed=seed)
+    validate = {**VALIDATE, "batch_sizes": batches}
+    made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed)
     cases, facts = witness_cases(witnesses, made)
     return Gated(
         name=name, module=module, inputs=inputs, outputs=outputs, proto=proto, content=proto.SerializeToString(),
         modules=modules, witnesses=witnesses, cases=cases, facts=facts,
     )  # fmt: skip
+
+
+def network_file(name):
+    return next(path for folder in ("tests/networks", "models") if (path := PROJECT / folder / f"{name}.py").exists())
 
 
 def exported(module, inputs, outputs, opset):

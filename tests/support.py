@@ -23,7 +23,7 @@ SCHEMA = document("schemas/config.schema.yaml")
 def small_model(**changes):
     """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
     merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
-    return resolve(merged, SCHEMA, PROJECT / "models")["xor"]
+    return resolve(merged, SCHEMA, PROJECT)["xor"]
 
 
 def make_data(folder, model):

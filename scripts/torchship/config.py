@@ -14,6 +14,7 @@ import jsonschema
 import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.errors import ConfigError
+from torchship.targets import require_environments
 
 # jsonschema takes 500.0 for an integer, and range() does not.
 CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -29,13 +30,13 @@ Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_c
 SECTIONS = ("data", "train", "evaluate", "extract", "export", "validate", "benchmark")
 
 
-def resolve(config: dict[str, Any], schema: dict[str, Any], networks: Path) -> dict[str, dict[str, Any]]:
+def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> dict[str, dict[str, Any]]:
     """Check a configuration and give a complete section for each of its runs.
 
     Args:
         config: the merged configuration, `targets` included.
         schema: schemas/config.schema.yaml as a document.
-        networks: the folder of the network files.
+        project: the folder that has the networks in models/, and the environments in envs/.
 
     Raises:
         ConfigError: the first thing that is wrong, by place in the document.
@@ -49,7 +50,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], networks: Path) -> d
         merged = {section: merge(config[section], entry.get(section, {})) for section in SECTIONS}
         runs[run] = {**entry, **merged, "seed": config["seed"], "device": config["device"]}
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
-        check_run(run, runs[run], config["targets"], networks)
+        check_run(run, runs[run], config["targets"], project)
     return runs
 
 
@@ -153,18 +154,19 @@ def require_known(name: str, known: Iterable[str], place: str, kind: str) -> Non
         raise ConfigError(f"{place}: unknown {kind} {name!r}{suggest(name, names)}; known: {', '.join(names)}")
 
 
-def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], networks: Path) -> None:
+def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], project: Path) -> None:
     """Check what a schema cannot say of one run.
 
     Raises:
-        ConfigError: an unknown target or network file, an empty domain, axes or fractions that don't fit together.
+        ConfigError: an unknown target or network file, a target without its environment, an empty domain, axes or
+            fractions that don't fit together.
     """
     place = f"models/{run}"
     for target in section["export"]["targets"]:
         require_known(target, targets, "export/targets", "target")
-    require_known(
-        section["network"]["file"], (path.stem for path in networks.glob("*.py")), f"{place}/network/file", "network"
-    )
+    require_environments(targets, section["export"]["targets"], project / "envs")
+    networks = (path.stem for path in (project / "models").glob("*.py"))
+    require_known(section["network"]["file"], networks, f"{place}/network/file", "network")
     check_tensors(place, section)
     check_validation(place, section["validate"])
     data = section["data"]

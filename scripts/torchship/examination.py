@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 
+# The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
+STATIC_ONLY = "static only"
+
 # Which kind of failure is said first: what is wrong with the numbers, before what may have caused it.
 ORDER = ("parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static", "promise",
          "bad input")  # fmt: skip
@@ -177,8 +180,9 @@ def in_order(failures: Sequence[Failure]) -> list[Failure]:
 def conclude(done: Examination, static: Sequence[Failure], more: Mapping[str, Any]) -> dict[str, Any]:
     """Give the document of validation.json: the verdict, the failures in order, and all evidence."""
     failures = in_order([*done.failures, *static])
+    stood_in = more.get("runtime", {}).get("static_only", False)
     return {
-        "verdict": "failed" if failures else "passed",
+        "verdict": "failed" if failures else STATIC_ONLY if stood_in else "passed",
         "failures": [failure.document() for failure in failures],
         "elements": sum(found["elements"] for entry in done.evidence.get("cases", [])
                         for found in entry["outputs"].values()),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import defs
 from torch import nn
 from torchship.cases import traced_sizes
 from torchship.domain import draw, element_type, uniform
@@ -20,8 +21,10 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
     Raises:
         ExportError: the exporter failed, or gave other names or axes than declared.
     """
-    # It warns of every package that it could also convert and that is not installed. What matters is checked below.
+    # They warn of every package that they could also convert and that is not installed, and print the traceback of a
+    # conversion to an older operator set that fails. What matters is checked below.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logging.getLogger("onnxscript").setLevel(logging.CRITICAL)
     examples = example(inputs)
     axes = tuple(
         {i: torch.export.Dim(axis) for i, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
@@ -49,9 +52,66 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
     assert program is not None  # noqa: S101 -- the type of a call that returns a program
     # The exporter's own class, brought to onnx's.
     model: onnx.ModelProto = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
+    model = lower(model, opset)
     check_signature("input", model.graph.input, inputs)
     check_signature("output", model.graph.output, outputs)
     return model
+
+
+# Operators whose newer forms, up to opset 20, differ from those since opset 11 only in element types that are not used
+# here, or in attributes that default to what was so before (onnx's Changelog.md).
+UNCHANGED = frozenset(
+    "Abs Add AveragePool BatchNormalization Cast Ceil Clip Concat Constant Conv Cos Div Elu Equal Erf Exp Expand "
+    "Flatten Floor Gather GatherElements Gemm Greater Identity LeakyRelu Less Log MatMul Max MaxPool Min Mul Neg Not "
+    "PRelu Pow Reciprocal Relu Reshape Selu Shape Sigmoid Sign Sin Slice Softplus Sqrt Sub Tanh Tile Transpose "
+    "Where".split()
+)
+# The same for these where they act on the last axis alone.
+LAST_AXIS = frozenset(["Softmax", "LogSoftmax"])
+
+
+def lower(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Bring a model to an older operator set than the exporter reaches, where its operators mean the same there.
+
+    onnx's own version converter stops at operators that differ in their types alone, such as Relu; torch falls back to
+    18 then. What is brought down here is checked against the older set's schemas, and by the gate like any other file.
+
+    Raises:
+        ExportError: the message names the operators that the older set lacks, or has in another form.
+    """
+    (have,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if have <= opset:
+        return model
+    changed = {
+        f"{node.op_type} (since {since})"
+        for node in model.graph.node
+        if (since := defs.get_schema(node.op_type, have).since_version) > opset
+        and node.op_type not in UNCHANGED
+        and not (node.op_type in LAST_AXIS and acts_on_last_axis(node, model))
+    }
+    problem = f"{', '.join(sorted(changed))} are newer" if changed else None
+    if problem is None:
+        older = onnx.ModelProto()
+        older.CopyFrom(model)
+        older.opset_import[0].version = opset
+        try:
+            onnx.checker.check_model(older, full_check=True)
+        except Exception as error:  # the checker and shape inference raise types of their own
+            problem = " ".join(str(error).split())[:200]
+    if problem is not None:
+        raise ExportError(
+            f"torch exports this network with opset {have} at least, and it cannot be brought to opset {opset}: "
+            f"{problem}; choose a target with opset {have} or newer, or write these operations by older ones"
+        )
+    return older
+
+
+def acts_on_last_axis(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
+    """Say whether a softmax is over the last axis, named from the end or, of [batch, classes], as 1."""
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), -1)
+    ranks = {value.name: len(value.type.tensor_type.shape.dim)
+             for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]}  # fmt: skip
+    return axis == -1 or ranks.get(node.output[0]) == axis + 1
 
 
 def example(inputs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:

@@ -16,7 +16,7 @@ SMALLEST_FLOAT32 = 2.0**-126
 # Disturbed evaluations from which a spread is estimated. With 16, an estimate is below a third of the true spread once
 # in a million elements.
 SAMPLES = 16
-# The limit is at least this many spreads, which no correct runtime was seen to need half of (docs/gate.md), ...
+# The limit is at least this many spreads; correct runtimes were seen to need up to five (docs/gate.md), ...
 LEAST = 8.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0

@@ -12,7 +12,8 @@ th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .8rem .3rem 0; text-al
 th { font-weight: 600; color: #57606a; white-space: nowrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
-.good { color: #116329; font-weight: 600; } .bad { color: #a40e26; font-weight: 600; } .note { color: #57606a; }
+.good { color: #116329; font-weight: 600; } .bad { color: #a40e26; font-weight: 600; }
+.fair { color: #7d4e00; font-weight: 600; } .note { color: #57606a; }
 """
 
 
@@ -42,7 +43,7 @@ def code(text: str) -> str:
 
 
 class Verdict(str):
-    """Text that is shown as good if it says 'passed' or 'yes', else as bad."""
+    """Text that is shown as good if it says 'passed' or 'yes', as neither if 'static only', else as bad."""
 
     __slots__ = ()
 
@@ -57,7 +58,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def cell(value: Any) -> str:
     """Give one cell."""
     if isinstance(value, Verdict):
-        return f'<td class="{"good" if value in ("passed", "yes") else "bad"}">{escape(value)}</td>'
+        kind = {"passed": "good", "yes": "good", "static only": "fair"}.get(value, "bad")
+        return f'<td class="{kind}">{escape(value)}</td>'
     if isinstance(value, int | float) and not isinstance(value, bool):
         text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
         return f'<td class="number">{text}</td>'

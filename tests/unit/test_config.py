@@ -9,7 +9,7 @@ from torchship.errors import ConfigError
 
 
 def resolved(changes):
-    return resolve(merge(copy.deepcopy(DEFAULTS), changes), SCHEMA, PROJECT / "models")
+    return resolve(merge(copy.deepcopy(DEFAULTS), changes), SCHEMA, PROJECT)
 
 
 def test_defaults_resolve_to_complete_runs():
@@ -41,7 +41,7 @@ def test_a_model_overrides_single_knobs():
         ({"models": {"xor": {"network": {"file": "xxor"}}}}, r"models/xor/network/file: unknown network 'xxor' .*known: xor"),
         ({"models": {"xor": {"train": {"epochs": 0}}}}, r"models/xor/train/epochs is 0: must be an integer >= 1"),
         ({"models": {"xor": {"inputs": {"x": {"low": 2.0}}}}}, r"models/xor/inputs/x: low 2.0 must be below high 1.0"),
-        ({"models": {"xor": {"inputs": {"x": {"shape": [4, 2]}}}}}, r"the first axis must be a word"),
+        ({"models": {"xor": {"inputs": {"x": {"shape": [4, 2]}}}}}, r"the first axis of what is trained on must be batch"),
         ({"models": {"xor": {"inputs": {"x": {"features": ["a"]}}}}}, r"features names 1, but the last axis .* has 2"),
         ({"models": {"xor": {"data": {"source": "file"}}}}, r"models/xor/data/path is null"),
         ({"data": {"fractions": {"train": 0.9}}}, r"fractions sum to 1.3"),
@@ -50,7 +50,7 @@ def test_a_model_overrides_single_knobs():
         ({"models": {"xor": {"evaluate": {"surface": {"low": 2.0}}}}}, r"surface: low 2.0 must be below high 1.5"),
         ({"models": {"xor": {"outputs": {"x": {"shape": ["batch", 1]}}}}}, r"'x' is the name of an input and of an output"),
         ({"archive": {"name": "a\n"}}, r"archive/name is 'a\\n': must match"),
-        ({"validate": {"tolerance": 2.0}}, r"validate/tolerance is 2.0: must be a number > 0 and <= 1"),
+        ({"validate": {"tolerance": 2.0}}, r"validate/tolerance is 2.0: .* say why in validate/reason"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named(changes, message):
@@ -73,7 +73,7 @@ def test_text_from_the_command_line_becomes_what_the_schema_wants():
 def test_a_missing_default_is_named(config):
     del config["train"]["epochs"]
     with pytest.raises(ConfigError, match=r"missing key models/xor/train/epochs"):
-        resolve(config, SCHEMA, PROJECT / "models")
+        resolve(config, SCHEMA, PROJECT)
 
 
 def test_every_key_is_described():

@@ -41,7 +41,7 @@ def test_the_bytes_do_not_depend_on_folder_or_process(trained, tmp_path):
         assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
 
 
-@pytest.mark.parametrize("target", ["latest", "cmssw_14_2"])
+@pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
 def test_a_file_is_what_its_target_takes(trained, target):
     model, facts = onnx.load(trained.onnx[target]), DEFAULTS["targets"][target]
     onnx.checker.check_model(model, full_check=True)
@@ -76,12 +76,35 @@ def test_an_opset_that_was_not_reached_is_refused(trained):
         canonicalize(model, graph="xor", opset=11, ir=8, about={})
 
 
-def test_torch_falls_back_silently_and_we_do_not():
+def test_an_older_opset_than_torch_reaches_means_the_same():
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
-    model = export(module, *PLAIN, 11)
-    with pytest.raises(ExportError, match=r"where ai.onnx 11 was asked for"):
-        canonicalize(model, graph="net", opset=11, ir=8, about={})
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1), nn.Softmax(dim=-1), nn.Sigmoid()).eval()
+    x = torch.rand(50, 2)
+    found = []
+    for opset in (20, 11):
+        model = export(module, *PLAIN, opset)
+        canonicalize(model, graph="net", opset=opset, ir=6, about={})
+        onnx.checker.check_model(model, full_check=True)
+        found.append(session(model.SerializeToString()).run(None, {"x": x.numpy()})[0])
+    assert np.array_equal(*found)
+    assert np.allclose(found[0], module(x).detach(), atol=1e-6)
+
+
+class NewerMeaning(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x[:, :, None], dim=1).mean(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (NewerMeaning(), r"cannot be brought to opset 11: ReduceMean \(since 18\), Softmax \(since 13\).* are newer; choose a target"),
+        (nn.Sequential(nn.Linear(2, 1), nn.LayerNorm(1)), r"LayerNormalization \(since 17\) are newer"),
+    ],
+)  # fmt: skip
+def test_an_operator_that_an_older_opset_lacks_is_named(module, message):
+    with pytest.raises(ExportError, match=message):
+        export(module.eval(), *PLAIN, 11)
 
 
 class Broken(nn.Module):

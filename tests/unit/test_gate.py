@@ -12,6 +12,7 @@ from torchship import interpreters
 from torchship.cases import read_cases
 from torchship.datasets import read_arrays
 from torchship.errors import ParityError, TargetError
+from torchship.evidence import verdict_line
 from torchship.files import read_json, sha256, write_json
 from torchship.interpreters import interpreter
 from torchship.parity import compare
@@ -51,7 +52,7 @@ def changed(trained, folder, change):
     return path
 
 
-@pytest.mark.parametrize("target", ["latest", "cmssw_14_2"])
+@pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
 def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     evidence = gate(trained, tmp_path, trained.onnx[target], target, evaluations=256)
     assert evidence["verdict"] == "passed"
@@ -226,3 +227,15 @@ def test_gamma_bounds_every_order_of_a_float32_sum():
             for term in generator.permutation(terms):
                 total += term
             assert abs(float(total) - exact) <= bound
+
+
+def test_a_runtime_that_cannot_be_had_is_never_said_to_pass(trained, tmp_path):
+    facts = {**DEFAULTS["targets"]["cmssw_13_0"], "opset": 20, "ir": 9}
+    evidence = gate(trained, tmp_path, trained.onnx["cmssw_14_2"], "cmssw_14_2", facts=facts)
+    assert evidence["verdict"] == "static only"
+    assert evidence["runtime"]["static_only"]
+    assert verdict_line(evidence).startswith(
+        "static only, ONNX Runtime 1.10.0 cannot be had here: nothing wrong found; in 1.17.1 instead, "
+    )
+    with pytest.raises(ParityError, match=r"xor/cmssw_14_2: opset 20 is newer than the target's 15"):
+        gate(trained, tmp_path, trained.onnx["cmssw_14_2"], "cmssw_14_2", facts={**facts, "opset": 15})

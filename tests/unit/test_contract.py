@@ -1,0 +1,149 @@
+"""What a target does not take is said before the file is written, and again of the file that ships."""
+
+import copy
+import json
+import re
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from support import DEFAULTS
+from torchship.contract import expected_metadata, flat_length, violations
+from torchship.files import read_json
+
+TARGET = DEFAULTS["targets"]["cmssw_14_2"]
+
+
+@pytest.fixture
+def model(trained):
+    """Give a correct file for CMSSW."""
+    return onnx.load(trained.onnx["cmssw_14_2"])
+
+
+def broken(trained, model, target=TARGET, **more):
+    about = read_json(trained.export["cmssw_14_2"])["metadata"]
+    declared = {"inputs": trained.model["inputs"], "outputs": trained.model["outputs"], "metadata": about, **more}
+    return violations(model.SerializeToString(), target, **declared)
+
+
+def test_a_correct_file_breaks_nothing(trained, model):
+    assert broken(trained, model) == []
+
+
+def set_type(model):
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def set_output_type(model):
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
+
+
+def drop_shape(model):
+    del model.graph.input[0].type.tensor_type.shape.dim[:]
+
+
+def freeze_batch(model):
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 4
+
+
+def free_width(model):
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+
+
+def other_name(model):
+    model.graph.output[0].name = "out"
+
+
+def no_metadata(model):
+    del model.metadata_props[:]
+
+
+def wrong_features(model):
+    for entry in model.metadata_props:
+        if entry.key == "inputs":
+            entry.value = json.dumps({"x": {"features": ["x2", "x1"]}})
+
+
+def newer_opset(model):
+    model.opset_import[0].version = 21
+
+
+def newer_ir(model):
+    model.ir_version = 10
+
+
+def foreign(model):
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    model.graph.node[-1].domain = "com.microsoft"
+
+
+def too_new_operator(model):
+    model.opset_import[0].version = 12
+    model.graph.node[-1].op_type = "Gelu"
+
+
+def no_operator(model):
+    model.graph.node[-1].op_type = "Sigmoidd"
+
+
+def outside(model):
+    tensor = model.graph.initializer[0]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+
+
+def no_inputs(model):
+    del model.graph.node[-1].input[:]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_type, r"input 'x' is DOUBLE: cms::Ort::ONNXRuntime throws an exception; cast to float32"),
+        (set_output_type, r"output 'y' is INT64: cms::Ort::ONNXRuntime reads garbage without an error"),
+        (drop_shape, r"input 'x' is a scalar: the constructor throws"),
+        (freeze_batch, r"output 'y' has shape \[4, 1\]: axis 0 must be the dynamic batch; another batch than 4 throws"),
+        (free_width, r"input 'x' has further dynamic axes \['width'\]: an exception unless the caller passes input_shapes"),
+        (other_name, r"output 'out' is not declared: CMSSW finds inputs and outputs by their names; declared are y"),
+        (no_metadata, r"the metadata have no 'flat_lengths', which its consumers read"),
+        (wrong_features, r"the metadata's 'inputs' is .*x2.*the configuration says"),
+        (newer_opset, r"opset 21 is newer than the target's 20: lower export/opset"),
+        (newer_ir, r"IR version 10 is newer than the target's 9"),
+        (foreign, r"com.microsoft.Sigmoid: not operators of ONNX"),
+        (too_new_operator, r"opset 12 has no operator Gelu \(since opset 20\): choose a newer target"),
+        (no_operator, r"opset 20 has no operator Sigmoidd \(of no opset\)"),
+        (outside, r"the data of .* are in another file"),
+        (no_inputs, r"not a valid ONNX model: .*"),
+    ],
+)  # fmt: skip
+def test_each_violation_is_named(trained, model, change, message):
+    change(model)
+    lines = broken(trained, model)
+    assert any(re.search(message, line) for line in lines), lines
+
+
+def test_other_targets_have_no_such_contract(trained, model):
+    free_width(model)
+    freeze_batch(model)
+    assert broken(trained, model, target={**TARGET, "contract": None}) == []
+
+
+def test_input_shapes_allow_further_dynamic_axes(trained, model):
+    changed = copy.deepcopy(model)
+    free_width(changed)
+    assert broken(trained, changed, input_shapes=True) == []
+
+
+def test_an_axis_that_is_not_the_batch_is_named(trained, model):
+    declared = {"x": {"shape": ["hits", 2]}}
+    (line,) = broken(trained, model, inputs=declared)
+    assert "must be the batch" in line
+
+
+def test_flat_lengths_are_what_cmssw_passes():
+    assert flat_length({"shape": ["batch", 3, 4]}) == 12
+    assert flat_length({"shape": ["batch"]}) == 1
+    assert flat_length({"shape": ["batch", "particles", 4]}) is None
+    said = expected_metadata({"x": {"shape": ["batch", 2]}}, {"y": {"shape": ["batch", 1], "dtype": "int64"}}, 0.5)
+    assert said["types"] == {"x": "float32", "y": "int64"}
+    assert said["flat_lengths"] == {"x": 2, "y": 1}
