@@ -4,12 +4,10 @@
 rule benchmark_engines:
     """Time torch, ONNX Runtime and the hand-coded networks side by side."""
     input:
-        network=network_file,
-        trained=rules.train_network.output.weights,
-        weights=rules.extract_weights.output.weights,
-        python=rules.generate_code.output.python,
-        header=rules.generate_code.output.header,
-        onnx=timed_file,
+        unpack(witnesses),
+        model=timed_file,
+        # What is timed is right.
+        validation=timed_validation,
         code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:
@@ -24,7 +22,7 @@ rule benchmark_engines:
         mem_mb=4000,
         runtime=60,
     params:
-        model=knobs("network", "inputs", "benchmark", "seed"),
+        model=knobs("network", "inputs", "outputs", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
 

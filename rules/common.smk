@@ -36,11 +36,20 @@ def resolved_runs():
 
 
 RUNS = resolved_runs()
+# Those that train a network; those whose network the generator covers; those whose ONNX file is from elsewhere.
+TRAINED = [run for run, section in RUNS.items() if "network" in section]
+COVERED = [run for run in TRAINED if RUNS[run]["extract"]["handcode"]]
+GIVEN = [run for run in RUNS if run not in TRAINED]
+
+
+def any_of(names):
+    """Give a pattern that matches one of some names, or nothing if there are none."""
+    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
-    run="|".join(RUNS),
-    target="|".join(config["targets"]),
+    run=any_of(RUNS),
+    target=any_of(config["targets"]),
 
 
 def source_code(script):
@@ -72,7 +81,9 @@ def knobs(*places):
             inner, source = section, RUNS[wildcards.run]
             for key in parents:
                 inner, source = inner.setdefault(key, {}), source[key]
-            inner[last] = source[last]
+            # A run with a file from elsewhere has no network.
+            if last in source:
+                inner[last] = source[last]
         return section
 
     return picked
@@ -93,18 +104,49 @@ def runtime_environment(wildcards):
     return str(BASE / runtime_pins(wildcards))
 
 
+def given_files(wildcards):
+    """Give the ONNX file of a run that was made elsewhere, and its reference outputs, if there are any."""
+    files = {
+        "onnx": RUNS[wildcards.run]["onnx"]["file"],
+        "reference": RUNS[wildcards.run]["onnx"].get("reference"),
+    }
+    return {key: path for key, path in files.items() if path is not None}
+
+
 def handcoded(wildcards):
     """Give the extracted weights and the generated code, where the generator covers the network."""
-    if not RUNS[wildcards.run]["extract"]["handcode"]:
+    if wildcards.run not in COVERED:
         return {}
     folder = f"<results>/{wildcards.run}/extract"
-    # Checked before it is a witness.
     names = {
         "weights": "weights.json",
         "python": "reference.py",
+        "header": "reference.hpp",
+        # Checked before it is a witness.
         "check": "check.json",
     }
     return {key: f"{folder}/{name}" for key, name in names.items()}
+
+
+def witnesses(wildcards):
+    """Give the files that say what a run's exported file must compute."""
+    if wildcards.run in GIVEN:
+        return given_files(wildcards)
+    return {
+        "network": network_file(wildcards),
+        "trained": f"<results>/{wildcards.run}/train/weights.safetensors",
+        **handcoded(wildcards),
+    }
+
+
+def test_set(wildcards):
+    """Give the test set of a run and its datasheet, where it has one."""
+    names = {"test": "test.safetensors", "datasheet": "datasheet.json"}
+    return {
+        key: f"<results>/{wildcards.run}/data/{name}"
+        for key, name in names.items()
+        if wildcards.run in TRAINED
+    }
 
 
 def runtimes_for(wildcards):
@@ -127,11 +169,31 @@ def for_targets(path):
     return paths
 
 
-def timed_file(wildcards):
-    """Give the exported file that is timed: today's runtime takes the files of all targets."""
+def claims(wildcards, output):
+    """Give what says of a run that all is well, which a failing gate takes away."""
+    results = Path(output.validation).parents[3]
+    return [
+        str(results / wildcards.run / "validate" / "gate.html"),
+        str(results / wildcards.run / "summary.html"),
+        str(results / "archive" / "verified.json"),
+    ]
+
+
+def timed_target(wildcards):
+    """Give the target whose file is timed: today's runtime takes the files of all."""
     targets = targets_of(wildcards.run)
-    target = "latest" if "latest" in targets else targets[0]
-    return f"<results>/{wildcards.run}/export/{target}/model.onnx"
+    return "latest" if "latest" in targets else targets[0]
+
+
+def timed_file(wildcards):
+    """Give the exported file that is timed."""
+    return f"<results>/{wildcards.run}/export/{timed_target(wildcards)}/model.onnx"
+
+
+def timed_validation(wildcards):
+    """Give what the gate said of it."""
+    target = timed_target(wildcards)
+    return f"<results>/{wildcards.run}/validate/{target}/validation.json"
 
 
 def training_threads(wildcards):
@@ -142,15 +204,15 @@ def training_threads(wildcards):
 
 def runs_with_surface():
     """Give the runs whose output is plotted over a plane."""
-    return [run for run, section in RUNS.items() if section["evaluate"]["surface"]]
+    return [run for run in TRAINED if RUNS[run]["evaluate"]["surface"]]
 
 
-def collected(paths):
-    """Give the files of all runs, and of all their targets, for a list of paths with these wildcards."""
+def collected(paths, runs=RUNS):
+    """Give the files of some runs, and of all their targets, for a list of paths with these wildcards."""
     return [
         file
         for path in paths
-        for run in RUNS
+        for run in runs
         for file in expand(
             path, run=run, target=targets_of(run) if "{target}" in path else [""]
         )

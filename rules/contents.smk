@@ -16,6 +16,7 @@ DETERMINISTIC = {
     "extract": ["weights.json", "reference.py", "reference.hpp", "check.json"],
     "export": ["model.onnx", "export.json"],
     "validate": ["errors.safetensors", "validation.json"],
+    "gate": ["cases.safetensors", "errors.svg", "errors.png", "gate.html"],
 }
 # What differs from run to run.
 TIMINGS = {
@@ -38,11 +39,14 @@ SOURCES = [
 
 def result_paths():
     """Give all deterministic results of the configured runs."""
-    per_run = [
-        f"<results>/{{run}}/{stage}/{file}"
-        for stage in ("data", "train", "evaluate", "extract")
-        for file in DETERMINISTIC[stage]
-    ]
+    trained, covered = (
+        [
+            f"<results>/{{run}}/{stage}/{file}"
+            for stage in stages
+            for file in DETERMINISTIC[stage]
+        ]
+        for stages in (("data", "train", "evaluate"), ("extract",))
+    )
     per_target = [
         f"<results>/{{run}}/{stage}/{{target}}/{file}"
         for stage in ("export", "validate")
@@ -54,11 +58,14 @@ def result_paths():
         file=DETERMINISTIC["surface"],
     )
     basics = [f"<results>/basics/{file}" for file in DETERMINISTIC["basics"]]
-    pages = [
-        "<results>/{run}/validate/cases.safetensors",
-        "<results>/{run}/summary.html",
+    gate = [f"<results>/{{run}}/validate/{file}" for file in DETERMINISTIC["gate"]]
+    return [
+        *basics,
+        *collected([*trained, "<results>/{run}/summary.html"], TRAINED),
+        *collected(covered, COVERED),
+        *collected([*per_target, *gate]),
+        *surfaces,
     ]
-    return [*basics, *collected([*per_run, *per_target, *pages]), *surfaces]
 
 
 def timing_paths():

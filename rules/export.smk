@@ -15,6 +15,8 @@ rule export_onnx:
         "<logs>/{run}/{target}/export_onnx.log",
     benchmark:
         "<benchmarks>/{run}/{target}/export_onnx.tsv"
+    wildcard_constraints:
+        run=any_of(TRAINED),
     conda:
         "../envs/export.yaml"
     threads: 1
@@ -33,3 +35,28 @@ rule export_onnx:
         target=lookup("targets/{target}", within=config),
     script:
         "../scripts/export_onnx.py"
+
+
+rule adopt_onnx:
+    """Take a file that was made elsewhere, byte by byte, and say what it is."""
+    input:
+        unpack(given_files),
+        code=source_code("adopt_onnx"),
+        pins=project("envs/export.yaml"),
+    output:
+        model="<results>/{run}/export/{target}/model.onnx",
+        report="<results>/{run}/export/{target}/export.json",
+    log:
+        "<logs>/{run}/{target}/adopt_onnx.log",
+    wildcard_constraints:
+        run=any_of(GIVEN),
+    conda:
+        "../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        target=lookup("targets/{target}", within=config),
+    script:
+        "../scripts/adopt_onnx.py"

@@ -24,28 +24,29 @@ rule basics:
 rule data:
     """The data of every run."""
     input:
-        collected([rules.generate_data.output.datasheet]),
+        collected([rules.generate_data.output.datasheet], TRAINED),
 
 
 rule train:
     """The trained weights of every run, and how the training went."""
     input:
         collected(
-            [rules.train_network.output.weights, rules.plot_training.output.loss_png]
+            [rules.train_network.output.weights, rules.plot_training.output.loss_png],
+            TRAINED,
         ),
 
 
 rule evaluate:
     """The metrics and plots of every run."""
     input:
-        collected([rules.evaluate_network.output.metrics]),
+        collected([rules.evaluate_network.output.metrics], TRAINED),
         expand(rules.plot_surface.output.png, run=runs_with_surface()),
 
 
 rule extract:
     """The hand-coded networks, checked."""
     input:
-        collected([rules.check_code.output.check]),
+        collected([rules.check_code.output.check], COVERED),
 
 
 rule export:
@@ -55,11 +56,15 @@ rule export:
 
 
 rule validate:
-    """The gate, for every target, and the summary of every run."""
+    """The gate, for every target, its page, and the summary of every run."""
     input:
         collected(
-            [rules.validate_target.output.validation, rules.write_summary.output.page]
+            [
+                rules.validate_target.output.validation,
+                rules.write_gate_page.output.page,
+            ]
         ),
+        collected([rules.write_summary.output.page], TRAINED),
 
 
 rule benchmark:

@@ -4,13 +4,10 @@
 rule make_cases:
     """Make the cases that every target is validated on, with what the witnesses say of each."""
     input:
-        unpack(handcoded),
-        network=network_file,
-        trained=rules.train_network.output.weights,
-        test=rules.generate_data.output.test,
-        datasheet=rules.generate_data.output.datasheet,
+        unpack(witnesses),
+        unpack(test_set),
         code=source_code("make_cases"),
-        pins=project("envs/torch.yaml"),
+        pins=project("envs/gate.yaml"),
     output:
         cases="<results>/{run}/validate/cases.safetensors",
     log:
@@ -18,7 +15,7 @@ rule make_cases:
     benchmark:
         "<benchmarks>/{run}/make_cases.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/gate.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -61,12 +58,10 @@ rule find_runtime:
 rule validate_target:
     """Examine an exported file in its target's runtime; a failure stops the workflow."""
     input:
-        unpack(handcoded),
+        unpack(witnesses),
         model=rules.export_onnx.output.model,
         exported=rules.export_onnx.output.report,
         cases=rules.make_cases.output.cases,
-        network=network_file,
-        trained=rules.train_network.output.weights,
         runtimes=runtimes_for,
         code=source_code("validate_target"),
         schema=project("schemas/validation.schema.yaml"),
@@ -78,6 +73,7 @@ rule validate_target:
         "<logs>/{run}/{target}/validate_target.log",
         # Logs, because those of a failed job are kept.
         evidence="<logs>/{run}/{target}/validation.json",
+        page="<logs>/{run}/{target}/gate.html",
         worst="<logs>/{run}/{target}/worst.safetensors",
     benchmark:
         "<benchmarks>/{run}/{target}/validate_target.tsv"
@@ -98,18 +94,72 @@ rule validate_target:
             "seed",
         ),
         target=lookup("targets/{target}", within=config),
+        claims=claims,
     script:
         "../scripts/validate_target.py"
+
+
+rule plot_errors:
+    """Plot the errors against the inputs and the output, and their distribution in each runtime."""
+    input:
+        errors=for_targets(rules.validate_target.output.errors),
+        validations=for_targets(rules.validate_target.output.validation),
+        code=source_code("plot_errors"),
+        pins=project("envs/plots.yaml"),
+    output:
+        svg="<results>/{run}/validate/errors.svg",
+        png="<results>/{run}/validate/errors.png",
+    log:
+        "<logs>/{run}/plot_errors.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        model=knobs("inputs", "outputs", "export/targets"),
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_errors.py"
+
+
+rule write_gate_page:
+    """Write the page of the gate: the verdicts in words, pictures, and the tables behind them."""
+    input:
+        validations=for_targets(rules.validate_target.output.validation),
+        exports=for_targets(rules.export_onnx.output.report),
+        picture=rules.plot_errors.output.svg,
+        code=source_code("write_gate_page"),
+        pins=project("envs/python.yaml"),
+    output:
+        page=report(
+            "<results>/{run}/validate/gate.html",
+            caption="../report/gate.rst",
+            category="{run}",
+            labels={"what": "the gate"},
+        ),
+    log:
+        "<logs>/{run}/write_gate_page.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        targets=lookup("{run}/export/targets", within=RUNS),
+    script:
+        "../scripts/write_gate_page.py"
 
 
 rule write_summary:
     """Write the page that tells a reviewer what a run found."""
     input:
+        unpack(handcoded),
         datasheet=rules.generate_data.output.datasheet,
         training=rules.train_network.output.training,
         metrics=rules.evaluate_network.output.metrics,
-        check=rules.check_code.output.check,
-        python=rules.generate_code.output.python,
         exports=for_targets(rules.export_onnx.output.report),
         validations=for_targets(rules.validate_target.output.validation),
         code=source_code("write_summary"),

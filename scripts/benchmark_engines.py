@@ -1,6 +1,7 @@
 """Time torch, ONNX Runtime, the hand-coded Python and the C++ header side by side, and check what they compute."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,75 +10,86 @@ from torchship.step import log, step
 import numpy as np
 import torch
 from torchship import cpp
-from torchship.domain import BATCH, uniform
-from torchship.engines import Engine, cpp_engine, onnxruntime_engine, python_engine, torch_engine
+from torchship.cases import USUAL
+from torchship.domain import draw, dynamic_axes, uniform
+from torchship.engines import Engine, Feed, cpp_engine, onnxruntime_engine, python_engine, torch_engine
 from torchship.files import read_json, write_rows
 from torchship.layers import read_network
 from torchship.networks import load
 from torchship.parity import compare, require
-from torchship.reference import evaluate
 from torchship.timing import rounds, summarize
+from torchship.witnesses import read_witnesses
 
 COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
            "samples", "calls_per_sample", "note"]  # fmt: skip
 
+Makers = dict[str, Callable[[Feed], Engine]]
+
 
 def benchmark_engines(
-    network: Path, trained: Path, weights: Path, python: Path, header: Path, onnx: Path, table: Path,
-    *, model: dict[str, Any],
-) -> None:  # fmt: skip
+    files: dict[str, Path], onnx: Path, table: Path, *, run: str, factor: float, model: dict[str, Any]
+) -> None:
+    """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
     torch.set_num_threads(1)
-    knobs, described = model["benchmark"], read_network(read_json(weights))
-    module = load(network, model["network"].get("arguments", {}), trained)
-    ((_, tensor),) = model["inputs"].items()
-    executable = cpp.compiler()
-    if executable is None:
-        log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
+    knobs, witnesses = model["benchmark"], read_witnesses(model, files)
+    first, *others = dynamic_axes(model["inputs"])
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        outputs = len(described.classes)
-        compiled = (
-            cpp.CompiledNetwork(header, described.name, outputs, Path(folder), executable) if executable else None
-        )
+        makers = engines(files, onnx, Path(folder), model)
         for batch in knobs["batch_sizes"]:
-            x = uniform(tensor, {BATCH: batch}, np.random.default_rng(model["seed"]))
-            engines: dict[str, Engine] = {
-                "torch eager": torch_engine(module, x),
-                "ONNX Runtime": onnxruntime_engine(onnx, x),
-                "hand-coded Python": python_engine(python, x),
-            }
-            if compiled is not None:
-                engines["hand-coded C++"] = cpp_engine(compiled, x)
+            sizes = {first: batch, **dict.fromkeys(others, USUAL)}
+            ways = dict.fromkeys(model["inputs"], uniform)
+            feed = draw(model["inputs"], ways, sizes, np.random.default_rng(model["seed"]))
+            made = {name: make(feed) for name, make in makers.items()}
             timed = rounds(
-                {name: engine.timer for name, engine in engines.items()},
-                count=knobs["rounds"],
-                seconds=knobs["seconds"],
-                sample_seconds=knobs["sample_seconds"],
-                seed=model["seed"],
-            )
-            expected, bound = evaluate(described, x)
+                {name: engine.timer for name, engine in made.items()}, count=knobs["rounds"],
+                seconds=knobs["seconds"], sample_seconds=knobs["sample_seconds"], seed=model["seed"],
+            )  # fmt: skip
+            exact, limit = witnesses.judge(feed, factor)
             for name, (calls, samples) in timed.items():
-                difference = compare(engines[name].result(), expected, bound)
-                require(
-                    difference, 1.0, f"{described.name}: {name}, as timed with batch {batch}", described.output_name
-                )
+                for output, found in made[name].result().items():
+                    difference = compare(found.reshape(exact[output].shape), exact[output], limit[output])
+                    require(difference, 1.0, f"{run}: {name}, as timed with batch {batch}", output)
                 for quantile, entry in summarize(samples, knobs["confidence"], model["seed"]).items():
                     seconds = entry["seconds"]
                     note = entry["note"] if entry["note"] or calls == 1 else f"of means of {calls} calls"
                     rows.append([name, batch, quantile, seconds, entry["low"], entry["high"], batch / seconds,
                                  len(samples), calls, note])  # fmt: skip
-            log.info(
-                "batch %d: median %s",
-                batch,
-                ", ".join(f"{name} {np.median(s):.2g} s" for name, (_, s) in timed.items()),
-            )
+            medians = ", ".join(f"{name} {np.median(samples):.2g} s" for name, (_, samples) in timed.items())
+            log.info("batch %d: median %s", batch, medians)
     write_rows(table, COLUMNS, rows)
+
+
+def engines(files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]) -> Makers:
+    """Give what makes each engine for some inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
+    outputs = list(model["outputs"])
+    makers: Makers = {}
+    if "network" in files:
+        module = load(files["network"], model["network"].get("arguments", {}), files["trained"])
+        makers["torch eager"] = lambda feed: torch_engine(module, feed, outputs)
+    makers["ONNX Runtime"] = lambda feed: onnxruntime_engine(onnx, feed, outputs)
+    if "python" not in files:
+        makers["ONNX Runtime, not optimized"] = lambda feed: onnxruntime_engine(onnx, feed, outputs, "disabled")
+        return makers
+    described = read_network(read_json(files["weights"]))
+    name, output = described.input_name, described.output_name
+    makers["hand-coded Python"] = lambda feed: python_engine(files["python"], feed[name], output)
+    executable = cpp.compiler()
+    if executable is None:
+        log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
+        return makers
+    compiled = cpp.CompiledNetwork(files["header"], described.name, len(described.classes), folder, executable)
+    makers["hand-coded C++"] = lambda feed: cpp_engine(compiled, feed[name], output)
+    return makers
 
 
 if __name__ == "__main__":
     with step():
         benchmark_engines(
-            *(Path(snakemake.input[name]) for name in ("network", "trained", "weights", "python", "header", "onnx")),
+            {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
+            Path(snakemake.input.model),
             Path(snakemake.output.table),
+            run=snakemake.wildcards.run,
+            factor=read_json(Path(snakemake.input.validation))["factor"],
             model=snakemake.params.model,
         )

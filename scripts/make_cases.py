@@ -8,43 +8,37 @@ from torchship.step import log, step
 import torch
 from torchship.cases import make_inputs, witness_cases, write_cases
 from torchship.datasets import read_set
-from torchship.witnesses import require_agreement, torch_witnesses
+from torchship.witnesses import read_reference, read_witnesses, require_agreement, require_reference
 
 
-def make_cases(
-    network: Path, trained: Path, weights: Path | None, python: Path | None, test: Path, datasheet: Path, output: Path,
-    *, run: str, model: dict[str, Any],
-) -> None:  # fmt: skip
+def make_cases(files: dict[str, Path], output: Path, *, run: str, model: dict[str, Any]) -> None:
+    """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
-    witnesses = torch_witnesses(model, network, trained, weights, python)
+    witnesses, events, expected = read_witnesses(model, files), None, None
+    if "test" in files:
+        events = read_set(files["test"], files["datasheet"])
+    elif "reference" in files:
+        events, expected = read_reference(files["reference"], model["inputs"], model["outputs"])
+    # One more than the largest batch of a training is tried as well.
     beyond = model["train"]["batch_size"]
-    made = make_inputs(model["inputs"], read_set(test, datasheet), model["validate"], beyond=beyond, seed=model["seed"])
+    made = make_inputs(model["inputs"], events, model["validate"], beyond=beyond, seed=model["seed"])
     cases, facts = witness_cases(witnesses, made)
-    agreement = require_agreement(witnesses, cases, run)
-    write_cases(output, cases, {**facts, "arbiter": witnesses.arbiter.kind, "handcoded": agreement})
+    facts["handcoded"] = require_agreement(witnesses, cases, run)
+    if expected is not None:
+        facts["reference"] = require_reference(cases, expected, run)
+    write_cases(output, cases, {**facts, "arbiter": witnesses.arbiter.kind})
+    ratios = {**facts["handcoded"], **facts.get("reference", {})}
     log.info(
-        "%d cases; the witnesses agree: torch's float32 within %.2g spreads, limit %.3g spreads, %s",
-        len(cases),
-        facts["needed"],
-        facts["factor"],
-        f"hand-coded within {max(agreement.values()):.2g}" if agreement else "no hand-coded network",
-    )
-
-
-def given(name: str) -> Path | None:
-    """Give an input of the rule that a network may not have."""
-    return Path(snakemake.input.get(name)) if snakemake.input.get(name) else None
+        "%d cases; the witnesses agree: %s in float32 within %.2g spreads, limit %.3g spreads, %s",
+        len(cases), witnesses.arbiter.kind, facts["needed"], facts["factor"],
+        f"the others within {max(ratios.values()):.2g}" if ratios else "there are no others",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
     with step():
         make_cases(
-            Path(snakemake.input.network),
-            Path(snakemake.input.trained),
-            given("weights"),
-            given("python"),
-            Path(snakemake.input.test),
-            Path(snakemake.input.datasheet),
+            {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             Path(snakemake.output.cases),
             run=snakemake.wildcards.run,
             model=snakemake.params.model,

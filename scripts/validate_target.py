@@ -1,5 +1,6 @@
 """The gate: examine an exported file in its target's runtime, and stop the workflow if it fails."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -7,19 +8,21 @@ from typing import Any
 from torchship.step import log, step
 
 import torch
+from torchship import gate_page
 from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.errors import ParityError
-from torchship.evidence import static_failures, verdict_line, write_errors, write_evidence
+from torchship.evidence import static_failures, write_errors, write_evidence
 from torchship.examination import conclude, examine
-from torchship.files import read_json
+from torchship.files import read_json, write_text
 from torchship.gate import Model
 from torchship.remote import Runtime
-from torchship.witnesses import torch_witnesses
+from torchship.verdict import verdict_line
+from torchship.witnesses import read_witnesses
 
 
 def validate_target(
     file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
-    *, what: str, target: dict[str, Any], model: dict[str, Any],
+    *, what: str, target: dict[str, Any], model: dict[str, Any], claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
@@ -40,9 +43,13 @@ def validate_target(
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
     write_inputs(outputs["worst"], done.worst)
+    target_name = what.rpartition("/")[2]
+    write_text(outputs["page"], gate_page.write(f"The gate: {what}", {target_name: document}))
     line = verdict_line(document)
     if document["failures"]:
-        raise ParityError(f"{what}: {line}; evidence in {outputs['evidence']}")
+        for path in claims:
+            path.unlink(missing_ok=True)
+        raise ParityError(f"{what}: {line}; the whole story is in {outputs['page']}")
     write_errors(outputs["errors"], judged, done.results)
     write_evidence(outputs["validation"], document)
     log.info("%s: %s", what, line)
@@ -52,17 +59,17 @@ if __name__ == "__main__":
     with step():
         torch.set_num_threads(1)
         section = snakemake.params.model
-        paths = {name: Path(snakemake.input[name]) for name in ("network", "trained")}
-        covered = {name: Path(snakemake.input[name]) for name in ("weights", "python") if snakemake.input.get(name)}
+        files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
         validate_target(
             Path(snakemake.input.model),
             Path(snakemake.input.exported),
             Path(snakemake.input.cases),
-            torch_witnesses(section, **paths, **covered),
+            read_witnesses(section, files),
             [Path(path) for path in snakemake.input.runtimes],
             {**{name: Path(path) for name, path in snakemake.output.items()},
-             **{name: Path(snakemake.log[name]) for name in ("evidence", "worst")}},
+             **{name: Path(snakemake.log[name]) for name in ("evidence", "worst", "page")}},
             what="/".join(snakemake.wildcards),
             target=snakemake.params.target,
             model=section,
+            claims=[Path(path) for path in snakemake.params.claims],
         )  # fmt: skip

@@ -13,7 +13,7 @@ def write_summary(
     documents: dict[str, Path],
     exports: dict[str, Path],
     validations: dict[str, Path],
-    source: Path,
+    source: Path | None,
     output: Path,
 ) -> None:
     text = summary.write(
@@ -21,19 +21,20 @@ def write_summary(
         **{name: read_json(path) for name, path in documents.items()},
         exports={target: read_json(path) for target, path in exports.items()},
         validations={target: read_json(path) for target, path in validations.items()},
-        source=source.read_text(encoding="utf-8"),
+        source=source.read_text(encoding="utf-8") if source else "",
     )
     write_text(output, text)
 
 
 if __name__ == "__main__":
     with step():
-        targets = snakemake.params.targets
+        given, targets = snakemake.input, snakemake.params.targets
+        documents = ("datasheet", "training", "metrics", "check")
         write_summary(
             snakemake.wildcards.run,
-            {name: Path(snakemake.input[name]) for name in ("datasheet", "training", "metrics", "check")},
-            dict(zip(targets, map(Path, snakemake.input.exports), strict=True)),
-            dict(zip(targets, map(Path, snakemake.input.validations), strict=True)),
-            Path(snakemake.input.python),
+            {name: Path(given.get(name)) for name in documents if given.get(name)},
+            dict(zip(targets, map(Path, given.exports), strict=True)),
+            dict(zip(targets, map(Path, given.validations), strict=True)),
+            Path(given.python) if given.get("python") else None,
             Path(snakemake.output.page),
         )

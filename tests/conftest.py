@@ -39,10 +39,8 @@ def trained(tmp_path_factory):
     generate_code(files.weights, files.python, files.header)
     code = (files.weights, files.python, files.header)
     check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
-    make_cases(
-        files.network, files.trained, files.weights, files.python, sets["test"], files.datasheet, files.cases,
-        run="xor", model=model,
-    )  # fmt: skip
+    witnesses = {name: getattr(files, name) for name in ("network", "trained", "weights", "python", "datasheet")}
+    make_cases({**witnesses, "test": sets["test"]}, files.cases, run="xor", model=model)
     files.onnx, files.export = {}, {}
     for target in model["export"]["targets"]:
         files.onnx[target], files.export[target] = folder / f"{target}.onnx", folder / f"{target}.json"

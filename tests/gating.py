@@ -76,7 +76,9 @@ class Gated(SimpleNamespace):
 
 
 @cache
-def gated(name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_sizes"])):
+def gated(
+    name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_sizes"]), axes=tuple(VALIDATE["axis_sizes"])
+):
     """Build, export and witness one of the tests' networks, trained by nothing but chance."""
     inputs, outputs = NETWORKS[name]
     torch.manual_seed(seed)
@@ -92,7 +94,7 @@ def gated(name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_siz
     about = expected_metadata(inputs, outputs, 0.5)
     modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET["ir"], about=about)
     witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
-    validate = {**VALIDATE, "batch_sizes": batches}
+    validate = {**VALIDATE, "batch_sizes": batches, "axis_sizes": axes}
     made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed)
     cases, facts = witness_cases(witnesses, made)
     return Gated(

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.datasets import Arrays, read_about, read_arrays, write_arrays
-from torchship.domain import BATCH, draw, dynamic_axes, edge_draws, fits, rows
+from torchship.domain import BATCH, draw, dynamic_axes, edge_draws, fits, independent, rows
 from torchship.errors import DataError, ParityError
-from torchship.limits import SAMPLES, Witnessed, factor, torch_needs
+from torchship.limits import SAMPLES, Witnessed, factor, torch_needs, witness_in_parts
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ TRACED = (3, 5, 7, 11, 13, 17, 19, 23)
 
 # The other axes while one is varied.
 USUAL = 5
+# Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
+LARGE_DRAWS = 16
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def make_inputs(
 
     These are all events of the test set, in batches of the largest size; for each shape of the matrix the first events
     of the test set, repeated where it is shorter, and uniform draws; and at the usual shape the corners of the domain
-    and the ends of each discrete input.
+    and the ends of each discrete input. Inputs that are not made of independent events are drawn at their largest, too.
 
     Yields:
         what a `Case` has as `about`, and the inputs by name.
@@ -94,10 +96,11 @@ def make_inputs(
     largest = max(validate["batch_sizes"])
     shapes = shape_matrix(inputs, validate, beyond)
     ways = edge_draws(inputs)
-    if events is not None:
+    if events is not None and not independent(inputs):
+        yield {"origin": "reference", "sizes": sizes_of(inputs, events), "first": 0}, dict(events)
+    elif events is not None:
         count = len(next(iter(events.values())))
-        sizes = {axis: events[name].shape[place] for name, tensor in inputs.items()
-                 for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
+        sizes = sizes_of(inputs, events)
         for first in range(0, count, largest):
             feed = {name: events[name][first : first + largest] for name in inputs}
             size = len(next(iter(feed.values())))
@@ -109,9 +112,20 @@ def make_inputs(
                    "sizes": {**sizes, BATCH: batch}}, feed  # fmt: skip
     for sizes in shapes:
         yield {"origin": ways[0][0], "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
+    if not independent(inputs):
+        axes = dynamic_axes(inputs)
+        sizes = {axis: max(validate["batch_sizes" if axis == BATCH else "axis_sizes"]) for axis in axes}
+        for _ in range(LARGE_DRAWS):
+            yield {"origin": f"{ways[0][0]}, large", "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     usual = {axis: 64 if axis == BATCH else USUAL for axis in dynamic_axes(inputs)}
     for origin, way in ways[1:]:
         yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
+
+
+def sizes_of(inputs: Mapping[str, Any], feed: Feed) -> dict[str, int]:
+    """Give the sizes that the dynamic axes of some inputs have."""
+    return {axis: feed[name].shape[place] for name, tensor in inputs.items()
+            for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
 
 
 class Witnesses:
@@ -138,7 +152,7 @@ class Witnesses:
 
     def judge(self, feed: Feed, factor: float, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
         """Give float64's outputs and their limits, for inputs that are in no case."""
-        output = self.arbiter.witness(feed, samples)
+        output = witness_in_parts(self.arbiter, feed, samples)
         return {name: value.exact for name, value in output.items()}, self.limits(feed, output, factor)
 
 
@@ -158,7 +172,7 @@ def witness_cases(
     asked, not_taken = [], []
     for about, feed in made:
         try:
-            output = witnesses.arbiter.witness(feed)
+            output = witness_in_parts(witnesses.arbiter, feed)
         except ParityError as error:
             if 0 not in about["sizes"].values():
                 raise

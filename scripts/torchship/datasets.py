@@ -128,7 +128,14 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
         DataError: with the array's name, and the smallest and largest value found.
     """
     for name, tensor in inputs.items():
-        ends = tensor["values"] if "values" in tensor else [tensor["low"], tensor["high"]]
+        if "indexes" in tensor:
+            sizes = {axis: array.shape[place] for key, array in arrays.items() if key in inputs
+                     for place, axis in enumerate(inputs[key]["shape"])}  # fmt: skip
+            ends = [0, max(sizes[tensor["indexes"]] - 1, 0)]
+        else:
+            ends = tensor["values"] if "values" in tensor else [tensor["low"], tensor["high"]]
+        if not arrays[name].size:
+            continue
         low, high = np.array([min(ends), max(ends)]).astype(arrays[name].dtype)
         if arrays[name].min() < low or arrays[name].max() > high:
             raise DataError(

@@ -1,6 +1,6 @@
 """The engines that are timed against each other, each with a check of what it computes while it is timed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,23 @@ from torchship.runtimes import session
 from torchship.timing import Timer, python_timer
 
 Array = NDArray[Any]
+Feed = Mapping[str, Array]
 
 
 @dataclass
 class Engine:
-    """One way to evaluate a batch: `timer` times it, `result` gives what the last timed call computed."""
+    """One way to evaluate a batch: `timer` times it, `result` gives by name what the last timed call computed."""
 
     timer: Timer
-    result: Callable[[], Array]
+    result: Callable[[], dict[str, Array]]
 
 
-def torch_engine(module: torch.nn.Module, x: Array) -> Engine:
-    """Give torch's eager module, in inference mode, the batch already a tensor."""
-    tensor, kept = torch.from_numpy(x), {}
+def torch_engine(module: torch.nn.Module, feed: Feed, outputs: list[str]) -> Engine:
+    """Give torch's eager module, in inference mode, the batch already tensors."""
+    tensors, kept = [torch.from_numpy(array) for array in feed.values()], {}
 
     def call() -> None:
-        kept["y"] = module(tensor)
+        kept["y"] = module(*tensors)
 
     timed = python_timer(call)
 
@@ -37,31 +38,34 @@ def torch_engine(module: torch.nn.Module, x: Array) -> Engine:
         with torch.inference_mode():
             return timed(calls)
 
-    return Engine(timer, lambda: np.asarray(kept["y"]))
+    def result() -> dict[str, Array]:
+        values = kept["y"] if isinstance(kept["y"], tuple | list) else (kept["y"],)
+        return {name: np.asarray(value) for name, value in zip(outputs, values, strict=True)}
+
+    return Engine(timer, result)
 
 
-def onnxruntime_engine(model: Path, x: Array) -> Engine:
+def onnxruntime_engine(model: Path, feed: Feed, outputs: list[str], level: str = "all") -> Engine:
     """Give ONNX Runtime through its Python interface, one thread."""
-    running, kept = session(model), {}
-    feed = {running.get_inputs()[0].name: x}
+    running, given, kept = session(model, level), dict(feed), {}
 
     def call() -> None:
-        kept["y"] = running.run(None, feed)[0]
+        kept["y"] = running.run(outputs, given)
 
-    return Engine(python_timer(call), lambda: kept["y"])
+    return Engine(python_timer(call), lambda: dict(zip(outputs, kept["y"], strict=True)))
 
 
-def python_engine(python: Path, x: Array) -> Engine:
+def python_engine(python: Path, x: Array, output: str) -> Engine:
     """Give the hand-coded Python, event by event, the batch already a list of lists."""
     evaluate, events, kept = handcoded.load(python), x.astype(np.float64).tolist(), {}
 
     def call() -> None:
         kept["y"] = [evaluate(event) for event in events]
 
-    return Engine(python_timer(call), lambda: np.array(kept["y"]))
+    return Engine(python_timer(call), lambda: {output: np.array(kept["y"])})
 
 
-def cpp_engine(compiled: CompiledNetwork, x: Array) -> Engine:
+def cpp_engine(compiled: CompiledNetwork, x: Array, output: str) -> Engine:
     """Give the hand-coded C++ in float, timed by C++'s own clock: a call through ctypes would cost more than it."""
     y = np.full((len(x), compiled.outputs), np.nan, dtype=np.float32)
-    return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: y)
+    return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: {output: y})

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torchship.cases import Case
 from torchship.contract import violations
 from torchship.datasets import write_arrays
-from torchship.examination import STATIC_ONLY
 from torchship.files import plain, write_json
 from torchship.gate import Failure
 from torchship.limits import ratios
@@ -104,38 +103,3 @@ def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, 
 def thinned(array: Array) -> Array:
     """Give evenly chosen rows, not more than a plot can show."""
     return array[:: max(1, -(-len(array) // MOST_EVENTS))]
-
-
-def verdict_line(document: Mapping[str, Any]) -> str:
-    """Say in one line how a file did."""
-    if document["failures"]:
-        first, *rest = document["failures"]
-        text = f"{first['place']}: {first['message']}" if first["place"] else first["message"]
-        located = document.get("located")
-        if located:
-            text += f"; {describe_location(located)}"
-        others = sorted({failure["check"] for failure in rest} - {first["check"]})
-        if rest:
-            text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
-        return text
-    text = f"{document['elements']} outputs within the limit, the largest {in_words(document['worst'])}"
-    if document["verdict"] == STATIC_ONLY:
-        stand_in, own = document["runtime"]["onnxruntime"], document["target"]["onnxruntime"]
-        return f"static only, ONNX Runtime {own} cannot be had here: nothing wrong found; in {stand_in} instead, {text}"
-    return f"passed: {text}"
-
-
-def describe_location(located: Mapping[str, Any]) -> str:
-    """Say where in the graph a file first differs."""
-    module = f" of torch module {located['module']!r}" if located["module"] else ""
-    after = f", after {located['after']!r}" if located["after"] else ""
-    return f"first differs at node {located['node']!r} ({located['operator']}){module}{after}"
-
-
-def in_words(worst: Mapping[str, Any] | None) -> str:
-    """Say how large the largest error is and where."""
-    if worst is None:
-        return "of none"
-    place = ", ".join([worst["origin"], *(f"{axis} {size}" for axis, size in worst["sizes"].items())])
-    ratio = float(worst["ratio"])
-    return f"{ratio:.2g} of the limit ({float(worst['ulp']):.2g} ulp), at {place}, event {worst['event']}"

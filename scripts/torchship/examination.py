@@ -24,13 +24,11 @@ from torchship.gate import (
     shape_failures,
 )
 from torchship.search import Found, search
+from torchship.verdict import STATIC_ONLY
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
-
-# The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
-STATIC_ONLY = "static only"
 
 # Which kind of failure is said first: what is wrong with the numbers, before what may have caused it.
 ORDER = ("parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static", "promise",
@@ -158,7 +156,8 @@ def place_failure(
     case = min(failing, key=lambda case: sum(array.size for array in case.feed.values()))
     if independent({**model.inputs, **model.outputs}):
         case = failing_event(model, case, tolerance)
-    return locate.locate(model, case.feed, witnesses.arbiter.record(case.feed), factor, modules)
+    located = locate.locate(model, case.feed, witnesses.arbiter.record(case.feed), factor, modules)
+    return {**located, "fault": locate.fault(model.content, case)} if located else None
 
 
 def failing_event(model: Model, case: Case, tolerance: float) -> Case:

@@ -59,7 +59,9 @@ def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]
     for kind, declared in (("inputs", model.inputs), ("outputs", model.outputs)):
         names = [name for name, _, _ in signature[kind]]
         if names != list(declared):
-            failures.append(Failure("signature", "", f"the file's {kind} are {names}, declared are {list(declared)}"))
+            failures.append(
+                Failure("signature", "", f"the file's {kind} are in order {names}, declared are {list(declared)}")
+            )
             continue
         for name, found, shape in signature[kind]:
             wanted, place = declared[name]["shape"], f"{kind[:-1]} {name!r}"

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from torchship.cases import Case
+from torchship.errors import ExportError, ParityError
 from torchship.frames import RefusedError
 from torchship.gate import Model
+from torchship.graph_roundoff import GraphArbiter
 from torchship.limits import Recorded, ratios
 
 Array = NDArray[Any]
@@ -59,6 +62,24 @@ def locate(
                 "after": before[-1].name if before else None,
             }  # fmt: skip
     return None
+
+
+def fault(content: bytes, case: Case) -> str | None:
+    """Say whether a file is wrong itself, or right and computed wrongly: `file` or `runtime`.
+
+    The ONNX reference evaluator says what a file means. None where it does not evaluate this one.
+    """
+    try:
+        meant = GraphArbiter(content).evaluate(case.feed)
+    except (ExportError, ParityError):
+        return None
+    right = all(
+        name in meant
+        and meant[name].shape == exact.shape
+        and (ratios(meant[name], exact, case.limit[name]) <= 1.0).all()
+        for name, exact in case.exact.items()
+    )
+    return "runtime" if right else "file"
 
 
 def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:

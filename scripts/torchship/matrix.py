@@ -59,7 +59,7 @@ def run_matrix(
         rows.append(row)
         failures += wrong
     single = [case.single for case in cases]
-    rows.append({"setting": "torch float32", "refused": None, **against(single, usual, cases)})
+    rows.append({"setting": "the reference's float32", "refused": None, **against(single, usual, cases)})
     return rows, failures
 
 

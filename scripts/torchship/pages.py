@@ -12,6 +12,7 @@ th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .8rem .3rem 0; text-al
 th { font-weight: 600; color: #57606a; white-space: nowrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
+figure { margin: .6rem 0; } figure svg { max-width: 100%; height: auto; }
 .good { color: #116329; font-weight: 600; } .bad { color: #a40e26; font-weight: 600; }
 .fair { color: #7d4e00; font-weight: 600; } .note { color: #57606a; }
 """
@@ -35,6 +36,11 @@ def heading(text: str) -> str:
 def paragraph(text: str, kind: str = "") -> str:
     """Give a paragraph; `kind` is good, bad or note."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def graphic(svg: str) -> str:
+    """Give a picture within the page, from the text of an SVG file."""
+    return f"<figure>{svg[svg.index('<svg') :]}</figure>"
 
 
 def code(text: str) -> str:

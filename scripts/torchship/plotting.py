@@ -28,7 +28,14 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, float] = (6.4, 4.2)) -> Iterator[Axes]:
-    """Yield the axes of a new figure and save it in both formats, without dates.
+    """Yield the axes of a new figure and save it in both formats; see `drawing`."""
+    with drawing(svg, png, style, size) as drawn:
+        yield drawn.add_subplot()
+
+
+@contextmanager
+def drawing(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, float]) -> Iterator[Figure]:
+    """Yield a new figure and save it in both formats, without dates.
 
     Args:
         style: the section `plots` of the configuration.
@@ -40,7 +47,7 @@ def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, fl
         settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=style["colors"])}
         mpl.rcParams.update(settings)
         drawn = Figure(figsize=size)
-        yield drawn.add_subplot()
+        yield drawn
         with replacing(svg) as part:
             drawn.savefig(part, format="svg", metadata={"Date": None})
         with replacing(png) as part:

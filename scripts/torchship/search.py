@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.cases import USUAL, Case, Witnesses
+from torchship.cases import USUAL, Case, Witnesses, sizes_of
 from torchship.domain import (
     BATCH,
     corners,
@@ -172,9 +172,7 @@ def confirm(
     else:
         feed = best[0][1]
     exact, limit = witnesses.judge(feed, factor, CONFIRMING_SAMPLES)
-    sizes = {axis: feed[name].shape[place] for name, tensor in model.inputs.items()
-             for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
-    case = Case({"origin": "found by the search", "sizes": sizes}, feed, exact, {}, limit)
+    case = Case({"origin": "found by the search", "sizes": sizes_of(model.inputs, feed)}, feed, exact, {}, limit)
     differences, failures = judge_case(case, run_feed(model, number, case.feed), model.outputs, tolerance, "search")
     largest = max(differences.items(), key=lambda item: item[1].ratio, default=None)
     document: dict[str, Any] = {"evaluations": tried, "generations": generations}

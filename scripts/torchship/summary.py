@@ -7,17 +7,19 @@ from torchship.pages import Verdict, code, heading, page, paragraph, table
 
 Document = Mapping[str, Any]
 
+NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
+
 
 def write(
-    run: str, datasheet: Document, training: Document, metrics: Document, check: Document,
-    exports: Mapping[str, Document], validations: Mapping[str, Document], source: str,
+    run: str, datasheet: Document, training: Document, metrics: Document, exports: Mapping[str, Document],
+    validations: Mapping[str, Document], check: Document | None = None, source: str = "",
 ) -> str:  # fmt: skip
-    """Give the page of one run from the documents of its stages."""
+    """Give the page of one run from the documents of its stages; the generator may not cover its network."""
     body = [
         *verdicts(validations),
         *converged(training),
         *evaluated(metrics),
-        *handcoded(check, source),
+        *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
         *exported(exports),
         *data(datasheet),
     ]

@@ -1,6 +1,10 @@
-"""The witnesses of a run: its eager torch module, and the analytic bound and the code where its layers are covered."""
+"""The witnesses of a run, who say what its file must compute.
 
-from collections.abc import Mapping
+Of a trained network these are the eager torch module, and the analytic bound and the code where its layers are covered;
+of a file from elsewhere the ONNX reference evaluator, and reference outputs where there are some.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torchship import handcoded
 from torchship.cases import Case, Feed, Witnesses
+from torchship.datasets import Arrays, check_domain, read_arrays
+from torchship.domain import element_type
+from torchship.errors import DataError
 from torchship.files import read_json
+from torchship.graph_roundoff import GraphArbiter
 from torchship.layers import read_network
 from torchship.networks import load
 from torchship.parity import compare, require
@@ -16,6 +24,13 @@ from torchship.reference import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.roundoff import TorchArbiter
 
 Array = NDArray[Any]
+
+
+def read_witnesses(model: Mapping[str, Any], files: Mapping[str, Path]) -> Witnesses:
+    """Give the witnesses of a run from its files, by the names that the rules give them."""
+    if "onnx" in files:
+        return Witnesses(GraphArbiter(files["onnx"].read_bytes(), model["seed"]))
+    return torch_witnesses(model, files["network"], files["trained"], files.get("weights"), files.get("python"))
 
 
 def torch_witnesses(
@@ -63,4 +78,49 @@ def require_agreement(witnesses: Witnesses, cases: list[Case], run: str) -> dict
                 difference = compare(found, case.exact[name], bound)
                 require(difference, 1.0, f"{run}, {case.place}: hand-coded against torch float64", name)
                 largest[name] = float(np.maximum(largest.get(name, 0.0), difference.ratio))
+    return largest
+
+
+def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
+    """Read what a file from elsewhere must give: inputs, and outputs in whatever precision they were computed.
+
+    Raises:
+        DataError: an array is missing, or of another type, or shape, or outside of the declared domain.
+    """
+    arrays = read_arrays(path)
+    missing = [name for name in [*inputs, *outputs] if name not in arrays]
+    if missing:
+        raise DataError(f"{path} has no array {missing[0]!r}, only {', '.join(sorted(arrays))}")
+    for name, tensor in inputs.items():
+        if arrays[name].dtype != element_type(tensor) or arrays[name].ndim != len(tensor["shape"]):
+            raise DataError(
+                f"{path}: {name!r} is {arrays[name].dtype} of shape {list(arrays[name].shape)}, declared "
+                f"{element_type(tensor)} of {tensor['shape']}"
+            )
+    given = {name: arrays[name] for name in inputs}
+    check_domain(given, inputs, str(path))
+    return given, {name: arrays[name] for name in outputs}
+
+
+def require_reference(cases: Sequence[Case], expected: Arrays, run: str) -> dict[str, float]:
+    """Compare reference outputs from elsewhere with what the file means, on the cases that are made of their inputs.
+
+    Returns:
+        the largest difference by output, in units of what it may be. Reference outputs in float32 may be as far from
+        float64 as those of any other correct implementation, so that both may differ by two limits.
+
+    Raises:
+        ParityError: they differ by more, or the reference has other shapes.
+    """
+    largest = dict.fromkeys(expected, 0.0)
+    for case in cases:
+        if "first" not in case.about:
+            continue
+        for name, values in expected.items():
+            exact, first = case.exact[name], case.about["first"]
+            part = values[first : first + len(exact)]
+            limit = case.limit[name] * (1.0 if values.dtype == np.float64 else BOTH_ROUND)
+            difference = compare(part, exact, limit)
+            require(difference, 1.0, f"{run}, from event {first}: the reference against what the file says", name)
+            largest[name] = max(largest[name], difference.ratio)
     return largest

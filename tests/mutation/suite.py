@@ -88,9 +88,9 @@ def truth(network, mutant, cases):
     return ("beyond the limit", largest) if not largest <= 1.0 else (None, largest)
 
 
-def examine(name, most, seed=0, evaluations=EVALUATIONS, batches=(1, 2, 7, 1000), fresh=FRESH):
+def examine(name, most, seed=0, evaluations=EVALUATIONS, batches=(1, 2, 7, 1000), axes=(1, 2, 7, 64), fresh=FRESH):
     """Try all mutants of one network's file; give the results."""
-    network = gated(name, seed, batches=batches)
+    network = gated(name, seed, batches=batches, axes=axes)
     cases = fresh_cases(network, fresh)
     others = peers.peers(network)
     results = []

@@ -86,3 +86,52 @@ def test_every_key_is_described():
 
     sections = [("", SCHEMA), *((name, SCHEMA["$defs"][name]) for name in SCHEMA["$defs"] if name != "run")]
     assert [key for name, schema in sections for key in undescribed(schema, name)] == []
+
+
+ONNX = {"inputs": {"x": {"shape": ["hits", 3], "low": 0.0, "high": 1.0}}, "outputs": {"y": {"shape": ["hits"]}}}
+
+
+def test_a_run_takes_a_file_from_elsewhere(tmp_path):
+    (tmp_path / "mine.onnx").touch()
+    entry = {**ONNX, "onnx": {"file": str(tmp_path / "mine.onnx")}}
+    assert "network" not in resolved({"runs": ["mine"], "models": {"mine": entry}})["mine"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({}, r"models/mine must have either `network`, to train it, or `onnx`"),
+        ({"network": {"file": "xor"}, "onnx": {"file": "m.onnx"}}, r"models/mine must have either"),
+        ({"onnx": {"file": "m.onnx"}}, r"models/mine/onnx/file is 'm.onnx': there is no such file, seen from"),
+        ({"onnx": {"file": "m.pt"}}, r"models/mine/onnx/file is 'm.pt': must end in .onnx"),
+        ({"onnx": {"file": __file__.replace(".py", ".onnx"), "refrence": "x"}}, r"unknown key models/mine/onnx/refrence .did you mean reference"),
+        ({"onnx": {"file": "m.onnx"}, "train": {"epochs": 3}}, r"models/mine/train: an ONNX file from elsewhere is validated and timed"),
+    ],
+)  # fmt: skip
+def test_a_file_from_elsewhere_that_does_not_fit_is_named(entry, message):
+    with pytest.raises(ConfigError, match=message):
+        resolved({"runs": ["mine"], "models": {"mine": {**ONNX, **entry}}})
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        ({"shape": ["batch", 2]}, r"inputs/x must say where its values lie: low and high, or values, or indexes; it has \[\]"),
+        ({"shape": ["batch", 2], "low": 0.0, "high": 1.0, "values": [0.0]}, r"it has \['low', 'values'\]"),
+        ({"shape": ["batch", 2], "indexes": "hits"}, r"inputs/x/indexes is 'hits': it must be a dynamic axis of an input \(batch\)"),
+        ({"shape": ["batch", 2], "dtype": "int64", "low": 0.5, "high": 3}, r"inputs/x is of dtype int64, but its domain holds"),
+    ],
+)  # fmt: skip
+def test_a_domain_that_makes_no_sense_is_named(tensor, message):
+    changes = copy.deepcopy(DEFAULTS)
+    changes["models"]["xor"]["inputs"]["x"] = tensor
+    with pytest.raises(ConfigError, match=message):
+        resolve(changes, SCHEMA, PROJECT)
+
+
+def test_data_from_a_file_must_be_there():
+    data = {"source": "file", "path": "nowhere.npz"}
+    with pytest.raises(ConfigError, match=r"models/xor/data/path is 'nowhere.npz': there is no such file"):
+        resolved({"models": {"xor": {"data": data}}})
+    with pytest.raises(ConfigError, match=r"models/xor/data/path is 'x.csv': must match the pattern"):
+        resolved({"models": {"xor": {"data": {**data, "path": "x.csv"}}}})

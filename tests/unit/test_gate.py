@@ -12,11 +12,11 @@ from torchship import interpreters
 from torchship.cases import read_cases
 from torchship.datasets import read_arrays
 from torchship.errors import ParityError, TargetError
-from torchship.evidence import verdict_line
 from torchship.files import read_json, sha256, write_json
 from torchship.interpreters import interpreter
 from torchship.parity import compare
 from torchship.reference import gamma
+from torchship.verdict import verdict_line
 from torchship.witnesses import torch_witnesses
 
 from find_runtime import find_runtime
@@ -34,7 +34,7 @@ def gate(trained, folder, file, target="latest", runtime=None, facts=None, expor
     changes = {"search": {"evaluations": evaluations}, **validate}
     model = {**trained.model, "validate": merge(trained.model["validate"], changes)}
     outputs = {name: folder / f"{name}.json" for name in ("validation", "evidence")}
-    outputs |= {name: folder / f"{name}.safetensors" for name in ("errors", "worst")}
+    outputs |= {name: folder / f"{name}.safetensors" for name in ("errors", "worst")} | {"page": folder / "gate.html"}
     witnesses = torch_witnesses(model, trained.network, trained.trained, trained.weights, trained.python)
     validate_target(
         file, exported or folder / "export.json", trained.cases, witnesses, [folder / "runtime.json"], outputs,
@@ -66,7 +66,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     settings = [row["setting"] for row in evidence["runtimes"]]
     assert [text.split(", ", 1)[-1] for text in settings] == [
         "optimization all, 2 threads", "optimization disabled, 1 thread", "optimization disabled, 2 threads",
-        "optimization all, 1 thread, event by event", "torch float32",
+        "optimization all, 1 thread, event by event", "the reference's float32",
     ]  # fmt: skip
     errors = read_arrays(tmp_path / "errors.safetensors")
     assert len(errors["input"]) == len(errors["ratio"]) == sum(case["sizes"]["batch"] for case in evidence["cases"])

@@ -10,13 +10,14 @@ from gating import NETWORKS, gated
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
-from torchship.cases import TRACED, Witnesses, make_inputs, shape_matrix, witness_cases
+from torchship import limits
+from torchship.cases import LARGE_DRAWS, TRACED, Witnesses, make_inputs, shape_matrix, witness_cases
 from torchship.domain import draw, dynamic_axes, edge_draws
 from torchship.errors import ParityError
 from torchship.frames import RefusedError
 from torchship.gate import Model, check_signature
 from torchship.interpreters import interpreter
-from torchship.limits import LEAST, ratios, torch_needs
+from torchship.limits import LEAST, ratios, torch_needs, witness_in_parts
 from torchship.remote import Runtime
 from torchship.roundoff import TorchArbiter
 from torchship.runtimes import LocalRuntime
@@ -53,7 +54,8 @@ def test_a_lost_bias_is_found_and_placed():
     first = evidence["failures"][0]
     assert first["check"] == "parity"
     assert evidence["worst"]["ratio"] > 1e5
-    assert evidence["located"] == {"node": "node_relu", "operator": "Relu", "module": "", "after": "node_matmul"}
+    place = {"node": "node_relu", "operator": "Relu", "module": "", "after": "node_matmul"}
+    assert evidence["located"] == {**place, "fault": "file"}
 
 
 @pytest.mark.parametrize("name", CORRECT)
@@ -133,7 +135,9 @@ def test_witnesses_that_disagree_judge_nobody():
             return torch.exp(100.0 * x) / torch.exp(100.0 * x - 1.0)
 
     x = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]
-    with pytest.raises(ParityError, match=r"the witnesses disagree: torch's float32 is .* spreads .*, output y, event"):
+    with pytest.raises(
+        ParityError, match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, output y, event"
+    ):
         torch_needs([TorchArbiter(Overflowing(), ["x"], ["y"]).witness({"x": x})])
 
 
@@ -210,7 +214,7 @@ def test_a_signature_is_compared_name_by_name_and_axis_by_axis():
     assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, model)[0])
     swapped = copy.deepcopy(signature)
     swapped["outputs"].reverse()
-    assert "the file's outputs are ['mass', 'classes']" in str(check_signature(swapped, model)[0])
+    assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, model)[0])
     wide = copy.deepcopy(signature)
     wide["inputs"][0][2][2] = 5
     assert "axis 2 is 5, declared 4" in str(check_signature(wide, model)[0])
@@ -300,3 +304,27 @@ def test_axes_are_frozen_by_an_example_of_one_size():
     messages = [str(failure["message"]) for failure in network.judge(mutant.SerializeToString())["failures"]]
     assert any("axis 'batch' (axis 0) is frozen at 7" in message for message in messages)
     assert any("axis 'batch' is frozen at 7: sizes" in message for message in messages)
+
+
+def test_a_large_batch_is_witnessed_in_parts_only_if_its_events_are_independent(monkeypatch):
+    monkeypatch.setattr(limits, "PART", 16)
+    network = gated("batch_norm")
+    feed = {"x": np.random.default_rng(0).uniform(-2, 2, (50, 4)).astype(np.float32)}
+    arbiter = network.witnesses.arbiter
+    parts, whole = witness_in_parts(arbiter, feed)["y"], arbiter.witness(feed)["y"]
+    assert np.allclose(parts.exact, whole.exact, rtol=1e-14)
+    assert not np.array_equal(parts.scale, whole.scale)
+    assert 0.5 < np.median(parts.scale / whole.scale) < 2.0
+
+    class Coupled(nn.Module):
+        def forward(self, x):
+            return x - x.mean(dim=0)
+
+    coupled = TorchArbiter(Coupled(), ["x"], ["y"])
+    assert np.array_equal(witness_in_parts(coupled, feed)["y"].scale, coupled.witness(feed)["y"].scale)
+
+
+def test_graphs_are_tried_at_their_largest_too():
+    large = [case for case in gated("graph_attention").cases if case.about["origin"].endswith("large")]
+    assert len(large) == LARGE_DRAWS
+    assert {tuple(case.about["sizes"].values()) for case in large} == {(7, 7)}

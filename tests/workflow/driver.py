@@ -19,8 +19,9 @@ COPIED = [
 class Workflow:
     """A working folder, and the project that runs in it."""
 
-    def __init__(self, folder, project=PROJECT):
+    def __init__(self, folder, project=PROJECT, configs=()):
         self.folder, self.project = folder, project
+        self.configs = [project / "tests" / "config.yaml", *configs]
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self, *arguments, cores=1, python=sys.executable):
@@ -29,7 +30,6 @@ class Workflow:
             "--snakefile": self.project / "Snakefile",
             "--directory": self.folder,
             "--cores": cores,
-            "--configfile": self.project / "tests" / "config.yaml",
         }
         return [
             str(python),
@@ -37,6 +37,8 @@ class Workflow:
             "snakemake",
             *arguments,
             *(str(word) for pair in options.items() for word in pair),
+            "--configfile",
+            *map(str, self.configs),
         ]
 
     def environment(self):

@@ -1,0 +1,49 @@
+"""Take an ONNX file that was made elsewhere, byte by byte, and say what it is."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from torchship.step import log, step
+
+import onnx
+from google.protobuf.message import DecodeError
+from torchship.contract import operator_set
+from torchship.errors import ExportError
+from torchship.files import replacing, sha256, write_json
+
+
+def adopt_onnx(file: Path, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:
+    content = file.read_bytes()
+    try:
+        proto = onnx.load_from_string(content)
+    except DecodeError as error:
+        raise ExportError(f"{file} is no ONNX model: {error}") from error
+    with replacing(output) as part:
+        part.write_bytes(content)
+    document = {
+        "file": output.name,
+        "sha256": sha256(output),
+        "bytes": len(content),
+        "opset": operator_set(proto),
+        "ir_version": proto.ir_version,
+        "target": {"name": name, **target},
+        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
+        "modules": {},
+        # What a file from elsewhere says of itself is its own affair.
+        "metadata": {},
+        "exporter": {proto.producer_name or "unknown": proto.producer_version},
+    }
+    write_json(report, document)
+    log.info("%s: opset %d, IR %d, %d bytes", file, document["opset"], proto.ir_version, len(content))
+
+
+if __name__ == "__main__":
+    with step():
+        adopt_onnx(
+            Path(snakemake.input.onnx),
+            Path(snakemake.output.model),
+            Path(snakemake.output.report),
+            name=snakemake.wildcards.target,
+            target=snakemake.params.target,
+        )

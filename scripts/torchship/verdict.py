@@ -1,0 +1,49 @@
+"""What the gate found, in words. Standard library only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
+STATIC_ONLY = "static only"
+
+
+def verdict_line(document: Mapping[str, Any]) -> str:
+    """Say in one line how a file did."""
+    if document["failures"]:
+        first, *rest = document["failures"]
+        text = f"{first['place']}: {first['message']}" if first["place"] else str(first["message"])
+        located = document.get("located")
+        if located:
+            text += f"; {describe_location(located)}"
+        others = sorted({failure["check"] for failure in rest} - {first["check"]})
+        if rest:
+            text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
+        return text
+    text = f"{document['elements']} outputs within the limit, the largest {in_words(document['worst'])}"
+    if document["verdict"] == STATIC_ONLY:
+        stand_in, own = document["runtime"]["onnxruntime"], document["target"]["onnxruntime"]
+        return f"static only, ONNX Runtime {own} cannot be had here: nothing wrong found; in {stand_in} instead, {text}"
+    return f"passed: {text}"
+
+
+def describe_location(located: Mapping[str, Any]) -> str:
+    """Say where in the graph a file first differs, and whether the file or the runtime is to blame."""
+    module = f" of torch module {located['module']!r}" if located["module"] else ""
+    after = f", after {located['after']!r}" if located["after"] else ""
+    text = f"first differs at node {located['node']!r} ({located['operator']}){module}{after}"
+    match located["fault"]:
+        case "file":
+            return f"{text}; the file itself says so, whatever runs it"
+        case "runtime":
+            return f"{text}; the file is right, the runtime computes something else"
+        case _:
+            return text
+
+
+def in_words(worst: Mapping[str, Any] | None) -> str:
+    """Say how large the largest error is and where."""
+    if worst is None:
+        return "of none"
+    case = ", ".join([worst["origin"], *(f"{axis} {size}" for axis, size in worst["sizes"].items())])
+    ratio = float(worst["ratio"])
+    return f"{ratio:.2g} of the limit ({float(worst['ulp']):.2g} ulp), in case '{case}', event {worst['event']}"

@@ -1,0 +1,100 @@
+"""How long the gate takes, and how that grows with the numbers that it compares.
+
+    make gate-benchmark        writes docs/images/gate-time.png, and prints the table of docs/gate.md
+
+For each size the same file is judged with one largest batch. The peer is what is done without a gate: ONNX Runtime on
+the same inputs, at the usual setting, and numpy.allclose against torch.
+"""
+
+import sys
+import time
+
+import numpy as np
+import torch
+from gating import VALIDATE, gated
+from support import DEFAULTS, PROJECT, merge
+from torchship.cases import make_inputs, witness_cases
+from torchship.examination import examine
+from torchship.gate import Model
+from torchship.plotting import figure
+from torchship.runtimes import LocalRuntime, session
+
+SIZES = [1_000, 10_000, 100_000, 1_000_000]
+NETWORKS = ["xor", "batch_norm"]
+REPEATS = 3
+
+
+def timed(call):
+    """Give the shortest time of some, and what the call gave."""
+    best, result = np.inf, None
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        result = call()
+        best = min(best, time.perf_counter() - start)
+    return best, result
+
+
+def measure(name, size):
+    """Give seconds of the witnesses, of the examination with and without the search, and of the peer."""
+    network = gated(name)
+    validate = merge(VALIDATE, {"batch_sizes": [1, 2, 7, size], "search": {"evaluations": 0}})
+    witness, (cases, facts) = timed(
+        lambda: witness_cases(network.witnesses, make_inputs(network.inputs, None, validate, beyond=7, seed=0))
+    )
+    model = Model(network.content, LocalRuntime(), network.inputs, network.outputs)
+
+    def judge(section):
+        return examine(model, cases, network.witnesses, facts["factor"], section, threshold=0.5, seed=0)
+
+    alone, done = timed(lambda: judge(validate))
+    assert done.failures == []
+    evaluations = DEFAULTS["validate"]["search"]["evaluations"]
+    searching, _ = timed(lambda: judge(merge(validate, {"search": {"evaluations": evaluations}})))
+    running = session(network.content)
+
+    def peer():
+        for case in cases:
+            found = running.run(None, case.feed)
+            with torch.no_grad():
+                wanted = network.module(*map(torch.from_numpy, case.feed.values()))
+            assert np.allclose(found[0], wanted.numpy(), rtol=1e-3, atol=1e-5)
+
+    elements = sum(array.size for case in cases for array in case.exact.values())
+    return {"elements": elements, "witnesses": witness, "examination": alone, "search": searching - alone,
+            "peer": timed(peer)[0]}  # fmt: skip
+
+
+def main():
+    """Measure all, print the table, and draw it."""
+    found = {name: [measure(name, size) for size in SIZES] for name in NETWORKS}
+    print("| network | numbers compared | witnesses [s] | examination [s] | search [s] | µs a number | of the peer |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for name, rows in found.items():
+        for row in rows:
+            both = row["witnesses"] + row["examination"]
+            print(f"| {name} | {row['elements']:,} | {row['witnesses']:.2f} | {row['examination']:.2f} | {row['search']:.2f} "
+                  f"| {1e6 * both / row['elements']:.2f} | {both / row['peer']:.0f} × |")  # fmt: skip
+    images = PROJECT / "docs" / "images"
+    style = {**DEFAULTS["plots"], "dpi": 100}
+    with figure(images / "gate-time.svg", images / "gate-time.png", style) as axes:
+        for (name, rows), color in zip(found.items(), style["colors"], strict=False):
+            elements = [row["elements"] for row in rows]
+            axes.loglog(
+                elements,
+                [row["witnesses"] + row["examination"] for row in rows],
+                "o-",
+                color=color,
+                label=f"{name}: the gate",
+            )
+            axes.loglog(
+                elements, [row["peer"] for row in rows], "s:", color=color, label=f"{name}: ONNX Runtime and allclose"
+            )
+        reach = np.array([2e3, 2e6])
+        axes.loglog(reach, 1e-5 * reach, color="black", linewidth=0.8, linestyle="--", label="10 µs a number")
+        axes.set(xlabel="numbers compared", ylabel="seconds, without the search")
+        axes.legend(fontsize=8)
+    (images / "gate-time.svg").unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
