@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torchship import cpp
 from torchship.cases import USUAL
+from torchship.datasets import read_about
 from torchship.domain import draw, dynamic_axes, uniform
 from torchship.engines import Engine, Feed, cpp_engine, onnxruntime_engine, python_engine, torch_engine
 from torchship.files import read_json, write_rows
@@ -90,6 +91,6 @@ if __name__ == "__main__":
             Path(snakemake.input.model),
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
-            factor=read_json(Path(snakemake.input.validation))["factor"],
+            factor=read_about(Path(snakemake.input.cases))["factor"],
             model=snakemake.params.model,
         )

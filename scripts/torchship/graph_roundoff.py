@@ -17,8 +17,8 @@ from torchship.limits import SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witness
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
 
-# As in `roundoff`: operators that round nothing, those with an absolute error, the same times their argument, and
-# those that round each element once. All others sum.
+# As in `roundoff`: operators that round nothing, those with an absolute error, those computed by way of exp(x) and 1,
+# those whose error is times their argument, and those that round each element once. All others sum.
 EXACT = frozenset(
     "Abs And ArgMax ArgMin Cast CastLike Ceil Clip Compress Concat Constant ConstantOfShape DepthToSpace Equal Expand "
     "EyeLike Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity If IsInf IsNaN Less "
@@ -26,9 +26,10 @@ EXACT = frozenset(
     "Shape Sign Size Slice SpaceToDepth Split Squeeze Tile TopK Transpose Trilu Unique Unsqueeze Where Xor".split()
 )
 BOUNDED = frozenset("Sigmoid Tanh Erf Sin Cos HardSigmoid Atan".split())
+SHIFTED = frozenset("Elu Celu Selu Softplus".split())
 GATED = frozenset("Gelu Mish HardSwish Swish".split())
 POINTWISE = frozenset(
-    "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Elu Selu Celu Softplus Softsign ThresholdedRelu "
+    "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Softsign ThresholdedRelu "
     "Mod Tan Acos Asin Acosh Asinh Atanh Cosh Sinh".split()
 )
 LARGEST = 1e300
@@ -144,11 +145,13 @@ class GraphArbiter:
 
     def _observed(self, kind: str, names: Sequence[str], run: Callable[..., Any]) -> Callable[..., Any]:
         def observed(*inputs: Any, **attributes: Any) -> Any:
-            sums = kind not in EXACT | BOUNDED | GATED | POINTWISE
+            sums = kind not in EXACT | BOUNDED | SHIFTED | GATED | POINTWISE
             results = run(*(map(self._relative, inputs) if sums and self._noise is not None else inputs), **attributes)
             if self._noise is not None and kind not in EXACT:
                 if kind in BOUNDED:
                     results = tuple(self._add(value, 1.0) for value in results)
+                elif kind in SHIFTED:
+                    results = tuple(self._add(value, np.maximum(np.abs(value), 1.0)) for value in results)
                 elif kind in GATED:
                     results = tuple(self._add(value, np.abs(inputs[0])) for value in results)
                 else:

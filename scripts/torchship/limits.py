@@ -13,11 +13,11 @@ Array = NDArray[Any]
 UNIT_FLOAT32 = 2.0**-24
 SMALLEST_FLOAT32 = 2.0**-126
 
-# Disturbed evaluations from which a spread is estimated. With 16, an estimate is below a third of the true spread once
-# in a million elements.
-SAMPLES = 16
-# The limit is at least this many spreads; correct runtimes were seen to need up to five (docs/gate.md), ...
-LEAST = 8.0
+# Disturbed evaluations from which a spread is estimated. With 32, an estimate is below half of the true spread once in
+# a hundred thousand elements.
+SAMPLES = 32
+# The limit is at least this many spreads; of thousands of correct files none needed nine (docs/mutants.md), ...
+LEAST = 12.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0
 # Events of a batch that are witnessed at once, and how far the whole batch in float64 may be from its parts.

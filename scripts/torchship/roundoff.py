@@ -37,7 +37,9 @@ EXACT = frozenset(
 )
 # Rational approximations in most runtimes, whose error is absolute, about one unit of their largest value.
 BOUNDED = frozenset(["sigmoid", "sigmoid_", "tanh", "tanh_", "erf", "sin", "cos", "hardsigmoid", "atan"])
-# The same, times their argument.
+# Computed by way of 1 + exp(x) or exp(x) - 1 in most runtimes: an absolute error of one unit, or that of the value.
+SHIFTED = frozenset(["elu", "elu_", "celu", "selu", "expm1", "softplus", "log1p", "log_sigmoid_forward"])
+# The same as the bounded, times their argument.
 GATED = frozenset(["gelu", "silu", "mish", "hardswish"])
 
 LARGEST = 1e300
@@ -77,6 +79,9 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             return func(*args, **kwargs)
         if name in BOUNDED:
             return self._add(func(*args, **kwargs), 1.0)
+        if name in SHIFTED:
+            result = func(*args, **kwargs)
+            return self._add(result, result.abs().clamp(min=1.0)) if isinstance(result, Tensor) else result
         if name in GATED:
             return self._add(func(*args, **kwargs), args[0].abs())
         if torch.Tag.pointwise not in func.tags:

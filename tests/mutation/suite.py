@@ -19,6 +19,7 @@ import peers
 from gating import NETWORKS, VALIDATE, gated
 from mutants import Mutant, mutants
 from outcome_page import page
+from random_networks import largest_ratio
 from torchship.cases import USUAL, Case, shape_matrix
 from torchship.domain import BATCH, corners, draw, dynamic_axes, uniform
 from torchship.frames import RefusedError
@@ -116,6 +117,11 @@ def false_alarms(name, seeds, evaluations=EVALUATIONS, batches=(1, 2, 7, 64)):
     return count, alarms
 
 
+def random_files(count):
+    """Judge the files of random networks; give the largest error of each in units of the limit."""
+    return np.array([largest_ratio(seed) for seed in range(count)])
+
+
 def lost_bias():
     """Judge what torch makes of a module whose bias it loses."""
     network = gated("lost_bias")
@@ -132,6 +138,7 @@ def main():
     parser.add_argument("--networks", nargs="+", default=MODELS, choices=MODELS)
     parser.add_argument("--most", type=int, default=8, help="mutants of a kind and network")
     parser.add_argument("--weights", type=int, default=10, help="weights that correct files are tried with")
+    parser.add_argument("--random", type=int, default=3000, help="random networks whose correct files are judged")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -144,13 +151,14 @@ def main():
             f"{name}: {len(results)} mutants, {correct_files} correct files, {time.perf_counter() - start:.0f} s",
             file=sys.stderr,
         )
-    text = page(results, lost_bias(), correct_files, alarms, fresh=FRESH, evaluations=EVALUATIONS)
+    others = random_files(arguments.random)
+    text = page(results, lost_bias(), correct_files, alarms, others, fresh=FRESH, evaluations=EVALUATIONS)
     if arguments.output:
         arguments.output.write_text(text)
     else:
         sys.stdout.write(text)
     survivors = [result for result in results if result.broken and not result.check]
-    return int(bool(alarms) or any(result.ratio > SURVIVES for result in survivors))
+    return int(bool(alarms) or bool((others > 1.0).any()) or any(result.ratio > SURVIVES for result in survivors))
 
 
 # A mutant that is less beyond the limit than this on 20,000 events may be missed.

@@ -1,10 +1,11 @@
 """The mutation suite in its small form; `make mutants` runs it whole."""
 
+import numpy as np
 import pytest
 from gating import gated
 from mutants import KINDS, mutants
 from outcome_page import page
-from suite import examine, false_alarms, lost_bias
+from suite import examine, false_alarms, lost_bias, random_files
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,12 @@ def test_correct_files_are_let_through():
     assert alarms == []
 
 
+def test_correct_files_of_random_networks_are_let_through():
+    found = random_files(60)
+    assert found.max() < 1.0
+    assert np.median(found) > 0.05
+
+
 def test_a_lost_bias_is_caught_and_the_traced_program_agrees_with_it():
     lost = lost_bias()
     assert lost.broken
@@ -45,6 +52,6 @@ def test_a_lost_bias_is_caught_and_the_traced_program_agrees_with_it():
 def test_every_kind_breaks_something_and_the_page_says_so(results):
     kinds = {mutant.kind for name in ("xor", "graph_attention") for mutant in mutants(gated(name).proto, 0, 1)}
     assert kinds == set(KINDS)
-    text = page(results, lost_bias(), 14, ["an alarm"], fresh=4000, evaluations=256)
+    text = page(results, lost_bias(), 14, ["an alarm"], random_files(3), fresh=4000, evaluations=256)
     assert "| **all** |" in text
     assert "an alarm" in text

@@ -180,7 +180,7 @@ def test_the_evidence_survives_a_failure_and_names_every_kind(trained, tmp_path)
 
 def test_cases_hold_the_matrix_of_shapes(trained):
     cases, facts = read_cases(trained.cases)
-    assert facts["factor"] == max(8.0, 4.0 * facts["needed"])
+    assert facts["factor"] == max(12.0, 4.0 * facts["needed"])
     assert facts["handcoded"]["y"] < 1.0
     sizes = {case.about["sizes"]["batch"] for case in cases if case.about["origin"] == "uniform over the domain"}
     # Empty, the traced size, the configured ones; the largest is beyond any batch of the training.

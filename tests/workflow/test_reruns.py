@@ -10,8 +10,9 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 TRAINING = {
     "train_network", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
     "generate_code", "check_code", "export_onnx", "make_cases", "validate_target", "write_summary",
-    "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
+    "plot_errors", "write_gate_page", "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
 }  # fmt: skip
+PLOTS = {"plot_training", "plot_benchmark", "plot_device", "plot_surface", "plot_errors"}
 PACKING = {"pack_archive", "pack_timings", "check_archives"}
 
 
@@ -19,7 +20,7 @@ def test_every_stage_left_its_results(finished):
     for name in (
         "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/train/weights.safetensors",
         "xor/train/loss.svg", "xor/evaluate/metrics.json", "xor/extract/reference.hpp", "xor/export/cmssw_14_2/model.onnx",
-        "xor/validate/cmssw_14_2/validation.json", "xor/benchmark/engines.csv", "xor/summary.html",
+        "xor/validate/cmssw_14_2/validation.json", "xor/validate/gate.html", "xor/benchmark/engines.csv", "xor/summary.html",
         "archive/torchship.tar.gz", "archive/torchship-timings.tar.gz.sha256", "archive/verified.json",
     ):  # fmt: skip
         assert finished.path(name).stat().st_size > 0, name
@@ -39,8 +40,11 @@ def test_touch_reruns_nothing(copy_of_finished):
     ("knob", "expected"),
     [
         ("train={epochs: 301}", TRAINING),
-        ("plots={dpi: 151}", {"plot_training", "plot_benchmark", "plot_device", "plot_surface"} | PACKING),
-        ("validate={tolerance: 0.9}", {"validate_target", "write_summary", "pack_archive", "check_archives"}),
+        ("plots={dpi: 151}", PLOTS | {"write_gate_page"} | PACKING),
+        (
+            "validate={tolerance: 0.9}",
+            {"validate_target", "plot_errors", "write_gate_page", "write_summary", "pack_archive", "check_archives"},
+        ),
         ("basics={min_seconds: 0.02}", {"benchmark_device", "plot_device"} | PACKING),
         ("archive={name: other}", PACKING),
         ("watch={log_every: 26}", {"pack_archive", "check_archives"}),
@@ -56,9 +60,10 @@ def test_a_changed_knob_reruns_what_uses_it(finished, knob, expected):
     [
         ("timing", {"benchmark_engines"}),
         ("codegen_cpp", {"generate_code"}),
-        ("pages", {"write_basics_page", "write_summary"}),
+        # The gate writes a page of a failure itself; the other pages of a run wait for it.
+        ("pages", {"write_basics_page", "validate_target"}),
         ("exporting", {"export_onnx"}),
-        ("plotting", {"plot_training", "plot_benchmark", "plot_device", "plot_surface"}),
+        ("plotting", PLOTS),
     ],
 )
 def test_an_edited_module_reruns_its_users(copy_of_finished, module, direct):
