@@ -1,7 +1,7 @@
 # The commands of this project. Everything sets up .venv by itself when it must.
 #   make all      install, and run the whole workflow          make report   the HTML report
 #   make test     install, and run the tests                   make lint     all static checks
-#   make mutants  try the gate on hundreds of broken files
+#   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants gate-benchmark lint format report dag requirements clean
+.PHONY: all install runtimes test mutants gate-benchmark cluster-test lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -31,7 +31,7 @@ runtimes: install
 	$(BIN)/python tools/environments.py runtimes
 
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not cluster" $(ARGS)
 
 # The gate against several hundred broken files, and as many correct ones: half an hour.
 mutants: install
@@ -40,6 +40,10 @@ mutants: install
 # How long the gate takes, and how that grows.
 gate-benchmark: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/scaling.py
+
+# The cluster's tests, on a Slurm of their own: apt-get install slurm-wlm munge.
+cluster-test: install
+	$(BIN)/python -m pytest -n 0 -m cluster tests/slurm $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -17,8 +17,8 @@ rule pack_archive:
         "../envs/archive.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         config=config,
         knobs=lookup("archive", within=config),
@@ -45,8 +45,8 @@ rule pack_timings:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         names=archived_names(timing_paths()),
         name=lookup("archive/name", within=config),
@@ -73,7 +73,7 @@ rule check_archives:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=30,
+        mem_mb=growing(500),
+        runtime=growing(30),
     script:
         "../scripts/check_archives.py"

@@ -19,8 +19,8 @@ rule check_basics:
     threads: 1
     resources:
         gpu=gpus,
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     script:
         "../scripts/check_basics.py"
 
@@ -46,8 +46,8 @@ rule write_basics_page:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     script:
         "../scripts/write_basics_page.py"
 
@@ -69,8 +69,8 @@ rule benchmark_device:
     threads: lookup("basics/threads", within=config)
     resources:
         gpu=gpus,
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         sizes=lookup("basics/sizes", within=config),
         min_seconds=lookup("basics/min_seconds", within=config),
@@ -99,8 +99,8 @@ rule plot_device:
         "../envs/plots.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         style=lookup("plots", within=config),
     script:

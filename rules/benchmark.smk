@@ -20,8 +20,8 @@ rule benchmark_engines:
     # It computes with one; the others are kept free, since nothing else may run beside a measurement.
     threads: lookup("{run}/benchmark/reserved_cores", within=RUNS)
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         model=knobs("network", "inputs", "outputs", "benchmark", "seed"),
     script:
@@ -55,8 +55,8 @@ rule plot_benchmark:
         "../envs/plots.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         style=lookup("plots", within=config),
     script:

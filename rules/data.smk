@@ -20,8 +20,8 @@ rule generate_data:
         "../envs/numpy.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         data=lookup("{run}/data", within=RUNS),
         model=knobs("inputs", "outputs"),

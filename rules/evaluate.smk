@@ -23,8 +23,8 @@ rule evaluate_network:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs(
             "network", "inputs", "data/target", "train/loss", "evaluate/threshold"
@@ -48,8 +48,8 @@ rule evaluate_surface:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs("network", "evaluate/surface"),
     script:
@@ -77,8 +77,8 @@ rule plot_surface:
         "../envs/plots.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         model=knobs("inputs", "outputs", "data/target", "evaluate/threshold"),
         style=lookup("plots", within=config),

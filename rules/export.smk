@@ -21,8 +21,8 @@ rule export_onnx:
         "../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs(
             "network",
@@ -54,8 +54,8 @@ rule adopt_onnx:
         "../envs/export.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         target=lookup("targets/{target}", within=config),
     script:

@@ -16,8 +16,8 @@ rule extract_weights:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs("network", "inputs", "outputs"),
     script:
@@ -39,8 +39,8 @@ rule generate_code:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     script:
         "../scripts/generate_code.py"
 
@@ -67,8 +67,8 @@ rule check_code:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs(
             "network", "inputs", "data/target", "evaluate/threshold", "extract", "seed"

@@ -24,8 +24,8 @@ rule train_network:
     threads: training_threads
     resources:
         gpu=gpus,
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=training_memory,
+        runtime=growing(240),
     params:
         model=knobs(
             "network",
@@ -69,8 +69,8 @@ rule plot_training:
         "../envs/plots.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         style=lookup("plots", within=config),
     script:

@@ -18,8 +18,8 @@ rule make_cases:
         "../envs/gate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         model=knobs(
             "network",
@@ -49,8 +49,8 @@ rule find_runtime:
         runtime_environment
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     script:
         "../scripts/find_runtime.py"
 
@@ -81,8 +81,8 @@ rule validate_target:
         "../envs/gate.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         model=knobs(
             "network",
@@ -115,8 +115,8 @@ rule plot_errors:
         "../envs/plots.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         model=knobs("inputs", "outputs", "export/targets"),
         style=lookup("plots", within=config),
@@ -145,8 +145,8 @@ rule write_gate_page:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         targets=lookup("{run}/export/targets", within=RUNS),
     script:
@@ -177,8 +177,8 @@ rule write_summary:
         "../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         targets=lookup("{run}/export/targets", within=RUNS),
     script:

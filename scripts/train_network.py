@@ -1,5 +1,6 @@
 """Train all replicas of a network and ship the best by validation loss."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from torchship.step import log, step
 import torch
 from torchship.checkpoints import Checkpoint, fingerprint
 from torchship.datasets import check_target, read_set
-from torchship.files import sha256, write_json
+from torchship.files import exclusive, sha256, write_json
 from torchship.loading import EventDataset
 from torchship.networks import choose_device, describe_device, save_weights
 from torchship.outcome import choose, convergence, last, write_history, write_replicas
@@ -23,7 +24,8 @@ def train_network(
     knobs, seed, arguments = model["train"], model["seed"], model["network"].get("arguments", {})
     torch.set_num_threads(knobs["threads"])
     device = choose_device(model["device"])
-    log.info("device: %s (asked for %s), %d threads", describe_device(device), model["device"], knobs["threads"])
+    log.info("device: %s (asked for %s), %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
+             model["device"], knobs["threads"], os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
     arrays = {split: read_set(path, datasheet) for split, path in sets.items()}
     data = {
         split: EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
@@ -37,8 +39,9 @@ def train_network(
     identity = fingerprint([model, device.type, torch.__version__, *map(sha256, files)])
     saved = Checkpoint(checkpoint, identity, watch["checkpoint_seconds"])
     threshold = model["evaluate"]["threshold"]
-    history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved,
-                    log_every=watch["log_every"])  # fmt: skip
+    with saved.on_signal():
+        history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved,
+                        log_every=watch["log_every"])  # fmt: skip
 
     shipped = choose(history, replicas.count)
     rate = convergence(history, replicas.count, knobs)
@@ -60,14 +63,16 @@ def train_network(
 
 
 if __name__ == "__main__":
-    with step():
+    # Not declared, or Snakemake would delete it with the failed job that it is for.
+    checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
+    # A copy may still run that a killed Snakemake has left on a cluster.
+    with step(), exclusive(checkpoint.with_name(".lock")):
         train_network(
             {split: Path(snakemake.input[split]) for split in ("train", "validation")},
             Path(snakemake.input.datasheet),
             Path(snakemake.input.network),
             {name: Path(path) for name, path in snakemake.output.items()},
-            # Not declared, or Snakemake would delete it with the failed job that it is for.
-            Path(snakemake.output.weights).with_name("checkpoint.pt"),
+            checkpoint,
             [Path(path) for path in snakemake.input.code],
             model=snakemake.params.model,
             # Not a parameter: how one watches changes nothing.

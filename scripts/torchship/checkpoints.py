@@ -3,11 +3,15 @@
 import hashlib
 import json
 import logging
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torchship.errors import TrainingError
 from torchship.files import replacing
 
 log = logging.getLogger(__name__)
@@ -24,10 +28,33 @@ class Checkpoint:
     def __init__(self, path: Path, identity: str, seconds: float) -> None:
         self.path, self.identity, self.seconds = path, identity, seconds
         self.written = time.monotonic()
+        self.asked = False
+
+    @contextmanager
+    def on_signal(self, number: signal.Signals = signal.SIGTERM) -> Iterator[None]:
+        """Have the training end with a checkpoint on a signal, which batch systems send before they kill a job."""
+
+        def ask(*_: object) -> None:
+            self.asked = True
+
+        before = signal.signal(number, ask)
+        try:
+            yield
+        finally:
+            signal.signal(number, before)
 
     def due(self) -> bool:
         """Tell whether the last checkpoint is old enough for another."""
-        return time.monotonic() - self.written >= self.seconds
+        return self.asked or time.monotonic() - self.written >= self.seconds
+
+    def require_time(self, epoch: int) -> None:
+        """Stop after a checkpoint if a signal has asked for it.
+
+        Raises:
+            TrainingError: it has.
+        """
+        if self.asked:
+            raise TrainingError(f"stopped by a signal after epoch {epoch}, with a checkpoint; started again it goes on")
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
         """Write what is needed to go on after `epoch` finished epochs."""

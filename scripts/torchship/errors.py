@@ -33,6 +33,10 @@ class ParityError(TorchshipError):
     """Two implementations of one network disagree by more than the bound."""
 
 
+class StorageError(TorchshipError):
+    """A file cannot be written, because its disk is full."""
+
+
 class ArchiveError(TorchshipError):
     """An archive is unsafe to unpack or does not agree with its manifest."""
 

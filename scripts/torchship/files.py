@@ -1,15 +1,22 @@
 """Files that are whole or absent, and JSON and CSV with one spelling."""
 
 import csv
+import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
+import shutil
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torchship.errors import DataError
+from torchship.errors import DataError, StorageError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -17,10 +24,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced to disk and takes `path`'s place.
 
     On any error the temporary file is removed and `path` stays as it was, so that no reader ever meets half a file.
+
+    Raises:
+        StorageError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
@@ -30,8 +40,58 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+    except Exception as error:
+        # Libraries report a full disk in many ways; what they have written is still there to tell.
+        if is_full(error, path):
+            raise StorageError(
+                f"{path} cannot be written: its disk is full ({shutil.disk_usage(existing(path)).free:,} bytes free); "
+                "make room and run again, nothing half-written is left"
+            ) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock on a file; wait for another process that holds it, here or on another node that shares the disk.
+
+    Where the file system has no locks, a line in the log says so.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    job = os.environ.get("SLURM_JOB_ID")
+    mine = f"process {os.getpid()} on {socket.gethostname()}" + (f", Slurm job {job}" if job else "")
+    with path.open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            log.warning("%s writes here already: waiting for its end, or cancel it", stream.read() or "another process")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError as error:
+            log.warning(
+                "%s cannot be locked (%s): nothing keeps a second process from writing here", path, error.strerror
+            )
+        stream.truncate(0)
+        stream.write(mine)
+        stream.flush()
+        yield
+
+
+# A file that cannot be written while no more than that is free is taken for one that had no room.
+ROOM = 2**16
+
+
+def is_full(error: Exception, path: Path) -> bool:
+    """Say whether an error on writing a file is that its disk, or its share of it, is full."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return isinstance(error, OSError | RuntimeError) and shutil.disk_usage(existing(path)).free < ROOM
+
+
+def existing(path: Path) -> Path:
+    """Give the nearest folder of a path that is there."""
+    return next(parent for parent in path.absolute().parents if parent.exists())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,9 @@
 
 import hashlib
 import importlib.util
+import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -105,7 +108,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
-    """Give what identifies a device: its type, and of a GPU its name, capability and memory."""
+    """Give what identifies a device: its type, and of a GPU its name, driver, memory, and which ones the job sees."""
     if device.type != "cuda":
         return {"type": device.type}
     properties = torch.cuda.get_device_properties(device)
@@ -115,4 +118,17 @@ def describe_device(device: torch.device) -> dict[str, Any]:
         "capability": f"{properties.major}.{properties.minor}",
         "memory_bytes": properties.total_memory,
         "cuda": torch.version.cuda,
+        "driver": driver_version(),
+        "visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
+
+
+def driver_version() -> str | None:
+    """Give the version of NVIDIA's driver as its tool says it, None where there is no such tool."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    query = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    lines = done.stdout.split()
+    return lines[0] if done.returncode == 0 and lines else None

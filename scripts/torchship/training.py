@@ -57,7 +57,7 @@ def train(
         log_every: epochs between two lines in the log.
 
     Raises:
-        TrainingError: the losses of all replicas are NaN or infinite; the message names the epoch.
+        TrainingError: the losses of all replicas are NaN or infinite, or a signal ended it; with the epoch.
     """
     order = ReplicaOrder(len(sets["train"]), replicas.padded, knobs["batch_size"], seed, shuffle=knobs["shuffle"])
     resident = {name: dataset.to(device) for name, dataset in sets.items()}
@@ -86,6 +86,7 @@ def train(
         watch.look(epoch, mean_loss[: replicas.count], history)
         if checkpoint.due() and epoch < knobs["epochs"]:
             checkpoint.save(epoch, snapshot(replicas, optimizer, history))
+            checkpoint.require_time(epoch)
     return history
 
 

@@ -2,12 +2,14 @@
 
 import json
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torchship import files
 from torchship.datasets import read_about, read_arrays, write_arrays
-from torchship.errors import DataError
+from torchship.errors import DataError, StorageError
 from torchship.files import read_json, replacing, write_json
 
 
@@ -65,3 +67,27 @@ def test_damaged_arrays_are_named(tmp_path):
     path.write_bytes(b"\x10\x00")
     with pytest.raises(DataError, match=r"broken.safetensors cannot be read"):
         read_arrays(path)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 128 vs 20")])
+def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch, error):
+    """torch, for one, has its own words for it; that there is no room left tells."""
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    path = tmp_path / "a" / "file"
+
+    def write():
+        with replacing(path) as part:
+            part.write_text("half")
+            raise error
+
+    with pytest.raises(
+        StorageError, match=r"a/file cannot be written: its disk is full \(0 bytes free\); make room"
+    ) as caught:
+        write()
+    assert "\n" not in str(caught.value)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
+    with pytest.raises(OSError, match="input/output"), replacing(tmp_path / "file"):
+        raise OSError(5, "input/output error")

@@ -209,3 +209,17 @@ def poison_second(random_start):
         return state
 
     return start
+
+
+def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path):
+    """Batch systems send SIGTERM some time before they kill a job."""
+    saved = Checkpoint(tmp_path / "c", "one", seconds=1e9)
+    with saved.on_signal():
+        assert not saved.due()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert saved.due()
+        with pytest.raises(
+            TrainingError, match="stopped by a signal after epoch 7, with a checkpoint; started again it goes on"
+        ):
+            saved.require_time(7)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -58,6 +59,10 @@ def test_a_corrupt_initializer_stops_the_gate(copy_of_finished):
     evidence = json.loads((copy_of_finished.folder / "logs/xor/latest/validation.json").read_text())
     assert any("|Δ| = " in failure["message"] for failure in evidence["failures"])
     assert not copy_of_finished.path("xor/validate/latest/validation.json").exists()
+    assert "What is wrong with latest" in (copy_of_finished.folder / "logs/xor/latest/gate.html").read_text()
+    # Nothing is left that says all is well.
+    for claim in ("xor/summary.html", "xor/validate/gate.html", "archive/verified.json"):
+        assert not copy_of_finished.path(claim).exists()
 
 
 @FINISHED
@@ -185,3 +190,52 @@ def test_a_users_own_network_takes_the_same_road(tmp_path):
     metrics = json.loads(workflow.path("blobs/evaluate/metrics.json").read_text())
     assert metrics["sets"]["test"]["accuracy"] > 0.9
     assert np.array(metrics["sets"]["test"]["confusion"]).shape == (3, 3)
+
+
+@pytest.fixture
+def small_disk():
+    """Give a disk of its own for a folder, of a size that a test chooses."""
+    mounted = []
+
+    def make(folder, size):
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+        )
+        if done.returncode:
+            pytest.skip("no file system can be mounted here: it takes root, and the right to")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for place in mounted:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+FOLDERS = "pathvars={{results: {0}/results, logs: logs, benchmarks: benchmarks}}"
+
+
+def test_a_full_disk_during_the_training_is_said_and_leaves_nothing(tmp_path, small_disk):
+    workflow = Workflow(tmp_path)
+    disk = small_disk(tmp_path / "disk", "48k")
+    text = workflow.run("train", "--config", FOLDERS.format(disk), "train={replicas: 400}", check=False)
+    assert re.search(
+        r"StorageError: .*/results/xor/train/\S+ cannot be written: its disk is full \([\d,]+ bytes free\)", text
+    )
+    left = [path.name for path in (disk / "results" / "xor" / "train").glob("*")]
+    assert left in ([], [".lock"])
+    # With room it goes on.
+    subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+    workflow.run("train", "--config", FOLDERS.format(disk), "train={replicas: 400}")
+    assert (disk / "results" / "xor" / "train" / "weights.safetensors").exists()
+
+
+@FINISHED
+def test_a_full_disk_during_the_archive_leaves_no_half_archive(copy_of_finished, small_disk):
+    """All is there but the archive, which finds no room."""
+    shutil.rmtree(copy_of_finished.path("archive"))
+    disk = small_disk(copy_of_finished.path("archive"), "64k")
+    (disk / "another").write_text("so that the folder is not deleted with the files in it")
+    text = stopped(copy_of_finished, "results/archive/torchship.tar.gz")
+    assert re.search(r"StorageError: results/archive/torchship.tar.gz cannot be written: its disk is full", text)
+    assert [path.name for path in disk.iterdir()] == ["another"]

@@ -1,0 +1,130 @@
+"""What goes wrong on clusters: each fault ends with the same bytes as a run that nothing disturbed."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from driver import Workflow
+from submitting import Submitted, wait_for
+from torchship.files import sha256
+
+pytestmark = pytest.mark.cluster
+
+# Long enough to be met in the middle, with a checkpoint each second.
+LONG = ["--config", "train={epochs: 4000}", "watch={checkpoint_seconds: 1}"]
+WEIGHTS = "results/xor/train/weights.safetensors"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Give the bytes of the same training, on this machine, undisturbed."""
+    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
+    workflow.run(WEIGHTS, *LONG)
+    return sha256(workflow.folder / WEIGHTS)
+
+
+def log_of(workflow):
+    return (workflow.folder / "logs" / "xor" / "train_network.log").read_text()
+
+
+def require_resumed(workflow, undisturbed):
+    """Check that the training went on from a checkpoint, to the same bytes, and left nothing half done."""
+    text = log_of(workflow)
+    assert "resuming from results/xor/train/checkpoint.pt after epoch " in text
+    assert int(text.partition("after epoch ")[2].split()[0]) > 0
+    assert sha256(workflow.folder / WEIGHTS) == undisturbed
+    left = {path.name for path in (workflow.folder / "results" / "xor" / "train").iterdir()}
+    assert left == {"weights.safetensors", "history.csv", "replicas.csv", "training.json", ".lock"}
+
+
+def trainings(workflow):
+    return [job for job in workflow.jobs() if job["rule"] == "train_network"]
+
+
+def test_a_killed_process_is_tried_again_from_its_checkpoint(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    running = workflow.start(WEIGHTS, *LONG)
+    number = workflow.training()["JobId"]
+    victims = [pid for pid in cluster.processes("", SLURM_JOB_ID=number) if "train_network.py" in command_of(pid)]
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    workflow.finish(running)
+    require_resumed(workflow, undisturbed)
+    assert [job["JobState"] for job in trainings(workflow)] == ["FAILED", "COMPLETED"]
+
+
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_a_cancelled_job_is_tried_again_from_its_checkpoint(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    running = workflow.start(WEIGHTS, *LONG)
+    cluster.cancel(workflow.training()["JobId"])
+    workflow.finish(running)
+    require_resumed(workflow, undisturbed)
+    assert [job["JobState"] for job in trainings(workflow)] == ["CANCELLED", "COMPLETED"]
+
+
+def test_a_job_whose_time_is_up_is_told_before_and_goes_on_with_more(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    # No checkpoint but the one that the signal asks for, so that it is this one that is taken up.
+    knobs = ["--config", "train={epochs: 4000}", "watch={checkpoint_seconds: 100000}"]
+    limits = ["--set-resources", "train_network:runtime=attempt", "train_network:slurm_extra='--signal=TERM@50'"]
+    workflow.run(WEIGHTS, *limits, *knobs)
+    require_resumed(workflow, undisturbed)
+    first, second = trainings(workflow)
+    assert first["JobState"] in ("FAILED", "TIMEOUT")
+    assert (first["TimeLimit"], second["TimeLimit"]) == ("00:01:00", "00:02:00")
+
+
+def test_a_job_out_of_memory_is_tried_again_with_more(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    workflow.run(WEIGHTS, "--set-resources", "train_network:mem_mb=450*attempt", *LONG)
+    assert sha256(workflow.folder / WEIGHTS) == undisturbed
+    first, *_, last = trainings(workflow)
+    assert first["JobState"] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED")
+    assert last["JobState"] == "COMPLETED"
+    assert int(last["MinMemoryNode"].rstrip("M")) > int(first["MinMemoryNode"].rstrip("M"))
+
+
+def test_a_lost_node_is_left_behind(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    running = workflow.start(WEIGHTS, *LONG)
+    node = workflow.training()["NodeList"]
+    cluster.lose_node(node)
+    try:
+        workflow.finish(running)
+    finally:
+        cluster.start_node(node)
+    require_resumed(workflow, undisturbed)
+    assert trainings(workflow)[-1]["JobState"] == "COMPLETED"
+
+
+def test_a_killed_snakemake_leaves_a_job_that_no_second_one_disturbs(cluster, tmp_path, undisturbed):
+    workflow = Submitted(tmp_path, cluster)
+    running = workflow.start(WEIGHTS, *LONG)
+    first = workflow.training()["JobId"]
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert first in cluster.queue()
+    workflow.run("--unlock", WEIGHTS, *LONG)
+    text = workflow.run(WEIGHTS, *LONG)
+    assert sha256(workflow.folder / WEIGHTS) == undisturbed
+    # The second copy waited for the first, or came after it.
+    waited = f"Slurm job {first} writes here already: waiting for its end" in log_of(workflow) + text
+    states = {job["JobId"]: job for job in trainings(workflow)}
+    assert len(states) == 2
+    assert waited or states[first]["EndTime"] <= max(states.values(), key=lambda job: int(job["JobId"]))["StartTime"]
+    wait_for(lambda: not cluster.queue(), 60, "an empty queue")
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_stops_the_job(cluster, tmp_path):
+    workflow = Submitted(tmp_path, cluster)
+    workflow.run(WEIGHTS, "--retries", "0", "--config", "device=cuda", check=False)
+    assert "TrainingError: device is cuda, but torch" in log_of(workflow)
