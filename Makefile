@@ -43,7 +43,7 @@ gate-benchmark: install
 
 # The cluster's tests, on a Slurm of their own: apt-get install slurm-wlm munge.
 cluster-test: install
-	$(BIN)/python -m pytest -n 0 -m cluster tests/slurm $(ARGS)
+	$(BIN)/python -m pytest -m cluster --dist load tests/slurm $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .
@@ -59,7 +59,7 @@ format: install
 	$(BIN)/snakefmt .
 
 report: all
-	$(SNAKEMAKE) all --report report.html
+	$(SNAKEMAKE) all --report report.html $(ARGS)
 
 # The picture in the README: the rules, without the arrows that follow from others. Needs graphviz.
 dag: install

@@ -12,8 +12,8 @@ load, does not run at a declared shape, has another signature, is not what its t
 anywhere on {fresh:,} fresh events, which the gate has not seen. All others are harmless: they change nothing beyond what
 rounding may.
 
-{mutants} mutants of {networks} networks ({names}), {broken} of them broken, and {correct} correct files. The gate's
-search tries {evaluations:,} inputs here.
+{mutants} mutants of {networks} networks ({names}),
+{broken} of them broken, and {correct} correct files. The gate's search tries {evaluations:,} inputs here.
 
 The others: **verify** is `torch.onnx.export(…, verify=True)` with torch's own thresholds (it warns, and writes the file
 all the same); **one input** is `numpy.allclose(rtol=1e-3, atol=1e-5)` on one random event; **400 inputs** compares 400
@@ -26,6 +26,9 @@ Of a file that fails several, the first that is said.
 """
 MISSED = """
 ## Broken, and not caught by the gate
+
+The limit itself is estimated from 32 samples, and so varies by an eighth; what is just beyond it on fresh events may be
+just within it on those of the gate.
 
 """
 MORE = """
@@ -47,8 +50,8 @@ among them is {largest:.2f} of the limit, half of them stay below {median:.2f}.
 LOST = """
 ## A bias that got lost while torch traced the module
 
-`tests/networks/lost_bias.py` as torch exports it. The gate: {check}. {peers}. What compares the file with the exported
-program, or with anything else that was traced, agrees with the mistake.
+`tests/networks/lost_bias.py` as torch exports it. The gate: {check}. {peers}.
+What compares the file with the exported program, or with anything else that was traced, agrees with the mistake.
 """
 
 
