@@ -114,8 +114,8 @@ def runtime_pins(wildcards):
 
 
 def runtime_environment(wildcards):
-    """Give the same file as `conda:` wants it."""
-    return str(BASE / runtime_pins(wildcards))
+    """Give the same file as `conda:` wants it, whose relative paths are seen from the rules."""
+    return str(BASE / "envs" / pins_of(config["targets"], wildcards.target))
 
 
 def given_files(wildcards):
