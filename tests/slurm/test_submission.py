@@ -14,7 +14,7 @@ def test_the_whole_road_goes_through_slurm(cluster, tmp_path):
     assert {"train_network", "benchmark_device", "validate_target", "pack_archive"} <= set(jobs)
     assert {job["JobState"] for job in jobs.values()} == {"COMPLETED"}
     for rule, job in jobs.items():
-        on_gpu = rule in ("train_network", "benchmark_device")
+        on_gpu = rule in ("train_network", "benchmark_device", "check_basics")
         assert job["Partition"] == ("gpu" if on_gpu else "cpu"), rule
         assert job["NodeList"] in (("g1", "g2") if on_gpu else ("c1", "c2")), rule
         assert ("gpu" in job.get("TresPerJob", "")) == on_gpu, rule
