@@ -58,7 +58,6 @@ def test_the_fault_is_the_files_or_the_runtimes():
     case = next(case for case in network.cases if case.about["sizes"]["batch"] == 64)
     assert fault(network.content, case) == "runtime"
     model = onnx.load_from_string(network.content)
-    model.graph.node[-2].op_type = "Identity" if model.graph.node[-2].op_type != "Gemm" else "Gemm"
     model.graph.initializer[0].raw_data = bytes(len(model.graph.initializer[0].raw_data))
     assert fault(model.SerializeToString(), case) == "file"
     assert fault(b"no model", case) is None

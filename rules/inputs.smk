@@ -1,0 +1,99 @@
+"""Files that a step is given, as functions of its run and target."""
+
+
+def network_file(wildcards):
+    """Give the file of a run's network."""
+    return project(f"models/{RUNS[wildcards.run]['network']['file']}.py")
+
+
+def data_file(wildcards):
+    """Give the file that a run's data come from, none if they are made."""
+    return RUNS[wildcards.run]["data"]["path"] or []
+
+
+def runtime_pins(wildcards):
+    """Give the environment file of the ONNX Runtime that a target ships."""
+    return project(f"envs/{pins_of(config['targets'], wildcards.target)}")
+
+
+def runtime_environment(wildcards):
+    """Give the same file as `conda:` wants it, whose relative paths are seen from the rules."""
+    return str(BASE / "envs" / pins_of(config["targets"], wildcards.target))
+
+
+def given_files(wildcards):
+    """Give the ONNX file of a run that was made elsewhere, and its reference outputs, if there are any."""
+    files = {
+        "onnx": RUNS[wildcards.run]["onnx"]["file"],
+        "reference": RUNS[wildcards.run]["onnx"].get("reference"),
+    }
+    return {key: path for key, path in files.items() if path is not None}
+
+
+def handcoded(wildcards):
+    """Give the extracted weights and the generated code, where the generator covers the network."""
+    if wildcards.run not in COVERED:
+        return {}
+    folder = f"<results>/{wildcards.run}/extract"
+    names = {
+        "weights": "weights.json",
+        "python": "reference.py",
+        "header": "reference.hpp",
+        # Checked before it is a witness.
+        "check": "check.json",
+    }
+    return {key: f"{folder}/{name}" for key, name in names.items()}
+
+
+def witnesses(wildcards):
+    """Give the files that say what a run's exported file must compute."""
+    if wildcards.run in GIVEN:
+        return given_files(wildcards)
+    return {
+        "network": network_file(wildcards),
+        "trained": f"<results>/{wildcards.run}/train/weights.safetensors",
+        **handcoded(wildcards),
+    }
+
+
+def test_set(wildcards):
+    """Give the test set of a run and its datasheet, where it has one."""
+    names = {"test": "test.safetensors", "datasheet": "datasheet.json"}
+    return {
+        key: f"<results>/{wildcards.run}/data/{name}"
+        for key, name in names.items()
+        if wildcards.run in TRAINED
+    }
+
+
+def runtimes_for(wildcards):
+    """Give the runtimes that a target's file is run in."""
+    names = runtimes_of(config["targets"], wildcards.target)
+    return [f"<results>/runtimes/{name}.json" for name in names]
+
+
+def claims(wildcards, output):
+    """Give what says of a run that all is well, which a failing gate takes away."""
+    results = Path(output.validation).parents[3]
+    return [
+        str(results / wildcards.run / "validate" / "gate.html"),
+        str(results / wildcards.run / "summary.html"),
+        str(results / "archive" / "verified.json"),
+    ]
+
+
+def timed_target(wildcards):
+    """Give the target whose file is timed: today's runtime takes the files of all."""
+    targets = targets_of(wildcards.run)
+    return "latest" if "latest" in targets else targets[0]
+
+
+def timed_file(wildcards):
+    """Give the exported file that is timed."""
+    return f"<results>/{wildcards.run}/export/{timed_target(wildcards)}/model.onnx"
+
+
+def timed_validation(wildcards):
+    """Give what the gate said of it."""
+    target = timed_target(wildcards)
+    return f"<results>/{wildcards.run}/validate/{target}/validation.json"

@@ -1,0 +1,87 @@
+"""What people read: the pictures and the page of the gate, and the summary of a run."""
+
+
+rule plot_errors:
+    """Plot the errors against the inputs and the output, and their distribution in each runtime."""
+    input:
+        errors=for_targets(rules.validate_target.output.errors),
+        validations=for_targets(rules.validate_target.output.validation),
+        code=source_code("plot_errors"),
+        pins=project("envs/plots.yaml"),
+    output:
+        svg="<results>/{run}/validate/errors.svg",
+        png="<results>/{run}/validate/errors.png",
+    log:
+        "<logs>/{run}/plot_errors.log",
+    conda:
+        "../envs/plots.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        model=knobs("inputs", "outputs", "export/targets"),
+        style=lookup("plots", within=config),
+    script:
+        "../scripts/plot_errors.py"
+
+
+rule write_gate_page:
+    """Write the page of the gate: the verdicts in words, pictures, and the tables behind them."""
+    input:
+        validations=for_targets(rules.validate_target.output.validation),
+        exports=for_targets(rules.export_onnx.output.report),
+        picture=rules.plot_errors.output.svg,
+        code=source_code("write_gate_page"),
+        pins=project("envs/python.yaml"),
+    output:
+        page=report(
+            "<results>/{run}/validate/gate.html",
+            caption="../report/gate.rst",
+            category="{run}",
+            labels={"what": "the gate"},
+        ),
+    log:
+        "<logs>/{run}/write_gate_page.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        targets=lookup("{run}/export/targets", within=RUNS),
+    script:
+        "../scripts/write_gate_page.py"
+
+
+rule write_summary:
+    """Write the page that tells a reviewer what a run found."""
+    input:
+        unpack(handcoded),
+        datasheet=rules.generate_data.output.datasheet,
+        training=rules.train_network.output.training,
+        metrics=rules.evaluate_network.output.metrics,
+        exports=for_targets(rules.export_onnx.output.report),
+        validations=for_targets(rules.validate_target.output.validation),
+        code=source_code("write_summary"),
+        pins=project("envs/python.yaml"),
+    output:
+        page=report(
+            "<results>/{run}/summary.html",
+            caption="../report/summary.rst",
+            category="{run}",
+            labels={"what": "summary"},
+        ),
+    log:
+        "<logs>/{run}/write_summary.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        targets=lookup("{run}/export/targets", within=RUNS),
+    script:
+        "../scripts/write_summary.py"
