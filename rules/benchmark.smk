@@ -7,6 +7,7 @@ rule benchmark_engines:
         unpack(witnesses),
         model=timed_file,
         cases=rules.make_cases.output.cases,
+        best=best_point,
         # What is timed is right; that the gate was run anew changes no timing.
         validation=ancient(timed_validation),
         code=source_code("benchmark_engines"),
@@ -18,7 +19,7 @@ rule benchmark_engines:
     conda:
         "../envs/benchmark.yaml"
     # It computes with one; the others are kept free, since nothing else may run beside a measurement.
-    threads: lookup("{run}/benchmark/reserved_cores", within=RUNS)
+    threads: reserved_cores
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

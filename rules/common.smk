@@ -18,6 +18,8 @@ from torchship.config import resolve
 from torchship.errors import ConfigError
 from torchship.imports import library_modules
 from torchship.provenance import commit
+from torchship.run_checks import suggest
+from torchship.scans import FOLDER, expand as expand_scan
 from torchship.targets import pins_of, runtimes_of
 
 
@@ -27,15 +29,21 @@ def project(path):
 
 
 def resolved_runs():
-    """Check the configuration and give a complete section for each run; stop with one line if it is wrong."""
+    """Check the configuration; give a complete section for each run, and those of the points of each run's scan."""
     schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
     try:
-        return resolve(config, schema, BASE)
+        runs = resolve(config, schema, BASE)
+        scans = {run: expand_scan(run, runs[run], schema, BASE) for run in runs}
     except ConfigError as error:
         raise WorkflowError(f"ConfigError: {error}")
+    return runs, {run: points for run, points in scans.items() if points}
 
 
-RUNS = resolved_runs()
+RUNS, SCANS = resolved_runs()
+SECTIONS = {
+    **RUNS,
+    **{name: point for points in SCANS.values() for name, point in points.items()},
+}
 # Those that train a network; those whose network the generator covers; those whose ONNX file is from elsewhere.
 TRAINED = [run for run, section in RUNS.items() if "network" in section]
 COVERED = [run for run in TRAINED if RUNS[run]["extract"]["handcode"]]
@@ -47,9 +55,28 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
+def points_of(names):
+    """Give a pattern that matches the points of some runs' scans: by their form, since there may be thousands."""
+    return f"(?:{any_of(names)}){FOLDER}[^/]+"
+
+
 wildcard_constraints:
-    run=any_of(RUNS),
+    run=f"(?:{any_of(RUNS)})(?:{FOLDER}[^/]+)?",
     target=any_of(config["targets"]),
+
+
+def section_of(run):
+    """Give the complete section of a run or of a scan's point; stop where there is none of that name."""
+    if run not in SECTIONS:
+        raise WorkflowError(
+            f"ConfigError: there is no point {run} in the scan{suggest(run, SECTIONS)}"
+        )
+    return SECTIONS[run]
+
+
+def model_of(run):
+    """Give the run that a point belongs to, or the run itself."""
+    return run.partition(FOLDER)[0]
 
 
 def source_code(script):
@@ -68,7 +95,7 @@ def knobs(*places):
         section = {}
         for place in places:
             *parents, last = place.split("/")
-            inner, source = section, RUNS[wildcards.run]
+            inner, source = section, section_of(wildcards.run)
             for key in parents:
                 inner, source = inner.setdefault(key, {}), source[key]
             # A run with a file from elsewhere has no network.
@@ -79,9 +106,14 @@ def knobs(*places):
     return picked
 
 
+def scan_point(wildcards):
+    """Give what a run changes if it is a point of a scan, by place."""
+    return section_of(wildcards.run).get("point", {})
+
+
 def targets_of(run):
     """Give the targets that a run is exported to."""
-    return RUNS[run]["export"]["targets"]
+    return section_of(run)["export"]["targets"]
 
 
 def for_targets(path):
@@ -91,6 +123,11 @@ def for_targets(path):
         return expand(path, target=targets_of(wildcards.run), allow_missing=True)
 
     return paths
+
+
+def export_targets(wildcards):
+    """Give the targets that a run is exported to, as a step is given them."""
+    return targets_of(wildcards.run)
 
 
 def runs_with_surface():

@@ -12,6 +12,7 @@ DETERMINISTIC = {
         *expand("{plot}.{kind}", plot=["loss", "accuracy"], kind=["svg", "png"]),
     ],
     "evaluate": ["metrics.json", "predictions.safetensors"],
+    "scan": ["table.csv", "best.json", "network.py", "scan.svg", "scan.png"],
     "surface": ["surface.safetensors", "surface.svg", "surface.png"],
     "extract": ["weights.json", "reference.py", "reference.hpp", "check.json"],
     "export": ["model.onnx", "export.json"],
@@ -57,6 +58,9 @@ def result_paths():
         run=runs_with_surface(),
         file=DETERMINISTIC["surface"],
     )
+    scans = collected(
+        [f"<results>/{{run}}/scan/{file}" for file in DETERMINISTIC["scan"]], SCANS
+    )
     basics = [f"<results>/basics/{file}" for file in DETERMINISTIC["basics"]]
     gate = [f"<results>/{{run}}/validate/{file}" for file in DETERMINISTIC["gate"]]
     return [
@@ -65,6 +69,7 @@ def result_paths():
         *collected(covered, COVERED),
         *collected([*per_target, *gate]),
         *surfaces,
+        *scans,
     ]
 
 

@@ -16,6 +16,8 @@ rule generate_data:
         "<logs>/{run}/generate_data.log",
     benchmark:
         "<benchmarks>/{run}/generate_data.tsv"
+    wildcard_constraints:
+        run=any_of(TRAINED),
     conda:
         "../envs/numpy.yaml"
     threads: 1

@@ -4,11 +4,9 @@
 rule evaluate_network:
     """Evaluate the shipped network on the three sets."""
     input:
-        train=rules.generate_data.output.train,
-        validation=rules.generate_data.output.validation,
-        test=rules.generate_data.output.test,
-        datasheet=rules.generate_data.output.datasheet,
+        unpack(data_of("train", "validation", "test")),
         network=network_file,
+        best=best_point,
         weights=rules.train_network.output.weights,
         code=source_code("evaluate_network"),
         pins=project("envs/torch.yaml"),
@@ -37,6 +35,7 @@ rule evaluate_surface:
     """Evaluate a network of two features over a plane of them."""
     input:
         network=network_file,
+        best=best_point,
         weights=rules.train_network.output.weights,
         code=source_code("evaluate_surface"),
         pins=project("envs/torch.yaml"),
@@ -59,8 +58,8 @@ rule evaluate_surface:
 rule plot_surface:
     """Plot the output over the plane with the events of the test set."""
     input:
+        unpack(data_of("test")),
         surface=rules.evaluate_surface.output.surface,
-        test=rules.generate_data.output.test,
         code=source_code("plot_surface"),
         pins=project("envs/plots.yaml"),
     output:

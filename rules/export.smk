@@ -5,6 +5,7 @@ rule export_onnx:
     """Export the shipped network for one target."""
     input:
         network=network_file,
+        best=best_point,
         weights=rules.train_network.output.weights,
         code=source_code("export_onnx"),
         pins=project("envs/export.yaml"),
@@ -16,7 +17,7 @@ rule export_onnx:
     benchmark:
         "<benchmarks>/{run}/{target}/export_onnx.tsv"
     wildcard_constraints:
-        run=any_of(TRAINED),
+        run=f"{any_of(TRAINED)}|{points_of(SCANS)}",
     conda:
         "../envs/export.yaml"
     threads: 1

@@ -5,6 +5,7 @@ rule extract_weights:
     """Write every parameter by name, and the layers in order."""
     input:
         network=network_file,
+        best=best_point,
         weights=rules.train_network.output.weights,
         code=source_code("extract_weights"),
         pins=project("envs/torch.yaml"),
@@ -48,13 +49,13 @@ rule generate_code:
 rule check_code:
     """Check the generated code against torch, on the test set and on a grid."""
     input:
+        unpack(data_of("test")),
         weights=rules.extract_weights.output.weights,
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
         network=network_file,
         trained=rules.train_network.output.weights,
-        test=rules.generate_data.output.test,
-        datasheet=rules.generate_data.output.datasheet,
+        best=best_point,
         code=source_code("check_code"),
         pins=project("envs/torch.yaml"),
     output:

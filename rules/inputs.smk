@@ -2,8 +2,41 @@
 
 
 def network_file(wildcards):
-    """Give the file of a run's network."""
-    return project(f"models/{RUNS[wildcards.run]['network']['file']}.py")
+    """Give the file of a run's network: that of the best point, if it has a scan."""
+    if wildcards.run in SCANS:
+        return f"<results>/{wildcards.run}/scan/network.py"
+    return project(f"models/{section_of(wildcards.run)['network']['file']}.py")
+
+
+def best_point(wildcards):
+    """Give the file that says which point of a run's scan is the best, if it has a scan."""
+    return f"<results>/{wildcards.run}/scan/best.json" if wildcards.run in SCANS else []
+
+
+def from_scan(name):
+    """Give a function that gives a file of each point's training."""
+
+    def files(wildcards):
+        return [f"<results>/{run}/train/{name}" for run in SCANS[wildcards.run]]
+
+    return files
+
+
+def scanned_networks(wildcards):
+    """Give the files of the networks that a scan's points train."""
+    names = {section["network"]["file"] for section in SCANS[wildcards.run].values()}
+    return [project(f"models/{name}.py") for name in sorted(names)]
+
+
+def data_of(*names):
+    """Give a function that gives some of a run's sets and its datasheet; all points of a scan train on the same."""
+
+    def files(wildcards):
+        endings = {name: "safetensors" for name in names} | {"datasheet": "json"}
+        folder = f"<results>/{model_of(wildcards.run)}/data"
+        return {name: f"{folder}/{name}.{ending}" for name, ending in endings.items()}
+
+    return files
 
 
 def data_file(wildcards):
@@ -32,7 +65,7 @@ def given_files(wildcards):
 
 def handcoded(wildcards):
     """Give the extracted weights and the generated code, where the generator covers the network."""
-    if wildcards.run not in COVERED:
+    if model_of(wildcards.run) not in COVERED:
         return {}
     folder = f"<results>/{wildcards.run}/extract"
     names = {
@@ -56,14 +89,14 @@ def witnesses(wildcards):
     }
 
 
+def scan_result(wildcards):
+    """Give what a run's scan found, if it has one."""
+    return {"scan": best_point(wildcards)} if wildcards.run in SCANS else {}
+
+
 def test_set(wildcards):
     """Give the test set of a run and its datasheet, where it has one."""
-    names = {"test": "test.safetensors", "datasheet": "datasheet.json"}
-    return {
-        key: f"<results>/{wildcards.run}/data/{name}"
-        for key, name in names.items()
-        if wildcards.run in TRAINED
-    }
+    return {} if wildcards.run in GIVEN else data_of("test")(wildcards)
 
 
 def runtimes_for(wildcards):

@@ -5,6 +5,7 @@ localrules:
     basics,
     data,
     train,
+    scan,
     evaluate,
     extract,
     export,
@@ -34,6 +35,12 @@ rule train:
             [rules.train_network.output.weights, rules.plot_training.output.loss_png],
             TRAINED,
         ),
+
+
+rule scan:
+    """The scans, their pictures, and what goes on from each."""
+    input:
+        collected([rules.plot_scan.output.png], SCANS),
 
 
 rule evaluate:

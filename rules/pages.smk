@@ -50,7 +50,7 @@ rule write_gate_page:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        targets=lookup("{run}/export/targets", within=RUNS),
+        targets=export_targets,
     script:
         "../scripts/write_gate_page.py"
 
@@ -59,7 +59,8 @@ rule write_summary:
     """Write the page that tells a reviewer what a run found."""
     input:
         unpack(handcoded),
-        datasheet=rules.generate_data.output.datasheet,
+        unpack(data_of()),
+        unpack(scan_result),
         training=rules.train_network.output.training,
         metrics=rules.evaluate_network.output.metrics,
         exports=for_targets(rules.export_onnx.output.report),
@@ -82,6 +83,6 @@ rule write_summary:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        targets=lookup("{run}/export/targets", within=RUNS),
+        targets=export_targets,
     script:
         "../scripts/write_summary.py"

@@ -12,7 +12,8 @@ def growing(amount):
 
 def training_memory(wildcards, attempt):
     """Give the megabytes of a training: torch's own, and of each replica its weights, records and events' order."""
-    return attempt * (3000 + RUNS[wildcards.run]["train"]["replicas"] // 2)
+    section = section_of(wildcards.run)["train"]
+    return attempt * section["devices"] * (3000 + section["replicas"] // 2)
 
 
 def gpus(wildcards):
@@ -20,7 +21,22 @@ def gpus(wildcards):
     return 0 if config["device"] == "cpu" else 1
 
 
+def training_gpus(wildcards):
+    """Give the GPUs of a training: one for each of its processes."""
+    return gpus(wildcards) * section_of(wildcards.run)["train"]["devices"]
+
+
 def training_threads(wildcards):
-    """Give the threads of a training: its own, and one for each worker that loads data."""
-    section = RUNS[wildcards.run]["train"]
-    return section["threads"] + section["num_workers"]
+    """Give the threads of a training: those of its processes, and one for each worker that loads data for them."""
+    section = section_of(wildcards.run)["train"]
+    return section["devices"] * (section["threads"] + section["num_workers"])
+
+
+def reserved_cores(wildcards):
+    """Give the cores that are kept free during a benchmark."""
+    return section_of(wildcards.run)["benchmark"]["reserved_cores"]
+
+
+def training_group(wildcards):
+    """Give the group of a scan's trainings, of which a profile puts many into one job; none to others."""
+    return "scan" if FOLDER in wildcards.run else None

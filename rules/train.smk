@@ -4,9 +4,7 @@
 rule train_network:
     """Train all replicas of a network and ship the best by validation loss."""
     input:
-        train=rules.generate_data.output.train,
-        validation=rules.generate_data.output.validation,
-        datasheet=rules.generate_data.output.datasheet,
+        unpack(data_of("train", "validation")),
         network=network_file,
         code=source_code("train_network"),
         pins=project("envs/torch.yaml"),
@@ -19,11 +17,15 @@ rule train_network:
         "<logs>/{run}/train_network.log",
     benchmark:
         "<benchmarks>/{run}/train_network.tsv"
+    wildcard_constraints:
+        run=f"{any_of(run for run in TRAINED if run not in SCANS)}|{points_of(SCANS)}",
+    group:
+        training_group
     conda:
         "../envs/torch.yaml"
     threads: training_threads
     resources:
-        gpu=gpus,
+        gpu=training_gpus,
         mem_mb=training_memory,
         runtime=growing(240),
     params:
@@ -37,6 +39,7 @@ rule train_network:
             "seed",
             "device",
         ),
+        point=scan_point,
     script:
         "../scripts/train_network.py"
 

@@ -6,6 +6,7 @@ rule make_cases:
     input:
         unpack(witnesses),
         unpack(test_set),
+        best=best_point,
         code=source_code("make_cases"),
         pins=project("envs/gate.yaml"),
     output:
@@ -62,6 +63,7 @@ rule validate_target:
         model=rules.export_onnx.output.model,
         exported=rules.export_onnx.output.report,
         cases=rules.make_cases.output.cases,
+        best=best_point,
         runtimes=runtimes_for,
         code=source_code("validate_target"),
         schema=project("schemas/validation.schema.yaml"),

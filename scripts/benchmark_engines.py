@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torchship import cpp
 from torchship.cases import USUAL
+from torchship.chosen import with_best
 from torchship.datasets import read_about
 from torchship.domain import draw, dynamic_axes, uniform
 from torchship.engines import Engine, Feed, cpp_engine, onnxruntime_engine, python_engine, torch_engine
@@ -92,5 +93,5 @@ if __name__ == "__main__":
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
             factor=read_about(Path(snakemake.input.cases))["factor"],
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

@@ -8,6 +8,7 @@ from torchship.step import log, step
 import numpy as np
 import torch
 from torchship import handcoded
+from torchship.chosen import with_best
 from torchship.crosscheck import check_decisions, crosscheck
 from torchship.datasets import read_set
 from torchship.domain import grid
@@ -53,5 +54,5 @@ if __name__ == "__main__":
             *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained", "test")),
             Path(snakemake.input.datasheet),
             Path(snakemake.output.check),
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

@@ -6,6 +6,7 @@ from typing import Any
 from torchship.step import log, step
 
 import torch
+from torchship.chosen import with_best
 from torchship.datasets import SPLITS, check_target, read_set, write_arrays
 from torchship.files import write_json
 from torchship.loading import EventDataset
@@ -55,5 +56,5 @@ if __name__ == "__main__":
             Path(snakemake.input.weights),
             Path(snakemake.output.metrics),
             Path(snakemake.output.predictions),
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

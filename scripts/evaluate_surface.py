@@ -7,6 +7,7 @@ from torchship.step import step
 
 import numpy as np
 import torch
+from torchship.chosen import with_best
 from torchship.datasets import write_arrays
 from torchship.networks import load
 
@@ -29,5 +30,5 @@ if __name__ == "__main__":
             Path(snakemake.input.network),
             Path(snakemake.input.weights),
             Path(snakemake.output.surface),
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

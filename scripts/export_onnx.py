@@ -10,6 +10,7 @@ import onnx
 import torch
 from torchship import provenance
 from torchship.canonical import canonicalize, save
+from torchship.chosen import with_best
 from torchship.contract import expected_metadata, violations
 from torchship.errors import ExportError
 from torchship.exporting import export
@@ -64,6 +65,6 @@ if __name__ == "__main__":
             Path(snakemake.output.report),
             run=snakemake.wildcards.run,
             target=snakemake.params.target,
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
             name=snakemake.wildcards.target,
         )

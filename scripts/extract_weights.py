@@ -5,6 +5,7 @@ from typing import Any
 
 from torchship.step import log, step
 
+from torchship.chosen import with_best
 from torchship.files import write_json
 from torchship.networks import load
 from torchship.tracing import describe
@@ -24,5 +25,5 @@ if __name__ == "__main__":
             Path(snakemake.input.weights),
             Path(snakemake.output.weights),
             run=snakemake.wildcards.run,
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

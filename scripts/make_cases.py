@@ -7,6 +7,7 @@ from torchship.step import log, step
 
 import torch
 from torchship.cases import make_inputs, witness_cases, write_cases
+from torchship.chosen import with_best
 from torchship.datasets import read_set
 from torchship.witnesses import read_reference, read_witnesses, require_agreement, require_reference
 
@@ -41,5 +42,5 @@ if __name__ == "__main__":
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             Path(snakemake.output.cases),
             run=snakemake.wildcards.run,
-            model=snakemake.params.model,
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

@@ -1,65 +1,40 @@
 """Train all replicas of a network and ship the best by validation loss."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.step import logs, step
 
-import torch
-from torchship.checkpoints import Checkpoint, fingerprint
-from torchship.datasets import check_target, read_set
-from torchship.files import exclusive, sha256, write_json
-from torchship.loading import EventDataset
-from torchship.networks import choose_device, describe_device, save_weights
-from torchship.outcome import choose, convergence, last, write_history, write_replicas
-from torchship.replicas import Replicas
-from torchship.training import QUANTITIES, train
+from torchship.files import exclusive
+from torchship.fitting import Work, fit
+from torchship.gpus import claimed
+from torchship.launching import launch
+from torchship.networks import choose_device, visible_gpus
+from torchship.processes import Processes
 
 
 def train_network(
     sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: list[Path],
-    *, model: dict[str, Any], watch: dict[str, Any],
+    *, model: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
 ) -> None:  # fmt: skip
-    knobs, seed, arguments = model["train"], model["seed"], model["network"].get("arguments", {})
-    torch.set_num_threads(knobs["threads"])
-    device = choose_device(model["device"])
-    log.info("device: %s (asked for %s), %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
-             model["device"], knobs["threads"], os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
-    arrays = {split: read_set(path, datasheet) for split, path in sets.items()}
-    data = {
-        split: EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
-        for split, named in arrays.items()
-    }
-    classes = next(iter(model["outputs"].values()))["shape"][-1]
-    for split, named in arrays.items():
-        check_target(named[model["data"]["target"]], knobs["loss"], classes, f"the {split} set")
-    replicas = Replicas(network, arguments, knobs["weights"], knobs["replicas"], seed, device)
-    files = [datasheet, network, *code]
-    identity = fingerprint([model, device.type, torch.__version__, *map(sha256, files)])
-    saved = Checkpoint(checkpoint, identity, watch["checkpoint_seconds"])
-    threshold = model["evaluate"]["threshold"]
-    with saved.on_signal():
-        history = train(replicas, data, knobs, threshold=threshold, seed=seed, device=device, checkpoint=saved,
-                        log_every=watch["log_every"])  # fmt: skip
-
-    shipped = choose(history, replicas.count)
-    rate = convergence(history, replicas.count, knobs)
-    save_weights(outputs["weights"], replicas.state(shipped))
-    write_history(outputs["history"], history, replicas.count, shipped)
-    write_replicas(outputs["replicas"], history, replicas.seeds, replicas.count, knobs["converged_accuracy"])
-    final = {quantity: float(last(history, quantity, replicas.count)[shipped]) for quantity in QUANTITIES}
-    diverged = int((history.diverged[: replicas.count] > 0).sum())
-    report = {
-        "device": describe_device(device), "epochs": knobs["epochs"], "seed": seed, "torch": torch.__version__,
-        "shipped": {"replica": shipped, "seed": replicas.seeds[shipped], **final},
-        "convergence": rate, "diverged": diverged,
-    }  # fmt: skip
-    write_json(outputs["training"], report)
-    saved.remove()
-    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f",
-             rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
-             shipped, final["validation_loss"])  # fmt: skip
+    work = Work(
+        sets={split: str(path) for split, path in sets.items()},
+        datasheet=str(datasheet),
+        network=str(network),
+        outputs={name: str(path) for name, path in outputs.items()},
+        checkpoint=str(checkpoint),
+        code=[str(path) for path in code],
+        model=model,
+        watch=watch,
+        point=point,
+    )
+    names, count = visible_gpus(model["device"]), model["train"]["devices"]
+    with claimed(names, count) as places:
+        if count == 1:
+            fit(work, choose_device(model["device"], *places), Processes())
+        else:
+            choose_device(model["device"], count=count)
+            launch({**vars(work), "log": logs()}, count, [names[place] for place in places])
 
 
 if __name__ == "__main__":
@@ -77,4 +52,5 @@ if __name__ == "__main__":
             model=snakemake.params.model,
             # Not a parameter: how one watches changes nothing.
             watch=snakemake.config["watch"],
+            point=snakemake.params.point,
         )

@@ -10,6 +10,7 @@ from torchship.step import log, step
 import torch
 from torchship import gate_page
 from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
+from torchship.chosen import with_best
 from torchship.errors import ParityError
 from torchship.evidence import static_failures, write_errors, write_evidence
 from torchship.examination import conclude, examine
@@ -58,7 +59,7 @@ def validate_target(
 if __name__ == "__main__":
     with step():
         torch.set_num_threads(1)
-        section = snakemake.params.model
+        section = with_best(snakemake.params.model, snakemake.input.get("best"))
         files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
         validate_target(
             Path(snakemake.input.model),

@@ -47,19 +47,20 @@ class Checkpoint:
         """Tell whether the last checkpoint is old enough for another."""
         return self.asked or time.monotonic() - self.written >= self.seconds
 
-    def require_time(self, epoch: int) -> None:
-        """Stop after a checkpoint if a signal has asked for it.
+    def require_time(self, epoch: int, *, asked: bool) -> None:
+        """Stop after a checkpoint if a signal has asked for it, here or in another process of the training.
 
         Raises:
             TrainingError: it has.
         """
-        if self.asked:
+        if asked:
             raise TrainingError(f"stopped by a signal after epoch {epoch}, with a checkpoint; started again it goes on")
 
-    def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Write what is needed to go on after `epoch` finished epochs."""
-        with replacing(self.path) as part:
-            torch.save({"fingerprint": self.identity, "epoch": epoch, "state": state}, part)
+    def save(self, epoch: int, state: dict[str, Any], *, write: bool = True) -> None:
+        """Write what is needed to go on after `epoch` finished epochs, unless another process writes it."""
+        if write:
+            with replacing(self.path) as part:
+                torch.save({"fingerprint": self.identity, "epoch": epoch, "state": state}, part)
         self.written = time.monotonic()
         log.debug("checkpoint after epoch %d: %s", epoch, self.path)
 

@@ -26,7 +26,7 @@ CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=CHECKER)
 
 # What a model's entry may override.
-SECTIONS = ("data", "train", "evaluate", "extract", "export", "validate", "benchmark")
+SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
 
 
 def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> dict[str, dict[str, Any]]:

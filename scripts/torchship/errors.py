@@ -17,6 +17,10 @@ class TrainingError(TorchshipError):
     """Training cannot start or cannot go on: no such device, all replicas diverged."""
 
 
+class DivergenceError(TrainingError):
+    """The losses of all replicas are NaN or infinite; for a point of a scan that is a result."""
+
+
 class GenerationError(TorchshipError):
     """A network holds a layer that no code can be generated for."""
 

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchship.replicas import event_order
+from torchship.processes import Processes
+from torchship.replicas import Replicas, event_order
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
 
@@ -40,11 +41,13 @@ class EventDataset(Dataset[Batch]):
 
 
 class ReplicaOrder(Sampler[Tensor]):
-    """The batches of one epoch as event numbers [replicas, batch]; `epoch` is set before each pass."""
+    """This process's share of the batches of one epoch, [replicas, events] each; `epoch` is set before each pass."""
 
-    def __init__(self, events: int, replicas: int, batch_size: int, seed: int, *, shuffle: bool) -> None:
-        self.events, self.replicas, self.batch_size = events, replicas, batch_size
-        self.seed, self.shuffle = seed, shuffle
+    def __init__(
+        self, events: int, replicas: Replicas, batch_size: int, seed: int, processes: Processes, *, shuffle: bool
+    ) -> None:
+        self.events, self.replicas, self.batch_size = events, replicas.padded, batch_size
+        self.first, self.seed, self.shuffle, self.processes = replicas.first, seed, shuffle, processes
         self.device = torch.device("cpu")
         self.epoch = 0
 
@@ -53,10 +56,14 @@ class ReplicaOrder(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.shuffle:
-            order = event_order(self.seed, self.replicas, self.epoch, self.events, self.device)
+            order = event_order(self.seed, self.replicas, self.epoch, self.events, self.device, self.first)
         else:
             order = torch.arange(self.events, device=self.device).expand(self.replicas, -1)
-        return iter(torch.split(order, self.batch_size, dim=1))
+        return map(self.processes.share, torch.split(order, self.batch_size, dim=1))
+
+    def sizes(self) -> list[int]:
+        """Give how many events each batch has in all processes."""
+        return [min(self.batch_size, self.events - start) for start in range(0, self.events, self.batch_size)]
 
 
 class Batches:
@@ -82,11 +89,12 @@ class Batches:
                 persistent_workers=num_workers > 0,
             )
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Give the batches of one epoch: inputs and target, each [replicas, batch, ...]."""
+    def epoch(self, epoch: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor, int]]:
+        """Give the batches of one epoch: inputs and target, [replicas, events, ...] each, and the events in all."""
         self.order.epoch = epoch
         if self.loader is None:
-            yield from (self.dataset[index] for index in self.order)
+            for index, size in zip(self.order, self.order.sizes(), strict=True):
+                yield *self.dataset[index], size
             return
-        for inputs, target in self.loader:
-            yield tuple(array.to(self.device, non_blocking=True) for array in inputs), target.to(self.device)
+        for (inputs, target), size in zip(self.loader, self.order.sizes(), strict=True):
+            yield tuple(array.to(self.device, non_blocking=True) for array in inputs), target.to(self.device), size

@@ -93,18 +93,36 @@ def random_start(file: Path, arguments: Mapping[str, Any], weights: Mapping[str,
         return {name: tensor.detach() for name, tensor in module.state_dict().items()}
 
 
-def choose_device(wanted: str) -> torch.device:
+def visible_gpus(wanted: str) -> list[str]:
+    """Give the names of the GPUs that torch sees, as CUDA_VISIBLE_DEVICES has them or by number; none for `cpu`."""
+    count = 0 if wanted == "cpu" else torch.cuda.device_count()
+    names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return names[:count] if len(names) >= count else [str(place) for place in range(count)]
+
+
+def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
     """Give the device for `auto`, `cpu` or `cuda`.
 
+    Args:
+        place: which of the GPUs that torch sees, if it sees any.
+        count: how many processes there are, each of which needs a GPU if there are any.
+
     Raises:
-        TrainingError: `cuda` is asked for and torch sees no GPU.
+        TrainingError: `cuda` is asked for and torch sees no GPU, or fewer than there are processes.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise TrainingError(
             f"device is cuda, but torch {torch.__version__} sees no GPU (built for CUDA {torch.version.cuda}, "
             f"{torch.cuda.device_count()} devices visible): set device to auto or cpu, or run on a node with a GPU"
         )
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if torch.cuda.device_count() < count:
+        raise TrainingError(
+            f"train/devices is {count}, but torch sees {torch.cuda.device_count()} GPUs: lower it, set device to cpu, "
+            "or run on a node with more"
+        )
+    return torch.device("cuda", place)
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:

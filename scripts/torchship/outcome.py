@@ -1,18 +1,58 @@
 """What came of a training: which replica ships, how many converged, and the tables of both."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torchship.errors import TrainingError
-from torchship.files import write_rows
+from torchship.errors import DivergenceError
+from torchship.files import write_json, write_rows
 from torchship.metrics import binomial_interval
+from torchship.networks import save_weights
+from torchship.replicas import Replicas
 from torchship.training import QUANTITIES, History
 
+log = logging.getLogger(__name__)
+
 # The band between the 16th and the 84th percentile is one standard deviation of a normal distribution.
+REPLICA_COLUMNS = ["replica", "seed", *QUANTITIES, "converged", "diverged_at_epoch"]
 PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum": 1.0}
+
+
+def write_outcome(
+    outputs: Mapping[str, Path], about: dict[str, Any], replicas: Replicas, history: History, knobs: Mapping[str, Any]
+) -> None:
+    """Write the weights of the replica that ships, the tables, and the report.
+
+    Raises:
+        DivergenceError: no replica has a finite validation loss.
+    """
+    count = replicas.count
+    shipped, rate = choose(history, count), convergence(history, count, knobs)
+    save_weights(outputs["weights"], replicas.state(shipped))
+    write_history(outputs["history"], history, count, shipped)
+    write_replicas(outputs["replicas"], history, replicas, knobs["converged_accuracy"])
+    final = {quantity: float(last(history, quantity, count)[shipped]) for quantity in QUANTITIES}
+    about["shipped"] = {"replica": replicas.first + shipped, "seed": replicas.seeds[shipped], **final}
+    about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum())}
+    write_json(outputs["training"], about)
+    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f",
+             rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
+             replicas.first + shipped, final["validation_loss"])  # fmt: skip
+
+
+def write_divergence(
+    outputs: Mapping[str, Path], about: dict[str, Any], replicas: Replicas, knobs: Mapping[str, Any]
+) -> None:
+    """Write that all replicas of a scan's point have diverged: empty tables and weights, and a report that says so."""
+    nothing = History([], torch.empty(0, len(QUANTITIES), 0), torch.empty(0))
+    save_weights(outputs["weights"], {})
+    write_history(outputs["history"], nothing, 0, 0)
+    write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
+    rate = rate_of(0, replicas.count, knobs)
+    write_json(outputs["training"], {**about, "shipped": None, "convergence": rate, "diverged": replicas.count})
 
 
 def last(history: History, quantity: str, count: int) -> Tensor:
@@ -24,11 +64,11 @@ def choose(history: History, count: int) -> int:
     """Give the replica with the smallest last validation loss, the first of equals.
 
     Raises:
-        TrainingError: no replica has a finite validation loss.
+        DivergenceError: no replica has a finite validation loss.
     """
     losses = last(history, "validation_loss", count)
     if not losses.isfinite().any():
-        raise TrainingError(
+        raise DivergenceError(
             f"none of {count} replicas has a finite validation loss after epoch {history.epochs[-1]}: "
             "lower train/learning_rate, or check the data"
         )
@@ -38,7 +78,11 @@ def choose(history: History, count: int) -> int:
 def convergence(history: History, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
     """Give how many replicas reached the validation accuracy that counts as converged, and the rate's interval."""
     reached = last(history, "validation_accuracy", count) >= knobs["converged_accuracy"]
-    converged = int((reached & last(history, "validation_loss", count).isfinite()).sum())
+    return rate_of(int((reached & last(history, "validation_loss", count).isfinite()).sum()), count, knobs)
+
+
+def rate_of(converged: int, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a convergence rate with its interval, as it stands in training.json."""
     low, high = binomial_interval(converged, count, knobs["confidence"])
     return {
         "replicas": count,
@@ -54,24 +98,25 @@ def convergence(history: History, count: int, knobs: Mapping[str, Any]) -> dict[
 def write_history(path: Path, history: History, count: int, shipped: int) -> None:
     """Write history.csv: a row for each record and quantity, with the shipped replica's value and the percentiles."""
     rows: list[list[Any]] = []
+    levels = torch.tensor(list(PERCENTILES.values()))
     for epoch, record in zip(history.epochs, history.values[:, :, :count], strict=True):
         for quantity, values in zip(QUANTITIES, record, strict=True):
-            levels = torch.tensor(list(PERCENTILES.values()))
             # A diverged replica has no place in the spread; the shipped one is always finite.
             spread = values[values.isfinite()].quantile(levels)
             rows.append([epoch, quantity, *map(spell, [values[shipped], *spread])])
     write_rows(path, ["epoch", "quantity", "shipped", *PERCENTILES], rows)
 
 
-def write_replicas(path: Path, history: History, seeds: Sequence[int], count: int, converged: float) -> None:
+def write_replicas(path: Path, history: History, replicas: Replicas, converged: float) -> None:
     """Write replicas.csv: a row for each replica with its seed, last losses and accuracies, and when it diverged."""
+    count = replicas.count
     columns = [[*map(spell, last(history, quantity, count))] for quantity in QUANTITIES]
     reached = last(history, "validation_accuracy", count) >= converged
     rows = [
-        [replica, seeds[replica], *values, int(reached[replica]), int(history.diverged[replica])]
-        for replica, values in enumerate(zip(*columns, strict=True))
+        [replicas.first + place, replicas.seeds[place], *values, int(reached[place]), int(history.diverged[place])]
+        for place, values in enumerate(zip(*columns, strict=True))
     ]
-    write_rows(path, ["replica", "seed", *QUANTITIES, "converged", "diverged_at_epoch"], rows)
+    write_rows(path, REPLICA_COLUMNS, rows)
 
 
 def spell(value: Tensor) -> str:

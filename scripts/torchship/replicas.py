@@ -24,7 +24,11 @@ State = dict[str, Tensor]
 class Replicas:
     """`count` random starts of one network, padded to a multiple of `BLOCK`.
 
+    Args:
+        knobs: the section `train` of the configuration: how many, which is the first, how they start.
+
     Attributes:
+        first: the number of the first one in the series of all starts that a seed has.
         count: replicas asked for; only they are reported.
         padded: replicas computed.
         parameters: by name, [padded, ...], leaves that require gradients.
@@ -35,20 +39,19 @@ class Replicas:
         self,
         file: Path,
         arguments: Mapping[str, Any],
-        weights: Mapping[str, Any],
-        count: int,
+        knobs: Mapping[str, Any],
         seed: int,
         device: torch.device,
     ) -> None:
-        self.count = count
-        self.padded = -(-count // BLOCK) * BLOCK
-        self.seeds = [derived_seed("start", seed, replica) for replica in range(self.padded)]
-        starts = [random_start(file, arguments, weights, start) for start in self.seeds]
+        self.first, self.count = knobs["first_replica"], knobs["replicas"]
+        self.padded = -(-self.count // BLOCK) * BLOCK
+        self.seeds = [derived_seed("start", seed, self.first + place) for place in range(self.padded)]
+        starts = [random_start(file, arguments, knobs["weights"], start) for start in self.seeds]
         # functional_call puts the replicas' tensors in place of the skeleton's own.
         self.skeleton = build(file, arguments).to("meta")
         learned = {name for name, _ in self.skeleton.named_parameters()}
         stacked = {name: torch.stack([start[name] for start in starts]).to(device) for name in starts[0]}
-        self.parameters: State = {name: stacked[name].requires_grad_() for name in sorted(learned)}
+        self.parameters: State = {name: nn.Parameter(stacked[name]) for name in sorted(learned)}
         self.buffers: State = {name: stacked[name] for name in sorted(stacked.keys() - learned)}
 
     def __call__(self, inputs: Sequence[Tensor], *, training: bool, shared: bool = False) -> Tensor:
@@ -74,13 +77,13 @@ class Replicas:
         return {name: tensor[replica].detach().clone() for name, tensor in {**self.parameters, **self.buffers}.items()}
 
 
-def event_order(seed: int, replicas: int, epoch: int, events: int, device: torch.device) -> Tensor:
+def event_order(seed: int, replicas: int, epoch: int, events: int, device: torch.device, first: int = 0) -> Tensor:
     """Give each replica its own random order of the events in one epoch, [replicas, events].
 
     The sort keys are a hash of (seed, epoch, replica, event): no state, so a resumed run goes on with the same orders.
     The hash is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
     """
-    replica = torch.arange(replicas, device=device).unsqueeze(1)
+    replica = torch.arange(first, first + replicas, device=device).unsqueeze(1)
     event = torch.arange(events, device=device).unsqueeze(0)
     key = mix(mix(mix(torch.tensor(seed, device=device)) + epoch) + replica)
     return torch.argsort(mix(key + event), dim=1, stable=True)

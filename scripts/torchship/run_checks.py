@@ -62,7 +62,7 @@ def check_kind(run: str, entry: Mapping[str, Any]) -> None:
     place = f"models/{run}"
     if ("network" in entry) == ("onnx" in entry):
         raise ConfigError(f"{place} must have either `network`, to train it, or `onnx`, to take a file from elsewhere")
-    unused = [section for section in ("data", "train", "extract") if "onnx" in entry and section in entry]
+    unused = [section for section in ("data", "train", "scan", "extract") if "onnx" in entry and section in entry]
     if unused:
         raise ConfigError(
             f"{place}/{unused[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
@@ -96,12 +96,26 @@ def check_training(place: str, section: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
+    check_batches(place, section["train"])
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
     widths = [tensor["shape"][1:] for tensor in section["inputs"].values()]
     if surface and widths != [[2]]:
         raise ConfigError(f"{place}/evaluate/surface needs one input of shape [batch, 2]; set it to null")
+
+
+def check_batches(place: str, train: Mapping[str, Any]) -> None:
+    """Check that there is an event of every batch for each process.
+
+    Raises:
+        ConfigError: there is not.
+    """
+    if train["devices"] > train["batch_size"]:
+        raise ConfigError(
+            f"{place}/train/devices is {train['devices']}, but a batch has {train['batch_size']} events (batch_size): "
+            "each process takes a share of every batch, so give it at least as many events as processes"
+        )
 
 
 def check_validation(place: str, validate: Mapping[str, Any]) -> None:

@@ -13,6 +13,9 @@ from torchship.pins import require_pins
 
 log = logging.getLogger("torchship")
 
+# The step's name and its log, once they are there.
+started: list[str] = []
+
 
 def check_environment() -> None:
     """Check the pins of the step that is starting, end with one line if they don't hold, and start its logs.
@@ -55,10 +58,22 @@ def stop(error: TorchshipError) -> NoReturn:
     sys.exit(1)
 
 
-def start_logging(name: str, path: Path) -> None:
-    """Send log records and warnings to `path` (all) and to stderr (from INFO), each line led by the step's name."""
+def logs() -> list[str]:
+    """Give the name of the step and the path of its log, for processes that it starts; none where no step runs."""
+    return started
+
+
+def start_logging(name: str, path: Path, *, append: bool = False) -> None:
+    """Send log records and warnings to `path` (all) and to stderr (from INFO), each line led by the step's name.
+
+    Args:
+        append: whether the log is another process's, which this one writes to as well.
+    """
+    started[:] = [name, str(path)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    logfile = logging.FileHandler(path, mode="w", encoding="utf-8")
+    if not append:
+        path.write_text("")
+    logfile = logging.FileHandler(path, mode="a", encoding="utf-8")
     logfile.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.INFO)

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchship.checkpoints import Checkpoint
-from torchship.errors import TrainingError
+from torchship.errors import DivergenceError
 from torchship.loading import Batches, EventDataset, ReplicaOrder
 from torchship.networks import derived_seed
+from torchship.processes import Processes
 from torchship.replicas import Replicas, accuracy, per_replica
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ def train(
     device: torch.device,
     checkpoint: Checkpoint,
     log_every: int,
+    processes: Processes,
 ) -> History:
-    """Train all replicas in place for the configured number of epochs.
+    """Train all replicas in place for the configured number of epochs, alike in all processes.
 
     Args:
         sets: `train` and `validation`.
@@ -57,9 +59,10 @@ def train(
         log_every: epochs between two lines in the log.
 
     Raises:
-        TrainingError: the losses of all replicas are NaN or infinite, or a signal ended it; with the epoch.
+        DivergenceError: the losses of all replicas are NaN or infinite, with the epoch.
+        TrainingError: a signal ended it, with the epoch.
     """
-    order = ReplicaOrder(len(sets["train"]), replicas.padded, knobs["batch_size"], seed, shuffle=knobs["shuffle"])
+    order = ReplicaOrder(len(sets["train"]), replicas, knobs["batch_size"], seed, processes, shuffle=knobs["shuffle"])
     resident = {name: dataset.to(device) for name, dataset in sets.items()}
     batches = Batches(sets["train"], order, device, loader=knobs["loader"], num_workers=knobs["num_workers"])
     loss = per_replica(knobs["loss"])
@@ -70,67 +73,74 @@ def train(
         [], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64)
     )
     first = restore(checkpoint, replicas, optimizer, history)
+    # After the checkpoint is there: this looks whether all processes have the same.
+    forward = processes.parallel(replicas)
     watch = Watch(log_every, knobs["epochs"], first)
 
     for epoch in range(first + 1, knobs["epochs"] + 1):
-        # For layers that draw random numbers, such as Dropout: a resumed run draws the same.
-        torch.manual_seed(derived_seed("epoch", seed, epoch))
-        mean_loss = train_epoch(replicas, batches, epoch, optimizer, loss)
+        # For layers that draw random numbers, such as Dropout: a resumed run draws the same, each process its own.
+        torch.manual_seed(derived_seed("epoch", seed, epoch * processes.count + processes.rank))
+        mean_loss = train_epoch(forward, batches, epoch, optimizer, loss, processes)
         note_divergence(history, mean_loss, epoch, replicas.count, knobs["learning_rate"])
         if epoch % knobs["record_every"] == 0 or epoch == knobs["epochs"]:
             record = [mean_loss]
-            record.append(evaluate(replicas, resident["train"], loss, threshold)[1])
-            record.extend(evaluate(replicas, resident["validation"], loss, threshold))
+            record.append(evaluate(replicas, resident["train"], loss, threshold, processes)[1])
+            record.extend(evaluate(replicas, resident["validation"], loss, threshold, processes))
             history.epochs.append(epoch)
             history.values = torch.cat([history.values, torch.stack(record).cpu().unsqueeze(0)])
         watch.look(epoch, mean_loss[: replicas.count], history)
-        if checkpoint.due() and epoch < knobs["epochs"]:
-            checkpoint.save(epoch, snapshot(replicas, optimizer, history))
-            checkpoint.require_time(epoch)
+        due, asked = processes.any(checkpoint.due(), checkpoint.asked, device=device)
+        if due and epoch < knobs["epochs"]:
+            checkpoint.save(epoch, snapshot(replicas, optimizer, history), write=processes.first)
+            checkpoint.require_time(epoch, asked=asked)
     return history
 
 
 def train_epoch(
-    replicas: Replicas, batches: Batches, epoch: int, optimizer: torch.optim.Optimizer, loss: Any
+    forward: Any, batches: Batches, epoch: int, optimizer: torch.optim.Optimizer, loss: Any, processes: Processes
 ) -> Tensor:
     """Take one pass over the training data; give each replica's mean loss over it, [padded]."""
-    total, events = torch.zeros(replicas.padded, device=batches.device), 0
-    for inputs, target in batches.epoch(epoch):
+    total = torch.zeros(batches.order.replicas, device=batches.device)
+    for inputs, target, size in batches.epoch(epoch):
         optimizer.zero_grad()
-        losses = loss(replicas(inputs, training=True), target)
+        output = forward(*inputs)
+        losses = loss(output, target)
         # Replicas share nothing, so the gradient of the sum holds each replica's own.
-        losses.sum().backward()
+        torch.autograd.backward(processes.weigh(losses, output, target.shape[1], size).sum())
         optimizer.step()
-        total += losses.detach() * target.shape[1]
-        events += target.shape[1]
-    return total / events
+        if target.shape[1]:
+            total += losses.detach() * target.shape[1]
+    return processes.total(total) / batches.order.events
 
 
 @torch.no_grad()
-def evaluate(replicas: Replicas, dataset: EventDataset, loss: Any, threshold: float) -> tuple[Tensor, Tensor]:
-    """Give each replica's mean loss and accuracy over a set, [padded] each, in evaluation mode."""
+def evaluate(
+    replicas: Replicas, dataset: EventDataset, loss: Any, threshold: float, processes: Processes
+) -> tuple[Tensor, Tensor]:
+    """Give each replica's mean loss and accuracy over a set, [padded] each, in evaluation mode; each takes a share."""
     loss_sum = right_sum = torch.zeros(replicas.padded, device=dataset.target.device)
     chunk = max(1, EVALUATION_ELEMENTS // replicas.padded)
-    for index in torch.split(torch.arange(len(dataset), device=dataset.target.device), chunk):
+    events = torch.arange(processes.rank, len(dataset), processes.count, device=dataset.target.device)
+    for index in torch.split(events, chunk) if len(events) else ():
         inputs, target = dataset[index]
         output = replicas(inputs, training=False, shared=True)
         targets = target.expand(replicas.padded, *target.shape)
         loss_sum = loss_sum + loss(output, targets) * len(index)
         right_sum = right_sum + accuracy(output, targets, threshold) * len(index)
-    return loss_sum / len(dataset), right_sum / len(dataset)
+    return processes.total(loss_sum) / len(dataset), processes.total(right_sum) / len(dataset)
 
 
 def note_divergence(history: History, mean_loss: Tensor, epoch: int, count: int, learning_rate: float) -> None:
     """Note the replicas whose loss has just stopped being finite, and stop when none is left.
 
     Raises:
-        TrainingError: every replica has diverged.
+        DivergenceError: every replica has diverged.
     """
     finite = mean_loss.isfinite().cpu()
     history.diverged[~finite & (history.diverged == 0)] = epoch
     if not finite[:count].any():
         first = int(history.diverged[:count].min())
-        raise TrainingError(
+        raise DivergenceError(
             f"all {count} replicas have diverged: since epoch {epoch} no loss is finite (the first was lost at epoch "
             f"{first}); lower train/learning_rate, now {learning_rate}, or check the data"
         )
@@ -155,8 +165,8 @@ def restore(checkpoint: Checkpoint, replicas: Replicas, optimizer: torch.optim.O
         return 0
     epoch, state = loaded
     with torch.no_grad():
-        for name, tensor in replicas.parameters.items():
-            tensor.copy_(state["parameters"][name])
+        for name, parameter in replicas.parameters.items():
+            parameter.copy_(state["parameters"][name])
         for name, tensor in replicas.buffers.items():
             tensor.copy_(state["buffers"][name])
     optimizer.load_state_dict(state["optimizer"])

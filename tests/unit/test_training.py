@@ -57,8 +57,7 @@ def test_a_seed_changes_the_result(tmp_path):
 def test_replicas_learn_what_the_plain_loop_learns(tmp_path):
     """The seed's loop, one network, one event at a time, in the order that the replica has."""
     epochs, rate, seed = 30, 0.025, 5
-    weights = {"distribution": "normal", "mean": 0.0, "std": 1.0}
-    replicas = Replicas(XOR, {}, weights, 2, seed, CPU)
+    replicas = Replicas(XOR, {}, small_model(train={"replicas": 2})["train"], seed, CPU)
     model = networks.build(XOR, {})
     model.load_state_dict(replicas.state(1))
     x, y = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1.0]]), torch.tensor([[0], [1], [1], [0.0]])
@@ -221,5 +220,5 @@ def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path):
         with pytest.raises(
             TrainingError, match="stopped by a signal after epoch 7, with a checkpoint; started again it goes on"
         ):
-            saved.require_time(7)
+            saved.require_time(7, asked=saved.asked)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

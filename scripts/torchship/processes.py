@@ -1,0 +1,100 @@
+"""Processes that train one model together, each on a share of every batch: DistributedDataParallel."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torchship.errors import TorchshipError
+from torchship.files import write_json
+from torchship.replicas import Replicas
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a training, as one of them sees them; the first one writes files and the log."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Tell whether this is the one that writes."""
+        return self.rank == 0
+
+    def share(self, index: Tensor) -> Tensor:
+        """Give this process's share of a batch of event numbers, [replicas, events]; it may be empty."""
+        return index if self.count == 1 else index.tensor_split(self.count, dim=1)[self.rank]
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """Give the sum of a tensor over the processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def any(self, *flags: bool, device: torch.device) -> list[bool]:
+        """Tell for each flag whether it is raised in any of the processes."""
+        if self.count == 1:
+            return list(flags)
+        raised = self.total(torch.tensor(flags, dtype=torch.int32, device=device))
+        return [bool(number) for number in raised]
+
+    def weigh(self, losses: Tensor, output: Tensor, share: int, batch: int) -> Tensor:
+        """Weigh mean losses over a share of a batch so that their mean over the processes is that over the batch.
+
+        DistributedDataParallel takes the mean of the gradients, whatever number of events each process has.
+        """
+        if self.count == 1:
+            return losses
+        # The mean over no events is NaN; the sum over them is 0, and has a gradient, which the others wait for.
+        return losses * (self.count * share / batch) if share else output.flatten(1).sum(1)
+
+    def parallel(self, replicas: Replicas) -> Any:
+        """Give what maps inputs, [padded, events, ...] each, to outputs, with gradients over all processes."""
+        together = Together(replicas)
+        return together if self.count == 1 else nn.parallel.DistributedDataParallel(together)
+
+
+class Together(nn.Module):
+    """All replicas as one module."""
+
+    def __init__(self, replicas: Replicas) -> None:
+        super().__init__()
+        self.replicas = replicas
+        for name, parameter in replicas.parameters.items():
+            # torch takes a point in a name for its own.
+            self.register_parameter(name.replace(".", "/"), cast("nn.Parameter", parameter))
+        for name, buffer in replicas.buffers.items():
+            self.register_buffer(name.replace(".", "/"), buffer)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Give the outputs in training mode."""
+        return self.replicas(inputs, training=True)
+
+
+@contextmanager
+def joined(folder: Path, device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun has started, which meet in a folder."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    torch.distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        init_method=(folder / "store").as_uri(),
+        rank=rank,
+        world_size=count,
+    )
+    try:
+        yield Processes(rank, count)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def report(folder: Path, rank: int, error: TorchshipError) -> None:
+    """Leave an error for the process that waits."""
+    write_json(folder / f"error.{rank}.json", {"kind": type(error).__name__, "message": str(error)})

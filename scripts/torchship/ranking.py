@@ -1,0 +1,60 @@
+"""The points of a scan side by side: their table, and which is the best."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torchship.errors import TrainingError
+
+# What a point is judged by, from its training.json, and whether the best has the smallest.
+METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
+QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
+
+
+def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what came of a training, by the names of the table's columns; a diverged one has no losses."""
+    rate, shipped = training["convergence"], training["shipped"] or {}
+    low, high = rate["interval"]
+    found = (rate["replicas"], rate["converged"], rate["rate"], low, high, training["diverged"])
+    return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
+
+
+def order(outcomes: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
+    """Give the places of the points that did not diverge, the best first.
+
+    Where the metric says nothing, the smaller validation loss is better, then the point that stands first.
+
+    Raises:
+        TrainingError: all have diverged.
+    """
+
+    def badness(place: int) -> tuple[float, float, int]:
+        found = outcomes[place]
+        value = found[metric] if METRICS[metric] else -found[metric]
+        return value, found["validation_loss"], place
+
+    finite = [place for place, found in enumerate(outcomes) if math.isfinite(found["validation_loss"] or math.nan)]
+    if not finite:
+        raise TrainingError(
+            f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"
+        )
+    return sorted(finite, key=badness)
+
+
+def table(
+    names: Sequence[str], points: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
+) -> tuple[list[str], list[list[Any]]]:
+    """Give the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1."""
+    knobs = sorted({place for point in points for place in point})
+    ranks = {place: rank for rank, place in enumerate(ranked, start=1)}
+    rows = [
+        [name, *(spell(point.get(knob)) for knob in knobs), *map(spell, found.values()), ranks.get(place, "")]
+        for place, (name, point, found) in enumerate(zip(names, points, outcomes, strict=True))
+    ]
+    return ["point", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
+
+
+def spell(value: Any) -> Any:
+    """Give a value as a cell: nothing for what a point leaves as it is."""
+    return "" if value is None else value

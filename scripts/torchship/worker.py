@@ -1,0 +1,56 @@
+"""One process of several that train together: `torchrun … -m torchship.worker FOLDER`, see torchship.launching."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+from torchship.step import start_logging
+
+from torchship.errors import TorchshipError
+from torchship.files import read_json
+from torchship.fitting import Work, fit
+from torchship.networks import choose_device
+from torchship.processes import joined, report
+
+log = logging.getLogger("torchship")
+
+
+def main(folder: Path) -> int:
+    """Train what the folder says; give the exit status."""
+    document, rank = read_json(folder / "work.json"), int(os.environ["RANK"])
+    parent, logs = document.pop("parent"), document.pop("log")
+    # Of axes of one entry, whose strides say nothing.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    threading.Thread(target=follow, args=[parent], daemon=True).start()
+    if logs:
+        start_logging(logs[0], Path(logs[1]), append=True)
+    # All of them do the same: one says it.
+    log.setLevel(logging.DEBUG if rank == 0 else logging.ERROR)
+    logging.captureWarnings(capture=rank == 0)
+    try:
+        device = choose_device(document["model"]["device"], rank, int(os.environ["WORLD_SIZE"]))
+        with joined(folder, device) as processes:
+            fit(Work(**document), device, processes)
+    except TorchshipError as error:
+        report(folder, rank, error)
+        return 1
+    except Exception:
+        log.exception("unexpected error in process %d, please report it with this traceback", rank)
+        return 1
+    return 0
+
+
+def follow(parent: int) -> None:
+    """End as on a signal, with a checkpoint, when the process is gone that waits for this one: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
