@@ -21,6 +21,7 @@ from torchship.files import read_json, write_json
 
 # Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
 GRACE = 90
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 def launch(document: dict[str, Any], count: int, gpus: Sequence[str]) -> None:
@@ -54,11 +55,16 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str]) -> None:
         logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
         options = ["--nproc-per-node", str(count), "--shutdown-timeout", str(GRACE)]
         meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{folder}/meeting", "--rdzv-conf", "store_type=file"]
+        handlers = {number: signal.getsignal(number) for number in STOPS}
         command = [*options, *meeting, "-m", worker.__name__, str(folder)]
         try:
             torchrun.run(torchrun.parse_args(command))  # type: ignore[no-untyped-call]
         except (ChildFailedError, SignalException) as error:
             raise reported(folder) or TrainingError(ended(error)) from error
+        finally:
+            # torchrun has set its own, for good.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def ended(error: ChildFailedError | SignalException) -> str:
