@@ -12,7 +12,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants gate-benchmark cluster-test lint format report dag requirements clean
+.PHONY: all install runtimes test mutants gate-benchmark scale cluster-test lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -40,6 +40,10 @@ mutants: install
 # How long the gate takes, and how that grows.
 gate-benchmark: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/scaling.py
+
+# How long scans of up to 10,000 points take to plan and to schedule: a quarter of an hour.
+scale: install
+	PYTHONPATH=scripts:tests $(BIN)/python tests/scale/planning.py
 
 # The cluster's tests, on a Slurm of their own: apt-get install slurm-wlm munge.
 cluster-test: install

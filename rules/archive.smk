@@ -6,7 +6,6 @@ rule pack_archive:
     input:
         results=result_paths(),
         sources=[project(path) for path in source_paths()],
-        code=source_code("pack_archive"),
         pins=project("envs/archive.yaml"),
     output:
         archive=f"<results>/archive/{config['archive']['name']}.tar.gz",
@@ -20,6 +19,7 @@ rule pack_archive:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        code=source_code("pack_archive"),
         config=config,
         knobs=lookup("archive", within=config),
         # A new commit is a new archive; what it holds keeps the commits that it was made with.
@@ -34,7 +34,6 @@ rule pack_timings:
     """Pack what differs from run to run: timings, their plots, and what this machine is."""
     input:
         results=timing_paths(),
-        code=source_code("pack_timings"),
         pins=project("envs/python.yaml"),
     output:
         archive=f"<results>/archive/{config['archive']['name']}-timings.tar.gz",
@@ -48,6 +47,7 @@ rule pack_timings:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        code=source_code("pack_timings"),
         names=archived_names(timing_paths()),
         name=lookup("archive/name", within=config),
         commit=commit(),
@@ -63,7 +63,6 @@ rule check_archives:
             rules.pack_archive.output.checksum,
             rules.pack_timings.output.checksum,
         ],
-        code=source_code("check_archives"),
         pins=project("envs/python.yaml"),
     output:
         report="<results>/archive/verified.json",
@@ -75,5 +74,7 @@ rule check_archives:
     resources:
         mem_mb=growing(500),
         runtime=growing(30),
+    params:
+        code=source_code("check_archives"),
     script:
         "../scripts/check_archives.py"

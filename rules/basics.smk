@@ -4,7 +4,6 @@
 rule check_basics:
     """Compute and check the basic facts."""
     input:
-        code=source_code("check_basics"),
         pins=project("envs/torch.yaml"),
     output:
         tensors="<results>/basics/tensors.json",
@@ -21,6 +20,8 @@ rule check_basics:
         gpu=gpus,
         mem_mb=growing(2000),
         runtime=growing(10),
+    params:
+        code=source_code("check_basics"),
     script:
         "../scripts/check_basics.py"
 
@@ -31,7 +32,6 @@ rule write_basics_page:
         tensors=rules.check_basics.output.tensors,
         devices=rules.check_basics.output.devices,
         autograd=rules.check_basics.output.autograd,
-        code=source_code("write_basics_page"),
         pins=project("envs/python.yaml"),
     output:
         page=report(
@@ -48,6 +48,8 @@ rule write_basics_page:
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
+    params:
+        code=source_code("write_basics_page"),
     script:
         "../scripts/write_basics_page.py"
 
@@ -55,7 +57,6 @@ rule write_basics_page:
 rule benchmark_device:
     """Time elementwise and matrix products on every device."""
     input:
-        code=source_code("benchmark_device"),
         pins=project("envs/torch.yaml"),
     output:
         table="<results>/basics/device.csv",
@@ -72,6 +73,7 @@ rule benchmark_device:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        code=source_code("benchmark_device"),
         sizes=lookup("basics/sizes", within=config),
         min_seconds=lookup("basics/min_seconds", within=config),
     script:
@@ -83,7 +85,6 @@ rule plot_device:
     input:
         table=rules.benchmark_device.output.table,
         limits=rules.benchmark_device.output.limits,
-        code=source_code("plot_device"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/basics/device.svg",
@@ -102,6 +103,7 @@ rule plot_device:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_device"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_device.py"

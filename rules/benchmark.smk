@@ -10,7 +10,6 @@ rule benchmark_engines:
         best=best_point,
         # What is timed is right; that the gate was run anew changes no timing.
         validation=ancient(timed_validation),
-        code=source_code("benchmark_engines"),
         pins=project("envs/benchmark.yaml"),
     output:
         table="<results>/{run}/benchmark/engines.csv",
@@ -24,6 +23,7 @@ rule benchmark_engines:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        code=source_code("benchmark_engines"),
         model=knobs("network", "inputs", "outputs", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
@@ -33,7 +33,6 @@ rule plot_benchmark:
     """Plot latency and throughput against the batch size."""
     input:
         table=rules.benchmark_engines.output.table,
-        code=source_code("plot_benchmark"),
         pins=project("envs/plots.yaml"),
     output:
         latency_svg="<results>/{run}/benchmark/latency.svg",
@@ -59,6 +58,7 @@ rule plot_benchmark:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_benchmark"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_benchmark.py"

@@ -5,7 +5,6 @@ rule generate_data:
     """Make the three sets of a run and their datasheet."""
     input:
         source=data_file,
-        code=source_code("generate_data"),
         pins=project("envs/numpy.yaml"),
     output:
         train="<results>/{run}/data/train.safetensors",
@@ -25,6 +24,7 @@ rule generate_data:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        code=source_code("generate_data"),
         data=lookup("{run}/data", within=RUNS),
         model=knobs("inputs", "outputs"),
         seed=lookup("seed", within=config),

@@ -8,7 +8,6 @@ rule evaluate_network:
         network=network_file,
         best=best_point,
         weights=rules.train_network.output.weights,
-        code=source_code("evaluate_network"),
         pins=project("envs/torch.yaml"),
     output:
         metrics="<results>/{run}/evaluate/metrics.json",
@@ -24,6 +23,7 @@ rule evaluate_network:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("evaluate_network"),
         model=knobs(
             "network", "inputs", "data/target", "train/loss", "evaluate/threshold"
         ),
@@ -37,7 +37,6 @@ rule evaluate_surface:
         network=network_file,
         best=best_point,
         weights=rules.train_network.output.weights,
-        code=source_code("evaluate_surface"),
         pins=project("envs/torch.yaml"),
     output:
         surface="<results>/{run}/evaluate/surface.safetensors",
@@ -50,6 +49,7 @@ rule evaluate_surface:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("evaluate_surface"),
         model=knobs("network", "evaluate/surface"),
     script:
         "../scripts/evaluate_surface.py"
@@ -60,7 +60,6 @@ rule plot_surface:
     input:
         unpack(data_of("test")),
         surface=rules.evaluate_surface.output.surface,
-        code=source_code("plot_surface"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/{run}/evaluate/surface.svg",
@@ -79,6 +78,7 @@ rule plot_surface:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_surface"),
         model=knobs("inputs", "outputs", "data/target", "evaluate/threshold"),
         style=lookup("plots", within=config),
     script:

@@ -7,7 +7,6 @@ rule export_onnx:
         network=network_file,
         best=best_point,
         weights=rules.train_network.output.weights,
-        code=source_code("export_onnx"),
         pins=project("envs/export.yaml"),
     output:
         model="<results>/{run}/export/{target}/model.onnx",
@@ -25,6 +24,7 @@ rule export_onnx:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("export_onnx"),
         model=knobs(
             "network",
             "inputs",
@@ -42,7 +42,6 @@ rule adopt_onnx:
     """Take a file that was made elsewhere, byte by byte, and say what it is."""
     input:
         unpack(given_files),
-        code=source_code("adopt_onnx"),
         pins=project("envs/export.yaml"),
     output:
         model="<results>/{run}/export/{target}/model.onnx",
@@ -58,6 +57,7 @@ rule adopt_onnx:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("adopt_onnx"),
         target=lookup("targets/{target}", within=config),
     script:
         "../scripts/adopt_onnx.py"

@@ -7,7 +7,6 @@ rule extract_weights:
         network=network_file,
         best=best_point,
         weights=rules.train_network.output.weights,
-        code=source_code("extract_weights"),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/extract/weights.json",
@@ -20,6 +19,7 @@ rule extract_weights:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("extract_weights"),
         model=knobs("network", "inputs", "outputs"),
     script:
         "../scripts/extract_weights.py"
@@ -29,7 +29,6 @@ rule generate_code:
     """Generate readable Python and C++ with the numbers in it."""
     input:
         weights=rules.extract_weights.output.weights,
-        code=source_code("generate_code"),
         pins=project("envs/python.yaml"),
     output:
         python="<results>/{run}/extract/reference.py",
@@ -42,6 +41,8 @@ rule generate_code:
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
+    params:
+        code=source_code("generate_code"),
     script:
         "../scripts/generate_code.py"
 
@@ -56,7 +57,6 @@ rule check_code:
         network=network_file,
         trained=rules.train_network.output.weights,
         best=best_point,
-        code=source_code("check_code"),
         pins=project("envs/torch.yaml"),
     output:
         check="<results>/{run}/extract/check.json",
@@ -71,6 +71,7 @@ rule check_code:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("check_code"),
         model=knobs(
             "network", "inputs", "data/target", "evaluate/threshold", "extract", "seed"
         ),

@@ -13,13 +13,9 @@ def best_point(wildcards):
     return f"<results>/{wildcards.run}/scan/best.json" if wildcards.run in SCANS else []
 
 
-def from_scan(name):
-    """Give a function that gives a file of each point's training."""
-
-    def files(wildcards):
-        return [f"<results>/{run}/train/{name}" for run in SCANS[wildcards.run]]
-
-    return files
+def point_trainings(wildcards):
+    """Give the report of each point's training."""
+    return [f"<results>/{run}/train/training.json" for run in SCANS[wildcards.run]]
 
 
 def scanned_networks(wildcards):

@@ -6,7 +6,6 @@ rule plot_errors:
     input:
         errors=for_targets(rules.validate_target.output.errors),
         validations=for_targets(rules.validate_target.output.validation),
-        code=source_code("plot_errors"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/{run}/validate/errors.svg",
@@ -20,6 +19,7 @@ rule plot_errors:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_errors"),
         model=knobs("inputs", "outputs", "export/targets"),
         style=lookup("plots", within=config),
     script:
@@ -32,7 +32,6 @@ rule write_gate_page:
         validations=for_targets(rules.validate_target.output.validation),
         exports=for_targets(rules.export_onnx.output.report),
         picture=rules.plot_errors.output.svg,
-        code=source_code("write_gate_page"),
         pins=project("envs/python.yaml"),
     output:
         page=report(
@@ -50,6 +49,7 @@ rule write_gate_page:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
+        code=source_code("write_gate_page"),
         targets=export_targets,
     script:
         "../scripts/write_gate_page.py"
@@ -65,7 +65,6 @@ rule write_summary:
         metrics=rules.evaluate_network.output.metrics,
         exports=for_targets(rules.export_onnx.output.report),
         validations=for_targets(rules.validate_target.output.validation),
-        code=source_code("write_summary"),
         pins=project("envs/python.yaml"),
     output:
         page=report(
@@ -83,6 +82,7 @@ rule write_summary:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
+        code=source_code("write_summary"),
         targets=export_targets,
     script:
         "../scripts/write_summary.py"

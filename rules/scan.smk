@@ -4,12 +4,10 @@
 rule choose_best:
     """Table the points of a scan, choose the best, and make its training the run's own."""
     input:
-        weights=from_scan("weights.safetensors"),
-        history=from_scan("history.csv"),
-        replicas=from_scan("replicas.csv"),
-        training=from_scan("training.json"),
+        # Each has the checksums of the three files beside it: to declare them, too, would make Snakemake plan
+        # a scan of thousands of points half as long again.
+        trainings=point_trainings,
         networks=scanned_networks,
-        code=source_code("choose_best"),
         pins=project("envs/python.yaml"),
     output:
         table=report(
@@ -35,6 +33,7 @@ rule choose_best:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        code=source_code("choose_best"),
         metric=lookup("{run}/scan/metric", within=RUNS),
         network=lookup("{run}/network/file", within=RUNS),
     script:
@@ -46,7 +45,6 @@ rule plot_scan:
     input:
         table=rules.choose_best.output.table,
         best=rules.choose_best.output.best,
-        code=source_code("plot_scan"),
         pins=project("envs/plots.yaml"),
     output:
         svg="<results>/{run}/scan/scan.svg",
@@ -67,6 +65,7 @@ rule plot_scan:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_scan"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_scan.py"

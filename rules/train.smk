@@ -6,7 +6,6 @@ rule train_network:
     input:
         unpack(data_of("train", "validation")),
         network=network_file,
-        code=source_code("train_network"),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/train/weights.safetensors",
@@ -29,6 +28,7 @@ rule train_network:
         mem_mb=training_memory,
         runtime=growing(240),
     params:
+        code=source_code("train_network"),
         model=knobs(
             "network",
             "inputs",
@@ -49,7 +49,6 @@ rule plot_training:
     input:
         history=rules.train_network.output.history,
         training=rules.train_network.output.training,
-        code=source_code("plot_training"),
         pins=project("envs/plots.yaml"),
     output:
         loss_svg="<results>/{run}/train/loss.svg",
@@ -75,6 +74,7 @@ rule plot_training:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
+        code=source_code("plot_training"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_training.py"

@@ -7,7 +7,6 @@ rule make_cases:
         unpack(witnesses),
         unpack(test_set),
         best=best_point,
-        code=source_code("make_cases"),
         pins=project("envs/gate.yaml"),
     output:
         cases="<results>/{run}/validate/cases.safetensors",
@@ -22,6 +21,7 @@ rule make_cases:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        code=source_code("make_cases"),
         model=knobs(
             "network",
             "inputs",
@@ -40,7 +40,6 @@ rule find_runtime:
     """Find the interpreter that has the ONNX Runtime of a target."""
     input:
         runtime=runtime_pins,
-        code=source_code("find_runtime"),
         pins=project("envs/python.yaml"),
     output:
         found="<results>/runtimes/{target}.json",
@@ -52,6 +51,8 @@ rule find_runtime:
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
+    params:
+        code=source_code("find_runtime"),
     script:
         "../scripts/find_runtime.py"
 
@@ -65,7 +66,6 @@ rule validate_target:
         cases=rules.make_cases.output.cases,
         best=best_point,
         runtimes=runtimes_for,
-        code=source_code("validate_target"),
         schema=project("schemas/validation.schema.yaml"),
         pins=project("envs/gate.yaml"),
     output:
@@ -86,6 +86,7 @@ rule validate_target:
         mem_mb=growing(3000),
         runtime=growing(30),
     params:
+        code=source_code("validate_target"),
         model=knobs(
             "network",
             "inputs",

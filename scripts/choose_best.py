@@ -5,32 +5,41 @@ from pathlib import Path
 
 from torchship.step import log, step
 
-from torchship.files import read_json, replacing, write_json, write_rows
+from torchship.errors import DataError
+from torchship.files import read_json, replacing, sha256, write_json, write_rows
 from torchship.ranking import METRICS, order, outcome, table
 
 
 def choose_best(
-    trainings: dict[str, dict[str, Path]], networks: list[Path], outputs: dict[str, Path],
-    *, metric: str, network: str,
-) -> None:  # fmt: skip
-    reports = {name: read_json(files["training"]) for name, files in trainings.items()}
-    names, points = list(reports), [report["point"] for report in reports.values()]
-    outcomes = [outcome(report) for report in reports.values()]
+    trainings: dict[str, Path], networks: list[Path], outputs: dict[str, Path], *, metric: str, network: str
+) -> None:
+    reports = [read_json(path) for path in trainings.values()]
+    names, points, outcomes = list(trainings), [report["point"] for report in reports], [*map(outcome, reports)]
     ranked = order(outcomes, metric)
-    name, point, found = names[ranked[0]], points[ranked[0]], outcomes[ranked[0]]
+    best = ranked[0]
     write_rows(outputs["table"], *table(names, points, outcomes, ranked))
-    for kind, path in trainings[name].items():
-        copy(path, outputs[kind])
-    stem = point.get("network/file", network)
+    copy_training(trainings[names[best]], reports[best]["files"], outputs)
+    stem = points[best].get("network/file", network)
     copy(next(path for path in networks if path.stem == stem), outputs["network"])
-    least = "smallest" if METRICS[metric] else "largest"
+    least, value = "smallest" if METRICS[metric] else "largest", outcomes[best][metric]
+    diverged = len(names) - len(ranked)
     document = {
-        "name": name, "point": point, "metric": metric, "best_is": least, "value": found[metric],
-        "points": len(names), "diverged": len(names) - len(ranked),
+        "name": names[best], "point": points[best], "metric": metric, "best_is": least, "value": value,
+        "points": len(names), "diverged": diverged,
     }  # fmt: skip
     write_json(outputs["best"], document)
-    log.info("%s has the %s %s of %d points, %.6g; %d of them diverged", name, least, metric, len(names),
-             found[metric], document["diverged"])  # fmt: skip
+    log.info("%s has the %s %s of %d points, %.6g; %d of them diverged", names[best], least, metric, len(names),
+             value, diverged)  # fmt: skip
+
+
+def copy_training(report: Path, checksums: dict[str, str], outputs: dict[str, Path]) -> None:
+    for kind, checksum in checksums.items():
+        source = report.with_name(outputs[kind].name)
+        if not source.exists() or sha256(source) != checksum:
+            raise DataError(f"{source} is {'changed' if source.exists() else 'gone'} since it was trained: "
+                            f"delete {report} and run again")  # fmt: skip
+        copy(source, outputs[kind])
+    copy(report, outputs["training"])
 
 
 def copy(source: Path, target: Path) -> None:
@@ -40,10 +49,8 @@ def copy(source: Path, target: Path) -> None:
 
 if __name__ == "__main__":
     with step():
-        kinds = ("weights", "history", "replicas", "training")
-        files = zip(*(map(Path, snakemake.input[kind]) for kind in kinds), strict=True)
         choose_best(
-            {paths[0].parent.parent.name: dict(zip(kinds, paths, strict=True)) for paths in files},
+            {Path(path).parts[-3]: Path(path) for path in snakemake.input.trainings},
             [Path(path) for path in snakemake.input.networks],
             {name: Path(path) for name, path in snakemake.output.items()},
             metric=snakemake.params.metric,

@@ -14,7 +14,7 @@ from torchship.processes import Processes
 
 
 def train_network(
-    sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: list[Path],
+    sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: str,
     *, model: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
 ) -> None:  # fmt: skip
     work = Work(
@@ -23,7 +23,7 @@ def train_network(
         network=str(network),
         outputs={name: str(path) for name, path in outputs.items()},
         checkpoint=str(checkpoint),
-        code=[str(path) for path in code],
+        code=code,
         model=model,
         watch=watch,
         point=point,
@@ -48,7 +48,7 @@ if __name__ == "__main__":
             Path(snakemake.input.network),
             {name: Path(path) for name, path in snakemake.output.items()},
             checkpoint,
-            [Path(path) for path in snakemake.input.code],
+            snakemake.params.code,
             model=snakemake.params.model,
             # Not a parameter: how one watches changes nothing.
             watch=snakemake.config["watch"],

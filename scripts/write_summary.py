@@ -29,7 +29,7 @@ def write_summary(
 if __name__ == "__main__":
     with step():
         given, targets = snakemake.input, snakemake.params.targets
-        documents = ("datasheet", "training", "metrics", "check")
+        documents = ("datasheet", "training", "metrics", "check", "scan")
         write_summary(
             snakemake.wildcards.run,
             {name: Path(given.get(name)) for name in documents if given.get(name)},

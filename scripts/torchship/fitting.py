@@ -28,7 +28,7 @@ class Work:
     Attributes:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
-        code: the files of the code that trains; other code makes another training.
+        code: what stands for the code that trains: other code makes another training.
         model: the knobs of the run that decide the training.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
@@ -39,7 +39,7 @@ class Work:
     network: str
     outputs: dict[str, str]
     checkpoint: str
-    code: list[str]
+    code: str
     model: dict[str, Any]
     watch: dict[str, Any]
     point: dict[str, Any]
@@ -67,8 +67,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         check_target(named[model["data"]["target"]], knobs["loss"], classes, f"the {split} set")
         data[split] = EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
     replicas = Replicas(network, model["network"].get("arguments", {}), knobs, seed, device)
-    files = [datasheet, network, *map(Path, work.code)]
-    identity = fingerprint([model, device.type, torch.__version__, *map(sha256, files)])
+    identity = fingerprint([model, device.type, torch.__version__, work.code, sha256(datasheet), sha256(network)])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
     about = {

@@ -1,9 +1,13 @@
-"""What a script imports: its modules of the library, for Snakemake's inputs, and packages, for its environment."""
+"""What a script imports: its modules of the library, whose text reruns it, and packages, for its environment."""
 
 import ast
+import hashlib
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from torchship.files import sha256
 
 LIBRARY = Path(__file__).resolve().parent
 
@@ -33,6 +37,14 @@ def library_modules(path: Path) -> list[Path]:
                 found.add(candidate)
                 waiting.append(candidate)
     return sorted(found)
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Give 16 hexadecimal digits that stand for the names and the text of some files."""
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(f"{path.name} {sha256(path)}\n".encode())
+    return whole.hexdigest()[:16]
 
 
 def third_party(path: Path) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchship.errors import DivergenceError
-from torchship.files import write_json, write_rows
+from torchship.files import sha256, write_json, write_rows
 from torchship.metrics import binomial_interval
 from torchship.networks import save_weights
 from torchship.replicas import Replicas
@@ -37,7 +37,7 @@ def write_outcome(
     final = {quantity: float(last(history, quantity, count)[shipped]) for quantity in QUANTITIES}
     about["shipped"] = {"replica": replicas.first + shipped, "seed": replicas.seeds[shipped], **final}
     about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum())}
-    write_json(outputs["training"], about)
+    write_report(outputs, about)
     log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f",
              rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
              replicas.first + shipped, final["validation_loss"])  # fmt: skip
@@ -52,7 +52,13 @@ def write_divergence(
     write_history(outputs["history"], nothing, 0, 0)
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     rate = rate_of(0, replicas.count, knobs)
-    write_json(outputs["training"], {**about, "shipped": None, "convergence": rate, "diverged": replicas.count})
+    write_report(outputs, {**about, "shipped": None, "convergence": rate, "diverged": replicas.count})
+
+
+def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
+    """Write training.json, last of all, with the checksums of the files beside it."""
+    files = {kind: sha256(path) for kind, path in outputs.items() if kind != "training"}
+    write_json(outputs["training"], {**about, "files": files})
 
 
 def last(history: History, quantity: str, count: int) -> Tensor:

@@ -13,11 +13,13 @@ NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
 def write(
     run: str, datasheet: Document, training: Document, metrics: Document, exports: Mapping[str, Document],
     validations: Mapping[str, Document], check: Document | None = None, source: str = "",
+    scan: Document | None = None,
 ) -> str:  # fmt: skip
-    """Give the page of one run from the documents of its stages; the generator may not cover its network."""
+    """Give the page of one run from the documents of its stages; it may have no hand-coded network, and no scan."""
     body = [
         *verdicts(validations),
         *converged(training),
+        *([paragraph(chosen(scan))] if scan else []),
         *evaluated(metrics),
         *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
         *exported(exports),
@@ -66,6 +68,15 @@ def converged(training: Document) -> list[str]:
         f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
     )
     return [heading("Training"), paragraph(text)]
+
+
+def chosen(scan: Document) -> str:
+    """Say which point of a scan this is."""
+    diverged = f", of which {scan['diverged']} diverged" if scan["diverged"] else ""
+    return (
+        f"This is {scan['name']}, the best of {scan['points']} points of a scan{diverged}: it has the {scan['best_is']} "
+        f"{scan['metric'].replace('_', ' ')}, {scan['value']:.4g}. The others are in scan/table.csv."
+    )
 
 
 def evaluated(metrics: Document) -> list[str]:

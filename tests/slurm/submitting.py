@@ -70,3 +70,16 @@ def wait_for(look, seconds, what):
             return found
         assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
         time.sleep(0.2)
+
+
+def training_processes(cluster, **variables):
+    """Give the processes that train on the cluster, those with some environment variables."""
+    found = []
+    for pid in cluster.processes("", **variables):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if len(command) > 1 and command[1].endswith(b"train_network.py"):
+            found.append(pid)
+    return found

@@ -2,11 +2,10 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from driver import Workflow
-from submitting import Submitted, wait_for
+from submitting import Submitted, training_processes, wait_for
 from torchship.files import sha256
 
 pytestmark = pytest.mark.cluster
@@ -46,20 +45,13 @@ def test_a_killed_process_is_tried_again_from_its_checkpoint(cluster, tmp_path, 
     workflow = Submitted(tmp_path, cluster)
     running = workflow.start(WEIGHTS, *LONG)
     number = workflow.training()["JobId"]
-    victims = [pid for pid in cluster.processes("", SLURM_JOB_ID=number) if "train_network.py" in command_of(pid)]
+    victims = training_processes(cluster, SLURM_JOB_ID=number)
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     workflow.finish(running)
     require_resumed(workflow, undisturbed)
     assert [job["JobState"] for job in trainings(workflow)] == ["FAILED", "COMPLETED"]
-
-
-def command_of(pid):
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def test_a_cancelled_job_is_tried_again_from_its_checkpoint(cluster, tmp_path, undisturbed):

@@ -7,8 +7,8 @@ import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.chosen import with_best
 from torchship.config import merge, resolve
-from torchship.errors import ConfigError, TrainingError
-from torchship.files import read_json, write_json
+from torchship.errors import ConfigError, DataError, TrainingError
+from torchship.files import read_json, sha256, write_json
 from torchship.ranking import order, outcome
 from torchship.scans import expand
 
@@ -142,16 +142,20 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
     files = {}
     for report in TRAININGS:
         name = f"learning_rate={report['point'][RATE]}"
-        files[name] = {kind: tmp_path / name / kind for kind in ("weights", "history", "replicas", "training")}
-        for kind, path in files[name].items():
+        files[name] = tmp_path / name / "training.json"
+        checksums = {}
+        for kind in ("weights", "history", "replicas"):
+            path = files[name].with_name(kind)
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"{kind} of {name}")
-        write_json(files[name]["training"], report)
+            checksums[kind] = sha256(path)
+        write_json(files[name], {**report, "files": checksums})
     kinds = ("table", "best", "network", "weights", "history", "replicas", "training")
     outputs = {kind: tmp_path / "out" / kind for kind in kinds}
-    choose_best(files, [PROJECT / "models" / "xor.py"], outputs, metric="validation_loss", network="xor")
+    arguments = (files, [PROJECT / "models" / "xor.py"], outputs)
+    choose_best(*arguments, metric="validation_loss", network="xor")
     assert outputs["weights"].read_text() == "weights of learning_rate=0.1"
-    assert read_json(outputs["training"]) == TRAININGS[1]
+    assert read_json(outputs["training"]) == read_json(files["learning_rate=0.1"])
     assert outputs["network"].read_bytes() == (PROJECT / "models" / "xor.py").read_bytes()
     best = read_json(outputs["best"])
     assert (best["name"], best["point"], best["value"]) == ("learning_rate=0.1", {RATE: 0.1}, 0.1)
@@ -160,6 +164,9 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
     assert [row["rank"] for row in rows] == ["3", "1", "", "2"]
     assert [row[RATE] for row in rows] == ["0.01", "0.1", "9.0", "0.05"]
     assert rows[2]["validation_loss"] == ""
+    (tmp_path / "learning_rate=0.1" / "replicas").write_text("others")
+    with pytest.raises(DataError, match=r"learning_rate=0.1/replicas is changed since it was trained: delete \S+json"):
+        choose_best(*arguments, metric="validation_loss", network="xor")
     plots = [tmp_path / "a.svg", tmp_path / "a.png"]
     plot_scan(outputs["table"], outputs["best"], *plots, style=DEFAULTS["plots"])
     assert "best of 4 points (1 diverged): learning_rate=0.1, validation loss 0.1" in plots[0].read_text()

@@ -1,0 +1,72 @@
+"""Scans and data parallel training on a cluster: small runs share a job, large ones get the GPUs that they need."""
+
+import os
+import re
+import signal
+
+import pytest
+from driver import Workflow
+from submitting import Submitted, training_processes, wait_for
+from torchship.files import sha256
+
+pytestmark = pytest.mark.cluster
+
+SCAN = "scan={grid: {train/learning_rate: [0.02, 0.05, 0.1], train/first_replica: [0, 8]}}"
+# The tests' nodes are small; the times of a group's layers are added, and the partition has an end.
+NODE = ["--resources", "mem_mb=12000", "gpu=2", "--set-resources", "train_network:runtime=5"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The same scan on this machine, without a cluster."""
+    workflow = Workflow(tmp_path_factory.mktemp("alone"))
+    workflow.run("scan", "--config", SCAN, cores=2)
+    return workflow
+
+
+def same(workflow, alone):
+    for name in ("table.csv", "best.json"):
+        assert sha256(workflow.path(f"xor/scan/{name}")) == sha256(alone.path(f"xor/scan/{name}"))
+    for path in alone.path("xor/scan").glob("*/train/weights.safetensors"):
+        assert sha256(workflow.folder / path.relative_to(alone.folder)) == sha256(path)
+
+
+def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone):
+    workflow = Submitted(tmp_path, cluster)
+    workflow.run("scan", "--group-components", "scan=3", *NODE, "--config", SCAN)
+    same(workflow, alone)
+    groups = [job for job in workflow.jobs() if job["rule"] == "scan"]
+    assert len(groups) == 2
+    for job in groups:
+        # Two side by side on the node with two GPUs, the third after them.
+        assert (job["JobState"], job["NodeList"], job["TimeLimit"]) == ("COMPLETED", "g2", "00:10:00")
+        assert "gpu:2" in job["TresPerJob"]
+    # A new point is one more training, and what compares it with the others.
+    more = SCAN.replace("[0.02,", "[0.01, 0.02,").replace("[0, 8]", "[0]")
+    workflow.run("scan", "--group-components", "scan=3", *NODE, "--config", more)
+    assert len([job for job in workflow.jobs() if job["rule"] == "scan"]) == 3
+    assert (workflow.path("xor/scan/table.csv").read_text()).count("\n") == 5
+
+
+def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster, tmp_path, alone):
+    workflow = Submitted(tmp_path, cluster)
+    running = workflow.start("scan", "--group-components", "scan=3", *NODE, "--config", SCAN)
+    victim = wait_for(lambda: training_processes(cluster), 120, "a training")[0]
+    os.kill(victim, signal.SIGKILL)
+    workflow.finish(running)
+    same(workflow, alone)
+    states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan"]
+    assert sorted(states) == ["COMPLETED", "COMPLETED", "FAILED"]
+
+
+def test_a_training_on_two_devices_gets_two_gpus(cluster, tmp_path):
+    """The GPUs are none, so that the two processes compute on the CPU; what the job is given is Slurm's own word."""
+    workflow = Submitted(tmp_path, cluster)
+    target = "results/xor/train/weights.safetensors"
+    workflow.run(target, "--config", "train={devices: 2, batch_size: 4, epochs: 60, record_every: 20}")
+    job = next(job for job in workflow.jobs() if job["rule"] == "train_network")
+    assert (job["JobState"], job["NodeList"], job["Partition"]) == ("COMPLETED", "g2", "gpu")
+    assert re.search(r"gpu:2\b", job["TresPerJob"])
+    log = (workflow.folder / "logs" / "xor" / "train_network.log").read_text()
+    assert re.search(r"device: .* 2 processes, 1 threads, CUDA_VISIBLE_DEVICES 0,1", log)
+    assert "epoch 60/60" in log
