@@ -74,8 +74,8 @@ def chosen(scan: Document) -> str:
     """Say which point of a scan this is."""
     diverged = f", of which {scan['diverged']} diverged" if scan["diverged"] else ""
     return (
-        f"This is {scan['name']}, the best of {scan['points']} points of a scan{diverged}: it has the {scan['best_is']} "
-        f"{scan['metric'].replace('_', ' ')}, {scan['value']:.4g}. The others are in scan/table.csv."
+        f"This is {scan['name']}, the best of {scan['points']} points of a scan{diverged}: it has the "
+        f"{scan['best_is']} {scan['metric'].replace('_', ' ')}, {scan['value']:.4g}. The others are in scan/table.csv."
     )
 
 

@@ -12,7 +12,7 @@ from torchship.files import sha256
 pytestmark = pytest.mark.workflow
 
 RATES = "train/learning_rate: [0.001, 0.1], network/arguments/hidden: [2, 4]"
-POINTS = "{train/learning_rate: 3.0e+38}"
+POINTS = "{train/weights/mean: 1.0e+39}"
 
 
 def scan(grid=RATES, points=POINTS):
@@ -63,12 +63,8 @@ def test_a_second_run_does_nothing_and_a_point_may_take_any_stage(scanned):
 def test_a_new_point_is_the_only_one_that_is_trained(scanned):
     text = scanned.run("scan", "--dry-run", *scan(points=f"{POINTS}, {{train/learning_rate: 0.05}}"))
     assert re.findall(r"wildcards: run=(xor/scan/\S+)", text) == ["xor/scan/learning_rate=0.05"]
-    assert re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE) == [
-        "train_network",
-        "choose_best",
-        "plot_scan",
-        "scan",
-    ]
+    rules = re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE)
+    assert sorted(rules) == ["choose_best", "plot_scan", "scan", "train_network"]
     # Nor is any when one is taken away, or when they stand in another order.
     for others in (scan(points=""), scan("network/arguments/hidden: [4, 2], train/learning_rate: [0.1, 0.001]")):
         assert "train_network" not in scanned.planned("scan", *others)
@@ -89,5 +85,5 @@ def test_blocks_of_starts_are_one_long_series(tmp_path):
 
 
 def test_a_scan_of_which_all_diverge_stops(tmp_path):
-    text = Workflow(tmp_path).run("scan", *scan("train/learning_rate: [3.0e+38]", ""), check=False)
+    text = Workflow(tmp_path).run("scan", *scan("train/weights/mean: [1.0e+39]", ""), check=False)
     assert "TrainingError: all 1 points of the scan have diverged" in text
