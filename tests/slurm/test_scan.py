@@ -35,7 +35,7 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
     workflow = Submitted(tmp_path, cluster)
     workflow.run("scan", "--group-components", "scan=3", *NODE, "--config", SCAN)
     same(workflow, alone)
-    groups = [job for job in workflow.jobs() if job["rule"] == "scan"]
+    groups = [job for job in workflow.jobs() if job["rule"] == "scan_train_network"]
     assert len(groups) == 2
     for job in groups:
         # Two side by side on the node with two GPUs, the third after them.
@@ -44,7 +44,7 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
     # A new point is one more training, and what compares it with the others.
     more = SCAN.replace("[0.02,", "[0.01, 0.02,").replace("[0, 8]", "[0]")
     workflow.run("scan", "--group-components", "scan=3", *NODE, "--config", more)
-    assert len([job for job in workflow.jobs() if job["rule"] == "scan"]) == 3
+    assert len([job for job in workflow.jobs() if job["rule"] == "scan_train_network"]) == 3
     assert (workflow.path("xor/scan/table.csv").read_text()).count("\n") == 5
 
 
@@ -55,7 +55,7 @@ def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster,
     os.kill(victim, signal.SIGKILL)
     workflow.finish(running)
     same(workflow, alone)
-    states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan"]
+    states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan_train_network"]
     assert sorted(states) == ["COMPLETED", "COMPLETED", "FAILED"]
 
 
