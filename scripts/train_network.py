@@ -9,7 +9,7 @@ from torchship.files import exclusive
 from torchship.fitting import Work, fit
 from torchship.gpus import claimed
 from torchship.launching import launch
-from torchship.networks import choose_device, visible_gpus
+from torchship.networks import choose_device, gpu_identities, visible_gpus
 from torchship.processes import Processes
 
 
@@ -29,7 +29,7 @@ def train_network(
         point=point,
     )
     names, count = visible_gpus(model["device"]), model["train"]["devices"]
-    with claimed(names, count) as places:
+    with claimed(gpu_identities(len(names)), count) as places:
         if count == 1:
             fit(work, choose_device(model["device"], *places), Processes())
         else:

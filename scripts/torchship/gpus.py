@@ -19,7 +19,7 @@ def claimed(names: Sequence[str], count: int, folder: Path | None = None) -> Ite
     those of a group of jobs to all of them.
 
     Args:
-        names: what each GPU is called by all processes, as in CUDA_VISIBLE_DEVICES.
+        names: what each GPU is called by all processes.
         folder: where the locks are.
     """
     folder = folder or Path(tempfile.gettempdir()) / f"torchship-gpus-{os.getuid()}"

@@ -15,9 +15,10 @@ from typing import Any
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torchship import errors, worker
-from torchship.errors import TorchshipError, TrainingError
-from torchship.files import read_json, write_json
+from torchship import worker
+from torchship.errors import TrainingError
+from torchship.files import write_json
+from torchship.processes import reported
 
 # Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
 GRACE = 90
@@ -75,15 +76,6 @@ def ended(error: ChildFailedError | SignalException) -> str:
     number = -failure.exitcode
     how = f"by signal {signal.Signals(number).name}" if number > 0 else f"with status {failure.exitcode}"
     return f"process {rank} of the training ended {how}; the log above has its words, if it had any"
-
-
-def reported(folder: Path) -> TorchshipError | None:
-    """Give the error that the first of the processes has left, if any has."""
-    for path in sorted(folder.glob("error.*.json")):
-        found = read_json(path)
-        kind: type[TorchshipError] = getattr(errors, found["kind"])
-        return kind(found["message"])
-    return None
 
 
 @contextmanager

@@ -100,6 +100,11 @@ def visible_gpus(wanted: str) -> list[str]:
     return names[:count] if len(names) >= count else [str(place) for place in range(count)]
 
 
+def gpu_identities(count: int) -> list[str]:
+    """Give what each of the GPUs that torch sees is called in every process: its UUID, where its number may not be."""
+    return [str(torch.cuda.get_device_properties(place).uuid) for place in range(count)]
+
+
 def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
     """Give the device for `auto`, `cpu` or `cuda`.
 

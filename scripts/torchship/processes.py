@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 import torch.distributed
 from torch import Tensor, nn
-from torchship.errors import TorchshipError
-from torchship.files import write_json
+from torchship import errors
+from torchship.errors import TorchshipError, TrainingError
+from torchship.files import read_json, write_json
 from torchship.replicas import Replicas
 
 
@@ -43,6 +44,15 @@ class Processes:
             return list(flags)
         raised = self.total(torch.tensor(flags, dtype=torch.int32, device=device))
         return [bool(number) for number in raised]
+
+    def require_same(self, epoch: int, device: torch.device) -> None:
+        """Check that all processes go on after the same epoch.
+
+        Raises:
+            TrainingError: they do not, so that they would wait for one another forever.
+        """
+        if self.count > 1 and int(self.total(torch.tensor([epoch], device=device))) != epoch * self.count:
+            raise TrainingError(f"process {self.rank} goes on after epoch {epoch}, another after another: run again")
 
     def weigh(self, losses: Tensor, output: Tensor, share: int, batch: int) -> Tensor:
         """Weigh mean losses over a share of a batch so that their mean over the processes is that over the batch.
@@ -98,3 +108,12 @@ def joined(folder: Path, device: torch.device) -> Iterator[Processes]:
 def report(folder: Path, rank: int, error: TorchshipError) -> None:
     """Leave an error for the process that waits."""
     write_json(folder / f"error.{rank}.json", {"kind": type(error).__name__, "message": str(error)})
+
+
+def reported(folder: Path) -> TorchshipError | None:
+    """Give the error that the first of the processes has left, if any has."""
+    for path in sorted(folder.glob("error.*.json")):
+        found = read_json(path)
+        kind: type[TorchshipError] = getattr(errors, found["kind"])
+        return kind(found["message"])
+    return None

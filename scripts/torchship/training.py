@@ -73,7 +73,7 @@ def train(
         [], torch.empty(0, len(QUANTITIES), replicas.padded), torch.zeros(replicas.padded, dtype=torch.int64)
     )
     first = restore(checkpoint, replicas, optimizer, history)
-    # After the checkpoint is there: this looks whether all processes have the same.
+    processes.require_same(first, device)
     forward = processes.parallel(replicas)
     watch = Watch(log_every, knobs["epochs"], first)
 

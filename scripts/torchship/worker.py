@@ -1,5 +1,6 @@
 """One process of several that train together: `torchrun … -m torchship.worker FOLDER`, see torchship.launching."""
 
+import gc
 import logging
 import os
 import signal
@@ -15,7 +16,7 @@ from torchship.errors import TorchshipError
 from torchship.files import read_json
 from torchship.fitting import Work, fit
 from torchship.networks import choose_device
-from torchship.processes import joined, report
+from torchship.processes import joined, report, reported
 
 log = logging.getLogger("torchship")
 
@@ -40,7 +41,9 @@ def main(folder: Path) -> int:
         report(folder, rank, error)
         return 1
     except Exception:
-        log.exception("unexpected error in process %d, please report it with this traceback", rank)
+        # When one has left, those that wait for its numbers fail, too: its reason is the reason.
+        if reported(folder) is None:
+            log.exception("unexpected error in process %d, please report it with this traceback", rank)
         return 1
     return 0
 
@@ -53,4 +56,11 @@ def follow(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    status = main(Path(sys.argv[1]))
+    # All is written. Python's own end races with threads of torch's process groups that still want its lock, and once
+    # in a few hundred times it aborts ("terminate called without an active exception"); data loaders end by gc.
+    gc.collect()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -85,6 +86,13 @@ def test_a_share_of_a_batch_is_weighed_by_its_events():
     assert float(nothing.detach()) == 0.0
     nothing.sum().backward()
     assert torch.equal(output.grad, torch.zeros_like(output))
+
+
+def test_processes_that_go_on_from_different_epochs_stop(monkeypatch):
+    monkeypatch.setattr(Processes, "total", lambda self, tensor: tensor + 7)
+    Processes(1, 2).require_same(7, torch.device("cpu"))
+    with pytest.raises(TrainingError, match="process 1 goes on after epoch 8, another after another: run again"):
+        Processes(1, 2).require_same(8, torch.device("cpu"))
 
 
 def test_shares_are_the_whole_batch():
@@ -215,6 +223,8 @@ def test_too_few_gpus_stop_the_training(monkeypatch):
         networks.choose_device("auto", count=2)
     assert networks.choose_device("cpu", count=2) == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=f"GPU-{place}"))
+    assert networks.gpu_identities(2) == ["GPU-0", "GPU-1"]
     assert networks.choose_device("auto", 1, 2) == torch.device("cuda", 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     assert networks.visible_gpus("auto") == ["4", "7"]
