@@ -1,7 +1,7 @@
 """Processes that train one model together, each on a share of every batch: DistributedDataParallel."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,12 @@ class Processes:
             return list(flags)
         raised = self.total(torch.tensor(flags, dtype=torch.int32, device=device))
         return [bool(number) for number in raised]
+
+    def align(self, buffers: Mapping[str, Tensor]) -> None:
+        """Give all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        if self.count > 1:
+            for buffer in buffers.values():
+                torch.distributed.broadcast(buffer, 0)
 
     def require_same(self, epoch: int, device: torch.device) -> None:
         """Check that all processes go on after the same epoch.

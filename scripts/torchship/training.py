@@ -83,6 +83,7 @@ def train(
         mean_loss = train_epoch(forward, batches, epoch, optimizer, loss, processes)
         note_divergence(history, mean_loss, epoch, replicas.count, knobs["learning_rate"])
         if epoch % knobs["record_every"] == 0 or epoch == knobs["epochs"]:
+            processes.align(replicas.buffers)
             record = [mean_loss]
             record.append(evaluate(replicas, resident["train"], loss, threshold, processes)[1])
             record.extend(evaluate(replicas, resident["validation"], loss, threshold, processes))
