@@ -1,0 +1,55 @@
+"""The picture of a scan: one panel for each knob, with the metric of every point."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from torchship.ranking import METRICS
+
+# Values this far apart are shown on a logarithmic axis.
+WIDE = 20.0
+
+
+def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str, colors: Sequence[str]) -> None:
+    """Draw a metric against one knob.
+
+    Args:
+        rows: those of the scan's table that have a rank.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        found[row[knob]].append(float(row[metric]))
+    places = numbers(found)
+    # A line between words would mean nothing.
+    look: dict[str, Any] = {"linewidth": 1} if places else {"marker": "_", "markersize": 14, "linestyle": "none"}
+    if not places:
+        words = sorted(found)
+        places = {word: float(place) for place, word in enumerate(words)}
+        axes.set_xticks(range(len(words)), [word or "(as the run)" for word in words], rotation=20)
+    elif is_wide(places.values()):
+        axes.set_xscale("log")
+    values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
+    metrics = [float(row[metric]) for row in rows]
+    axes.scatter([places[row[knob]] for row in rows], metrics, s=14, color=colors[0], alpha=0.5, linewidths=0,
+                 rasterized=True, label="a point")  # fmt: skip
+    axes.plot([places[value] for value in values], [best(found[value]) for value in values], color=colors[0],
+              label="best at each value", **look)  # fmt: skip
+    first = next(row for row in rows if row["rank"] == "1")
+    axes.plot(places[first[knob]], float(first[metric]), "*", color=colors[1], markersize=13, label="goes on")
+    if metric == "validation_loss" and is_wide(metrics):
+        axes.set_yscale("log")
+
+
+def numbers(values: Iterable[str]) -> dict[str, float]:
+    """Give the numbers that texts spell; none where one is a word, or empty for a point that leaves the knob alone."""
+    try:
+        return {value: float(value) for value in values}
+    except ValueError:
+        return {}
+
+
+def is_wide(values: Iterable[float]) -> bool:
+    """Tell whether positive numbers lie so far apart that a linear axis would hide the small ones."""
+    sorted_values = sorted(values)
+    return sorted_values[0] > 0.0 and sorted_values[-1] / sorted_values[0] > WIDE
