@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import yaml

@@ -18,6 +18,11 @@ def point_trainings(wildcards):
     return [f"<results>/{run}/train/training.json" for run in SCANS[wildcards.run]]
 
 
+def points_digest(wildcards):
+    """Give what stands for the points of a run's scan and their order."""
+    return sha256("\n".join(SCANS[wildcards.run]).encode()).hexdigest()[:16]
+
+
 def scanned_networks(wildcards):
     """Give the files of the networks that a scan's points train."""
     names = {section["network"]["file"] for section in SCANS[wildcards.run].values()}

@@ -34,6 +34,8 @@ rule choose_best:
         runtime=growing(10),
     params:
         code=source_code("choose_best"),
+        # Their order, too, which is that of the table: Snakemake compares inputs as a set.
+        points=points_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),
         network=lookup("{run}/network/file", within=RUNS),
     script:

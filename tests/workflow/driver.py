@@ -57,11 +57,15 @@ class Workflow:
 
     def planned(self, *arguments):
         """Give the rules that a dry run would run, milestones apart."""
-        rules = re.findall(r"^(?:local)?rule (\w+):", self.run("--dry-run", *arguments), re.MULTILINE)
-        return set(rules) - {"all"}
+        return set(rules_in(self.run("--dry-run", *arguments))) - {"all"}
 
     def path(self, name):
         return self.folder / "results" / name
+
+
+def rules_in(text):
+    """Give the rule of each job that Snakemake has printed; those of a group stand a little to the right."""
+    return re.findall(r"^ *(?:local)?rule (\w+):", text, re.MULTILINE)
 
 
 def copied(folder):
