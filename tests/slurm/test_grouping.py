@@ -59,6 +59,17 @@ def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster,
     assert sorted(states) == ["COMPLETED", "COMPLETED", "FAILED"]
 
 
+def test_the_limit_of_gpus_is_one_for_each_job(cluster, tmp_path):
+    """As in the profile, by set-resource-scopes: together, jobs may have more."""
+    workflow = Submitted(tmp_path, cluster)
+    two = ["--config", "scan={grid: {train/first_replica: [0, 8]}}"]
+    workflow.run("data", *two)
+    workflow.run("results/xor/scan/best.json", "--group-components", "scan=1", "--resources", "gpu=1", *two)
+    first, second = [job for job in workflow.jobs() if job["rule"] == "scan_train_network"]
+    assert all(re.search(r"gpu:1\b", job["TresPerJob"]) for job in (first, second))
+    assert second["StartTime"] < first["EndTime"], "one after the other"
+
+
 def test_a_training_on_two_devices_gets_two_gpus(cluster, tmp_path):
     """The GPUs are none, so that the two processes compute on the CPU; what the job is given is Slurm's own word."""
     workflow = Submitted(tmp_path, cluster)
