@@ -141,14 +141,27 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     assert sha256(tmp_path / target) == sha256(whole.folder / target)
 
 
-def test_two_configurations_share_a_folder_without_meeting(tmp_path):
-    workflow = Workflow(tmp_path)
-    for name, seed in (("one", 1), ("two", 2)):
-        folders = f"pathvars={{results: {name}/results, logs: {name}/logs, benchmarks: {name}/benchmarks}}"
-        workflow.run("data", "--config", f"seed={seed}", folders)
-    sheets = [json.loads((tmp_path / name / "results/xor/data/datasheet.json").read_text()) for name in ("one", "two")]
-    assert [sheet["seed"] for sheet in sheets] == [1, 2]
-    assert not (tmp_path / "results").exists()
+def test_two_calls_at_once_share_a_folder_without_meeting(tmp_path):
+    workflow = Workflow(tmp_path / "shared")
+    running, words = [], []
+    for seed in (1, 2):
+        folders = f"pathvars={{results: of{seed}/results, logs: of{seed}/logs, benchmarks: of{seed}/benchmarks}}"
+        words.append(tmp_path / f"words{seed}")
+        with words[-1].open("w") as stream:
+            running.append(
+                subprocess.Popen(
+                    workflow.command("train", "--config", f"seed={seed}", folders), cwd=workflow.folder,
+                    env=workflow.environment(), stdout=stream, stderr=subprocess.STDOUT,
+                )
+            )  # fmt: skip
+    for process, path in zip(running, words, strict=True):
+        assert process.wait(timeout=300) == 0, path.read_text()[-4000:]
+    assert not (workflow.folder / "results").exists()
+    for seed in (1, 2):
+        alone = Workflow(tmp_path / f"alone{seed}")
+        alone.run("train", "--config", f"seed={seed}")
+        for name in ("data/datasheet.json", "train/weights.safetensors", "train/training.json"):
+            assert sha256(workflow.folder / f"of{seed}/results/xor/{name}") == sha256(alone.path(f"xor/{name}"))
 
 
 def test_an_interpreter_on_a_path_with_a_space(tmp_path):
