@@ -37,6 +37,11 @@ def reserved_cores(wildcards):
     return section_of(wildcards.run)["benchmark"]["reserved_cores"]
 
 
+def scan_points(wildcards):
+    """Give 1 for a scan's point: in a job of many, a profile's limit of 1 makes their run times add up."""
+    return 1 if FOLDER in wildcards.run else 0
+
+
 def training_group(wildcards):
     """Give the group of a scan's trainings, of which a profile puts many into one job; none to others."""
     return "scan" if FOLDER in wildcards.run else None

@@ -25,6 +25,7 @@ rule train_network:
     threads: training_threads
     resources:
         gpu=training_gpus,
+        scan_points=scan_points,
         mem_mb=training_memory,
         runtime=growing(240),
     params:
