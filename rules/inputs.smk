@@ -108,7 +108,8 @@ def runtimes_for(wildcards):
 
 def claims(wildcards, output):
     """Give what says of a run that all is well, which a failing gate takes away."""
-    results = Path(output.validation).parents[3]
+    # results/<run>/validate/<target>/validation.json, where a point's run has folders of its own.
+    results = Path(output.validation).parents[2 + len(Path(wildcards.run).parts)]
     return [
         str(results / wildcards.run / "validate" / "gate.html"),
         str(results / wildcards.run / "summary.html"),

@@ -78,14 +78,14 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         with saved.on_signal():
             history = train(replicas, data, knobs, threshold=model["evaluate"]["threshold"], seed=seed, device=device,
                             checkpoint=saved, log_every=work.watch["log_every"], processes=processes)  # fmt: skip
+        if processes.first:
+            # Finds a divergence of the last epoch, or on the validation set alone, before it writes anything.
+            write_outcome(outputs, about, replicas, history, knobs)
     except DivergenceError as error:
         if not work.point:
             raise
         if processes.first:
             log.warning("%s: a result of the scan", error)
             write_divergence(outputs, about, replicas, knobs)
-    else:
-        if processes.first:
-            write_outcome(outputs, about, replicas, history, knobs)
     if processes.first:
         saved.remove()

@@ -73,7 +73,11 @@ class Processes:
     def parallel(self, replicas: Replicas) -> Any:
         """Give what maps inputs, [padded, events, ...] each, to outputs, with gradients over all processes."""
         together = Together(replicas)
-        return together if self.count == 1 else nn.parallel.DistributedDataParallel(together)
+        if self.count == 1:
+            return together
+        # A network may have parameters that its first output does not use. Looking for them also keeps gradients in
+        # the same buckets from the first step on, so that a resumed training sums them in the same order.
+        return nn.parallel.DistributedDataParallel(together, find_unused_parameters=True)
 
 
 class Together(nn.Module):
@@ -101,7 +105,8 @@ def joined(folder: Path, device: torch.device) -> Iterator[Processes]:
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     torch.distributed.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        init_method=(folder / "store").as_uri(),
+        # Not by init_method: torch does not decode an address, and a path may have a space.
+        store=torch.distributed.FileStore(str(folder / "store"), count),  # type: ignore[attr-defined]
         rank=rank,
         world_size=count,
     )

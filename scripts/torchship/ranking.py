@@ -34,7 +34,8 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
         value = found[metric] if METRICS[metric] else -found[metric]
         return value, found["validation_loss"], place
 
-    finite = [place for place, found in enumerate(outcomes) if math.isfinite(found["validation_loss"] or math.nan)]
+    losses = [found["validation_loss"] for found in outcomes]
+    finite = [place for place, loss in enumerate(losses) if loss is not None and math.isfinite(loss)]
     if not finite:
         raise TrainingError(
             f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"

@@ -119,7 +119,8 @@ def evaluate(
     replicas: Replicas, dataset: EventDataset, loss: Any, threshold: float, processes: Processes
 ) -> tuple[Tensor, Tensor]:
     """Give each replica's mean loss and accuracy over a set, [padded] each, in evaluation mode; each takes a share."""
-    loss_sum = right_sum = torch.zeros(replicas.padded, device=dataset.target.device)
+    # Two, since a process without events has them summed in place.
+    loss_sum, right_sum = (torch.zeros(replicas.padded, device=dataset.target.device) for _ in range(2))
     chunk = max(1, EVALUATION_ELEMENTS // replicas.padded)
     events = torch.arange(processes.rank, len(dataset), processes.count, device=dataset.target.device)
     for index in torch.split(events, chunk) if len(events) else ():

@@ -133,6 +133,10 @@ def test_the_best_is_the_best_by_the_metric(metric, expected):
     assert order([outcome(report) for report in TRAININGS], metric) == expected
 
 
+def test_a_loss_of_zero_is_the_best():
+    assert order([outcome(training({}, loss)) for loss in (0.3, 0.0, 0.1)], "validation_loss") == [1, 2, 0]
+
+
 def test_a_scan_of_which_all_diverged_stops():
     with pytest.raises(TrainingError, match="all 2 points of the scan have diverged: lower train/learning_rate"):
         order([outcome(training({}, None))] * 2, "validation_loss")
