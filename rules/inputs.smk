@@ -29,6 +29,15 @@ def scanned_networks(wildcards):
     return [project(f"models/{name}.py") for name in sorted(names)]
 
 
+def scan_pictures(wildcards):
+    """Give the picture of each scan; stop where there is none, or who mistyped the key would be told all is done."""
+    if not SCANS:
+        raise WorkflowError(
+            "ConfigError: no run has a scan: say under scan/grid or scan/points of the configuration what to change"
+        )
+    return collected([rules.plot_scan.output.png], SCANS)
+
+
 def data_of(*names):
     """Give a function that gives some of a run's sets and its datasheet; all points of a scan train on the same."""
 
@@ -110,10 +119,12 @@ def claims(wildcards, output):
     """Give what says of a run that all is well, which a failing gate takes away."""
     # results/<run>/validate/<target>/validation.json, where a point's run has folders of its own.
     results = Path(output.validation).parents[2 + len(Path(wildcards.run).parts)]
+    pages = ["validate/gate.html", "summary.html"]
+    # The archive has no points.
+    archive = [results / "archive" / "verified.json"] if wildcards.run in RUNS else []
     return [
-        str(results / wildcards.run / "validate" / "gate.html"),
-        str(results / wildcards.run / "summary.html"),
-        str(results / "archive" / "verified.json"),
+        *(str(results / wildcards.run / page) for page in pages),
+        *map(str, archive),
     ]
 
 

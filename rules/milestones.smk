@@ -40,7 +40,7 @@ rule train:
 rule scan:
     """The scans, their pictures, and what goes on from each."""
     input:
-        collected([rules.plot_scan.output.png], SCANS),
+        scan_pictures,
 
 
 rule evaluate:

@@ -37,7 +37,6 @@ rule choose_best:
         # Their order, too, which is that of the table: Snakemake compares inputs as a set.
         points=points_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),
-        network=lookup("{run}/network/file", within=RUNS),
     script:
         "../scripts/choose_best.py"
 

@@ -10,22 +10,20 @@ from torchship.files import read_json, replacing, sha256, write_json, write_rows
 from torchship.ranking import METRICS, order, outcome, table
 
 
-def choose_best(
-    trainings: dict[str, Path], networks: list[Path], outputs: dict[str, Path], *, metric: str, network: str
-) -> None:
-    reports = [read_json(path) for path in trainings.values()]
-    names, points, outcomes = list(trainings), [report["point"] for report in reports], [*map(outcome, reports)]
-    ranked = order(outcomes, metric)
+def choose_best(trainings: dict[str, Path], networks: list[Path], outputs: dict[str, Path], *, metric: str) -> None:
+    names, reports = list(trainings), [read_json(path) for path in trainings.values()]
+    outcomes = [outcome(report) for report in reports]
+    ranked = order(outcomes, metric, {report["knobs"]["train"]["loss"] for report in reports})
     best = ranked[0]
-    write_rows(outputs["table"], *table(names, points, outcomes, ranked))
+    knobs = reports[best]["knobs"]
+    write_rows(outputs["table"], *table(names, reports, outcomes, ranked))
     copy_training(trainings[names[best]], reports[best]["files"], outputs)
-    stem = points[best].get("network/file", network)
-    copy(next(path for path in networks if path.stem == stem), outputs["network"])
+    copy(next(path for path in networks if path.stem == knobs["network"]["file"]), outputs["network"])
     least, value = "smallest" if METRICS[metric] else "largest", outcomes[best][metric]
     diverged = len(names) - len(ranked)
     document = {
-        "name": names[best], "point": points[best], "metric": metric, "best_is": least, "value": value,
-        "points": len(names), "diverged": diverged,
+        "name": names[best], "point": reports[best]["point"], "knobs": knobs, "points": len(names),
+        "diverged": diverged, "metric": metric, "best_is": least, "value": value,
     }  # fmt: skip
     write_json(outputs["best"], document)
     log.info("%s has the %s %s of %d points, %.6g; %d of them diverged", names[best], least, metric, len(names),
@@ -54,5 +52,4 @@ if __name__ == "__main__":
             [Path(path) for path in snakemake.input.networks],
             {name: Path(path) for name, path in snakemake.output.items()},
             metric=snakemake.params.metric,
-            network=snakemake.params.network,
         )

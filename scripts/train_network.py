@@ -29,19 +29,19 @@ def train_network(
         point=point,
     )
     names, count = visible_gpus(model["device"]), model["train"]["devices"]
-    with claimed(gpu_identities(len(names)), count) as places:
+    # A copy may still run that a killed Snakemake has left on a cluster.
+    with exclusive(checkpoint.with_name(".lock")) as lock, claimed(gpu_identities(len(names)), count) as places:
         if count == 1:
             fit(work, choose_device(model["device"], *places), Processes())
         else:
             choose_device(model["device"], count=count)
-            launch({**vars(work), "log": logs()}, count, [names[place] for place in places])
+            launch({**vars(work), "log": logs()}, count, [names[place] for place in places], lock)
 
 
 if __name__ == "__main__":
     # Not declared, or Snakemake would delete it with the failed job that it is for.
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
-    # A copy may still run that a killed Snakemake has left on a cluster.
-    with step(), exclusive(checkpoint.with_name(".lock")):
+    with step():
         train_network(
             {split: Path(snakemake.input[split]) for split in ("train", "validation")},
             Path(snakemake.input.datasheet),

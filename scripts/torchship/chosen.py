@@ -1,13 +1,10 @@
-"""The model that goes on after a scan: the run's own knobs with the best point's laid over. Standard library only."""
+"""The model that goes on after a scan: the best point's knobs in the place of the run's own. Standard library only."""
 
-import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torchship.files import read_json
-
-# What Network() is called with has no defaults: a point may name what the run does not.
-FREE = "network/arguments/"
 
 
 def with_best(model: dict[str, Any], best: str | list[str] | None) -> dict[str, Any]:
@@ -19,12 +16,15 @@ def with_best(model: dict[str, Any], best: str | list[str] | None) -> dict[str, 
     """
     if not best:
         return model
-    changed = copy.deepcopy(model)
-    for place, value in read_json(Path(str(best)))["point"].items():
-        *parents, last = place.split("/")
-        inner: Any = changed
-        for key in parents:
-            inner = inner.setdefault(key, {}) if place.startswith(FREE) and key != "network" else inner.get(key, {})
-        if last in inner or (place.startswith(FREE) and "network" in changed):
-            inner[last] = value
-    return changed
+    knobs = read_json(Path(str(best)))["knobs"]
+    # Network() is called with what the point says, which may be more than the run does.
+    network = {"network": knobs["network"]} if "network" in model else {}
+    return {**asked(model, knobs), **network}
+
+
+def asked(model: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a mapping with the values that another has for its keys, where it has any."""
+    return {
+        key: asked(value, knobs[key]) if isinstance(value, Mapping) and key in knobs else knobs.get(key, value)
+        for key, value in model.items()
+    }

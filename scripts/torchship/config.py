@@ -27,6 +27,7 @@ Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_c
 
 # What a model's entry may override.
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
+NO_POINTS: Mapping[str, Any] = {"grid": {}, "points": []}
 
 
 def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> dict[str, dict[str, Any]]:
@@ -47,6 +48,9 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         require_known(run, config["models"], "runs", "model")
         entry = config["models"][run]
         merged = {section: merge(config[section], entry.get(section, {})) for section in SECTIONS}
+        if "scan" in entry:
+            # A model's points are its own, not those that hold for all and these.
+            merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **entry["scan"]}
         runs[run] = {**entry, **merged, "seed": config["seed"], "device": config["device"]}
         check_kind(run, entry)
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torchship.errors import DataError, StorageError
 
@@ -53,8 +53,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock on a file; wait for another process that holds it, here or on another node that shares the disk.
+def exclusive(path: Path) -> Iterator[IO[str]]:
+    """Hold a lock on a file, which is given; wait for another process that holds it, here or on a node with this disk.
 
     Where the file system has no locks, a line in the log says so.
     """
@@ -75,7 +75,7 @@ def exclusive(path: Path) -> Iterator[None]:
         stream.truncate(0)
         stream.write(mine)
         stream.flush()
-        yield
+        yield stream
 
 
 # A file that cannot be written while no more than that is free is taken for one that had no room.

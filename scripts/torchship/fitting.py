@@ -73,6 +73,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     about = {
         "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
         "torch": torch.__version__, "point": work.point,
+        "knobs": {"network": model["network"], "train": knobs, "seed": seed},
     }  # fmt: skip
     try:
         with saved.on_signal():

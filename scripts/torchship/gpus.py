@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def claimed(names: Sequence[str], count: int, folder: Path | None = None) -> Iterator[list[int]]:
-    """Hold `count` of the GPUs that a process sees, by their places; where too few are free, the first ones, shared.
+    """Hold `count` of the GPUs that a process sees, by their places; where too few are free, others beside them.
 
     Nobody else hands them out where trainings run side by side: Snakemake only counts them, and a batch system gives
     those of a group of jobs to all of them.
@@ -23,25 +23,32 @@ def claimed(names: Sequence[str], count: int, folder: Path | None = None) -> Ite
         folder: where the locks are.
     """
     folder = folder or Path(tempfile.gettempdir()) / f"torchship-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as held:
-        places: list[int] = []
-        for place, name in enumerate(names):
-            if len(places) < count and held.enter_context(locked(folder / f"{name.replace('/', '_')}.lock")):
-                places.append(place)
+        # One chooses at a time, or of two that want two GPUs each could take one.
+        with locked(folder / "choice.lock", wait=True):
+            places: list[int] = []
+            for place, name in enumerate(names):
+                if len(places) < count and held.enter_context(locked(folder / f"{name.replace('/', '_')}.lock")):
+                    places.append(place)
         if len(places) < count <= len(names):
             log.warning("of %d GPUs only %d are free, %d are wanted: shared with other trainings",
                         len(names), len(places), count)  # fmt: skip
-            places = list(range(count))
+            others = [place for place in range(len(names)) if place not in places]
+            # Not all that find none free should share the same one.
+            start = os.getpid() % len(others)
+            places = sorted([*places, *(others[start:] + others[:start])[: count - len(places)]])
+        for place in places:
+            log.info("takes GPU %d of those that it sees, %s", place, names[place])
         yield places
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Take a lock if nobody has it, for as long as the block lasts; tell whether it was to be had."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Take a lock for as long as the block lasts, if nobody has it, or once nobody has; tell whether it is held."""
     with path.open("a") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             yield False
         else:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -18,19 +18,20 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torchship import worker
 from torchship.errors import TrainingError
 from torchship.files import write_json
-from torchship.processes import reported
+from torchship.processes import GRACE, reported, unexpected
 
-# Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
-GRACE = 90
+log = logging.getLogger(__name__)
+
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def launch(document: dict[str, Any], count: int, gpus: Sequence[str]) -> None:
+def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[str]) -> None:
     """Run torchship.worker in `count` processes with torchrun, and wait for their end.
 
     Args:
         document: what each of them is given, in JSON.
         gpus: those that they take, as CUDA_VISIBLE_DEVICES names them, if any.
+        lock: a locked file, which they keep locked as long as one of them lives, even if this process is killed.
 
     Raises:
         TorchshipError: what one of them has raised.
@@ -49,6 +50,7 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str]) -> None:
             OMP_NUM_THREADS=str(document["model"]["train"]["threads"]),
             **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
         ),
+        standard_input(lock),
     ):
         folder = Path(name)
         write_json(folder / "work.json", {**document, "parent": os.getpid()})
@@ -61,21 +63,41 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str]) -> None:
         try:
             torchrun.run(torchrun.parse_args(command))  # type: ignore[no-untyped-call]
         except (ChildFailedError, SignalException) as error:
-            raise reported(folder) or TrainingError(ended(error)) from error
+            raise reported(folder) or TrainingError(ended(error, unexpected(folder))) from error
         finally:
             # torchrun has set its own, for good.
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
-def ended(error: ChildFailedError | SignalException) -> str:
-    """Say how a process ended that had no time to say it."""
+def ended(error: ChildFailedError | SignalException, tracebacks: Sequence[str]) -> str:
+    """Say how a process ended that had no time to say it; log the traceback of one that had no line for it."""
+    again = "started again it goes on from its last checkpoint, if it had one"
     if isinstance(error, SignalException):
-        return f"stopped by {error.sigval.name}; started again it goes on from its last checkpoint, if it had one"
-    rank, failure = error.get_first_failure()
-    number = -failure.exitcode
-    how = f"by signal {signal.Signals(number).name}" if number > 0 else f"with status {failure.exitcode}"
-    return f"process {rank} of the training ended {how}; the log above has its words, if it had any"
+        return f"stopped by {error.sigval.name}; {again}"
+    codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+    # Where one was killed, the others fail for want of it; where one fails, torchrun ends the others by SIGTERM.
+    rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
+    for words in tracebacks:
+        if code > 0 and words is tracebacks[0]:
+            log.error("unexpected error, please report it with this traceback, of %s", words)
+        else:
+            log.debug("%s", words)
+    if code > 0:
+        return f"process {rank} of the training ended with status {code}; the log above has its words"
+    return f"process {rank} of the training ended by signal {signal.Signals(-code).name}; {again}"
+
+
+@contextmanager
+def standard_input(stream: IO[str]) -> Iterator[None]:
+    """Have processes that are started meanwhile share an open file, and its locks: torchrun hands on no other."""
+    before = os.dup(0)
+    os.dup2(stream.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
 
 
 @contextmanager

@@ -12,8 +12,11 @@ import torch.distributed
 from torch import Tensor, nn
 from torchship import errors
 from torchship.errors import TorchshipError, TrainingError
-from torchship.files import read_json, write_json
+from torchship.files import read_json, write_json, write_text
 from torchship.replicas import Replicas
+
+# Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
+GRACE = 90
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,17 @@ class Processes:
         return self.rank == 0
 
     def share(self, index: Tensor) -> Tensor:
-        """Give this process's share of a batch of event numbers, [replicas, events]; it may be empty."""
-        return index if self.count == 1 else index.tensor_split(self.count, dim=1)[self.rank]
+        """Give this process's share of a batch of event numbers, [replicas, events].
+
+        Where there are fewer events than processes, some have the last event as well, which `weigh` gives no weight:
+        a network need not take a batch of none.
+        """
+        share = index.tensor_split(self.count, dim=1)[self.rank]
+        return share if share.shape[1] else index[:, -1:]
+
+    def events(self, batch: int) -> int:
+        """Give how many events of a batch are this process's share."""
+        return batch // self.count + (self.rank < batch % self.count)
 
     def total(self, tensor: Tensor) -> Tensor:
         """Give the sum of a tensor over the processes."""
@@ -60,15 +72,12 @@ class Processes:
         if self.count > 1 and int(self.total(torch.tensor([epoch], device=device))) != epoch * self.count:
             raise TrainingError(f"process {self.rank} goes on after epoch {epoch}, another after another: run again")
 
-    def weigh(self, losses: Tensor, output: Tensor, share: int, batch: int) -> Tensor:
+    def weigh(self, losses: Tensor, batch: int) -> Tensor:
         """Weigh mean losses over a share of a batch so that their mean over the processes is that over the batch.
 
         DistributedDataParallel takes the mean of the gradients, whatever number of events each process has.
         """
-        if self.count == 1:
-            return losses
-        # The mean over no events is NaN; the sum over them is 0, and has a gradient, which the others wait for.
-        return losses * (self.count * share / batch) if share else output.flatten(1).sum(1)
+        return losses if self.count == 1 else losses * (self.count * self.events(batch) / batch)
 
     def parallel(self, replicas: Replicas) -> Any:
         """Give what maps inputs, [padded, events, ...] each, to outputs, with gradients over all processes."""
@@ -128,3 +137,14 @@ def reported(folder: Path) -> TorchshipError | None:
         kind: type[TorchshipError] = getattr(errors, found["kind"])
         return kind(found["message"])
     return None
+
+
+def report_unexpected(folder: Path, rank: int, traceback: str) -> None:
+    """Leave the traceback of an error that has no line of its own, for the process that waits."""
+    write_text(folder / f"traceback.{rank}.txt", traceback)
+
+
+def unexpected(folder: Path) -> list[str]:
+    """Give the tracebacks that processes have left, the first one first: those after it may follow from it."""
+    paths = sorted(folder.glob("traceback.*.txt"), key=lambda path: path.stat().st_mtime_ns)
+    return [f"process {path.suffixes[0][1:]}: {path.read_text().strip()}" for path in paths]

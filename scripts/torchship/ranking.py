@@ -20,10 +20,13 @@ def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
 
 
-def order(outcomes: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
+def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
     """Give the places of the points that did not diverge, the best first.
 
     Where the metric says nothing, the smaller validation loss is better, then the point that stands first.
+
+    Args:
+        losses: the loss functions of the points; of several, no loss is smaller than that of another.
 
     Raises:
         TrainingError: all have diverged.
@@ -32,10 +35,10 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
     def badness(place: int) -> tuple[float, float, int]:
         found = outcomes[place]
         value = found[metric] if METRICS[metric] else -found[metric]
-        return value, found["validation_loss"], place
+        return value, found["validation_loss"] if len(losses) == 1 else 0.0, place
 
-    losses = [found["validation_loss"] for found in outcomes]
-    finite = [place for place, loss in enumerate(losses) if loss is not None and math.isfinite(loss)]
+    reached = [found["validation_loss"] for found in outcomes]
+    finite = [place for place, loss in enumerate(reached) if loss is not None and math.isfinite(loss)]
     if not finite:
         raise TrainingError(
             f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"
@@ -44,18 +47,31 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str) -> list[int]:
 
 
 def table(
-    names: Sequence[str], points: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
+    names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
 ) -> tuple[list[str], list[list[Any]]]:
-    """Give the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1."""
-    knobs = sorted({place for point in points for place in point})
+    """Give the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
+
+    A column for each knob that some point changes, with the value that each point was trained with.
+    """
+    knobs = sorted({place for report in reports for place in report["point"]})
     ranks = {place: rank for rank, place in enumerate(ranked, start=1)}
     rows = [
-        [name, *(spell(point.get(knob)) for knob in knobs), *map(spell, found.values()), ranks.get(place, "")]
-        for place, (name, point, found) in enumerate(zip(names, points, outcomes, strict=True))
+        [
+            *[name, *(spell(value_of(report["knobs"], knob)) for knob in knobs)],
+            *[*map(spell, found.values()), ranks.get(place, "")],
+        ]
+        for place, (name, report, found) in enumerate(zip(names, reports, outcomes, strict=True))
     ]
     return ["point", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
 
 
+def value_of(knobs: Any, place: str) -> Any:
+    """Give the value at a place, None where the network is not called with such an argument."""
+    for key in place.split("/"):
+        knobs = knobs.get(key) if isinstance(knobs, Mapping) else None
+    return knobs
+
+
 def spell(value: Any) -> Any:
-    """Give a value as a cell: nothing for what a point leaves as it is."""
+    """Give a value as a cell: nothing for none."""
     return "" if value is None else value

@@ -1,6 +1,7 @@
 """What a schema cannot say of a run: names that must exist, files, domains, axes that fit together."""
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,23 @@ def require_known(name: str, known: Iterable[str], place: str, kind: str) -> Non
         raise ConfigError(f"{place}: unknown {kind} {name!r}{suggest(name, names)}; known: {', '.join(names)}")
 
 
+def require_json(place: str, value: Any) -> None:
+    """Check that a value is what JSON can hold, since reports and checkpoints will.
+
+    Raises:
+        ConfigError: it is not: a date, NaN, an infinity, a mapping whose keys are not text.
+    """
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise ConfigError(
+            f"{place} is {value!r}: must be what JSON can hold (finite numbers, truth values, null, text, lists, and "
+            "mappings with text as keys); put a date in quotes"
+        )
+
+
 def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], project: Path) -> None:
     """Check what a schema cannot say of one run.
 
@@ -46,6 +64,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
     if "network" in section:
         networks = (path.stem for path in (project / "models").glob("*.py"))
         require_known(section["network"]["file"], networks, f"{place}/network/file", "network")
+        require_json(f"{place}/network/arguments", section["network"].get("arguments", {}))
         check_training(place, section)
     else:
         for key, path in section["onnx"].items():

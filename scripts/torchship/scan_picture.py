@@ -26,7 +26,7 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
     if not places:
         words = sorted(found)
         places = {word: float(place) for place, word in enumerate(words)}
-        axes.set_xticks(range(len(words)), [word or "(as the run)" for word in words], rotation=20)
+        axes.set_xticks(range(len(words)), [word or "(not given)" for word in words], rotation=20)
     elif is_wide(places.values()):
         axes.set_xscale("log")
     values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
@@ -42,7 +42,7 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
 
 
 def numbers(values: Iterable[str]) -> dict[str, float]:
-    """Give the numbers that texts spell; none where one is a word, or empty for a point that leaves the knob alone."""
+    """Give the numbers that texts spell; none where one is a word, or empty for an argument that is not given."""
     try:
         return {value: float(value) for value in values}
     except ValueError:

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchship.checkpoints import Checkpoint
-from torchship.errors import DivergenceError
+from torchship.errors import DivergenceError, TrainingError
 from torchship.loading import Batches, EventDataset, ReplicaOrder
 from torchship.networks import derived_seed
 from torchship.processes import Processes
@@ -104,14 +104,29 @@ def train_epoch(
     total = torch.zeros(batches.order.replicas, device=batches.device)
     for inputs, target, size in batches.epoch(epoch):
         optimizer.zero_grad()
-        output = forward(*inputs)
-        losses = loss(output, target)
+        losses = loss(forwarded(forward, inputs, target.shape[1]), target)
         # Replicas share nothing, so the gradient of the sum holds each replica's own.
-        torch.autograd.backward(processes.weigh(losses, output, target.shape[1], size).sum())
+        torch.autograd.backward(processes.weigh(losses, size).sum())
         optimizer.step()
-        if target.shape[1]:
-            total += losses.detach() * target.shape[1]
+        total += losses.detach() * processes.events(size)
     return processes.total(total) / batches.order.events
+
+
+def forwarded(forward: Any, inputs: Sequence[Tensor], events: int) -> Any:
+    """Give the outputs for a batch.
+
+    Raises:
+        TrainingError: the network does not take so few events, as BatchNorm does not take one.
+    """
+    try:
+        return forward(*inputs)
+    except ValueError as error:
+        if events > 1:
+            raise
+        raise TrainingError(
+            f"the network cannot be trained on a batch of {events} event ({error}): choose train/batch_size so that no "
+            "batch, nor the last of an epoch, leaves one event, or none, to one of the processes (train/devices)"
+        ) from error
 
 
 @torch.no_grad()
@@ -122,7 +137,7 @@ def evaluate(
     # Two, since a process without events has them summed in place.
     loss_sum, right_sum = (torch.zeros(replicas.padded, device=dataset.target.device) for _ in range(2))
     chunk = max(1, EVALUATION_ELEMENTS // replicas.padded)
-    events = torch.arange(processes.rank, len(dataset), processes.count, device=dataset.target.device)
+    events = torch.arange(len(dataset), device=dataset.target.device)[processes.rank :: processes.count]
     for index in torch.split(events, chunk) if len(events) else ():
         inputs, target = dataset[index]
         output = replicas(inputs, training=False, shared=True)

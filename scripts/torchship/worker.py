@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torchship.errors import TorchshipError
 from torchship.files import read_json
 from torchship.fitting import Work, fit
 from torchship.networks import choose_device
-from torchship.processes import joined, report, reported
+from torchship.processes import GRACE, joined, report, report_unexpected
 
 log = logging.getLogger("torchship")
 
@@ -42,18 +43,22 @@ def main(folder: Path) -> int:
         report(folder, rank, error)
         return 1
     except Exception:
-        # When one has left, those that wait for its numbers fail, too: its reason is the reason.
-        if reported(folder) is None:
-            log.exception("unexpected error in process %d, please report it with this traceback", rank)
+        # When one has gone, those that wait for its numbers fail, too: who waits for all of them knows the reason.
+        report_unexpected(folder, rank, traceback.format_exc())
         return 1
     return 0
 
 
 def follow(parent: int) -> None:
-    """End as on a signal, with a checkpoint, when the process is gone that waits for this one: nobody else would."""
+    """End as on a signal, with a checkpoint, when the process is gone that waits for this one: nobody else would.
+
+    Meanwhile the standard input holds the lock on the folder that this one writes to (see torchship.launching).
+    """
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)
 
 
 if __name__ == "__main__":

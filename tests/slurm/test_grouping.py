@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from driver import Workflow
@@ -51,12 +53,29 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
 def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster, tmp_path, alone):
     workflow = Submitted(tmp_path, cluster)
     running = workflow.start("scan", "--group-components", "scan=3", *NODE, "--config", SCAN)
-    victim = wait_for(lambda: training_processes(cluster), 120, "a training")[0]
+    victim, folder = wait_for(lambda: second_of_its_group(workflow, cluster), 180, "a second point with a checkpoint")
+    finished = {path: path.stat().st_ino for path in workflow.path("xor/scan").glob("*/train/training.json")}
     os.kill(victim, signal.SIGKILL)
     workflow.finish(running)
     same(workflow, alone)
     states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan_train_network"]
     assert sorted(states) == ["COMPLETED", "COMPLETED", "FAILED"]
+    log = workflow.folder / "logs" / folder.relative_to(workflow.path("")).parent / "train_network.log"
+    assert re.search(r"resuming from \S+checkpoint.pt after epoch \d+", log.read_text())
+    print("kept", sum(path.stat().st_ino == inode for path, inode in finished.items()), "of", len(finished))
+
+
+def second_of_its_group(workflow, cluster):
+    """Give a process that trains, with its folder, once it has a checkpoint and another point is finished."""
+    if not list(workflow.path("xor/scan").glob("*/train/training.json")):
+        return None
+    for pid in training_processes(cluster):
+        for opened in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                held = opened.readlink()
+                if held.name == ".lock" and held.with_name("checkpoint.pt").exists():
+                    return pid, held.parent
+    return None
 
 
 def test_the_limit_of_gpus_is_one_for_each_job(cluster, tmp_path):

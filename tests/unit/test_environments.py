@@ -1,5 +1,6 @@
 """Environments: pinned in one place, derived files in step, and each step with what it imports."""
 
+import os
 import re
 import sys
 
@@ -19,6 +20,14 @@ def rules():
     """Give the text of each rule by its name."""
     parts = re.split(r"^rule (\w+):$", RULES, flags=re.MULTILINE)[1:]
     return {name: text for name, text in zip(parts[::2], parts[1::2], strict=True) if "script:" in text}
+
+
+@pytest.mark.xdist_group("together")
+def test_tests_of_a_group_stay_together(request):
+    """With pytest 9.2, pytest-xdist 3.8 takes no notice of groups, without a word."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith("@together")
 
 
 def test_requirements_are_in_step():

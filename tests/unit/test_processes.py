@@ -1,5 +1,6 @@
 """Several processes train what one trains, end as one does, and nothing of them is left behind."""
 
+import fcntl
 import os
 import re
 import signal
@@ -11,12 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from support import PROJECT, make_data, small_model
 from torchship import networks
 from torchship.errors import DataError, TrainingError
 from torchship.files import read_json, sha256
 from torchship.gpus import claimed
+from torchship.loading import EventDataset
 from torchship.processes import Processes
+from torchship.replicas import Replicas, per_replica
+from torchship.training import evaluate
 
 # One after another: each starts processes of its own.
 pytestmark = pytest.mark.xdist_group("processes")
@@ -48,11 +53,12 @@ except TorchshipError as error:
 """
 
 
-def started(folder, model, name="run", point=None, network=PROJECT / "models" / "xor.py"):
+def started(folder, model, name="run", point=None, network=PROJECT / "models" / "xor.py", **environment):
     """Start a training in a process of its own, as a step is one: torchrun leaves things behind."""
     path = [str(PROJECT / "tests"), str(PROJECT / "scripts")]
     code = RUN.format(path=path, folder=str(folder), model=model, name=name, point=point, network=str(network))
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
 
 
 def trained(folder, model, name="run", **others):
@@ -79,13 +85,96 @@ def test_two_processes_find_the_losses_that_one_finds(tmp_path, loader):
     assert found[1][0, 0] != found[1][-4, 0], "nothing was learned"
 
 
+def network(folder, text):
+    """Write a network that the tests train; give its file."""
+    path = folder / "network.py"
+    path.write_text("import torch\nfrom torch import nn\n\n\n" + text)
+    return path
+
+
+# An axis that only events can fill, and an output that nothing is trained on.
+TWO_HEADS = """
+class Network(nn.Module):
+    def __init__(self, hidden=2):
+        super().__init__()
+        self.body, self.head, self.spare = nn.Linear(2, 8), nn.Linear(8, 1), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = torch.tanh(self.body(x)).reshape(len(x), -1)
+        return torch.sigmoid(self.head(x)), self.spare(x)
+"""
+
+
+def test_a_network_need_not_use_all_parameters_nor_take_a_batch_of_none(tmp_path):
+    """And the folder for temporary files may have a space in its name."""
+    (tmp_path / "a space").mkdir()
+    others = {"network": network(tmp_path, TWO_HEADS), "TMPDIR": str(tmp_path / "a space")}
+    found = {}
+    make_data(tmp_path, two())
+    for devices in (1, 2):
+        found[devices] = history(trained(tmp_path, two(devices=devices), f"on{devices}", **others))
+    torch.testing.assert_close(found[2], found[1], rtol=1e-5, atol=1e-6)
+    assert not any((tmp_path / "a space").glob("torchship-[!g]*")), "something is left"
+
+
+NORMS = """
+class Network(nn.Module):
+    def __init__(self, hidden=2):
+        super().__init__()
+        self.norm, self.body, self.head = nn.BatchNorm1d(2), nn.Linear(2, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.head(torch.tanh(self.body(self.norm(x)))))
+"""
+
+
+def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path):
+    """Each process has statistics of its own events, which differ here; those that ship must be those evaluated."""
+    model, file = two(batch_size=4, epochs=20), network(tmp_path, NORMS)
+    sets = make_data(tmp_path, model)
+    outputs = trained(tmp_path, model, network=file)
+    module = networks.load(file, {}, outputs["weights"])
+    data = load_file(sets["validation"])
+    with torch.no_grad():
+        output = module(data["x"])
+    loss = torch.nn.functional.binary_cross_entropy(output, data[model["data"]["target"]].reshape(output.shape))
+    assert read_json(outputs["training"])["shipped"]["validation_loss"] == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_a_batch_of_one_that_a_network_does_not_take_is_named(tmp_path):
+    make_data(tmp_path, two())
+    words = trained(tmp_path, two(), network=network(tmp_path, NORMS))
+    assert "TrainingError: the network cannot be trained on a batch of 1 event (Expected more than 1 value" in words
+    assert "please report" not in words
+
+
+def test_an_unexpected_error_in_a_process_is_shown_once(tmp_path):
+    make_data(tmp_path, two())
+    broken = "class Network(nn.Linear):\n    def __init__(self, hidden=2):\n        super().__init__(2, 1)\n\n"
+    broken += "    def forward(self, x):\n        return {}['nothing']\n"
+    words = trained(tmp_path, two(), network=network(tmp_path, broken))
+    assert words.count("please report it with this traceback, of process") == 1
+    assert words.count("KeyError: 'nothing'") == 1
+    assert re.search(r"TrainingError: process \d of the training ended with status 1; the log above", words)
+
+
 def test_a_share_of_a_batch_is_weighed_by_its_events():
-    losses, output = torch.tensor([6.0]), torch.ones(1, 2, 1, requires_grad=True)
-    assert float(Processes(0, 2).weigh(losses, output, 2, 3)) == pytest.approx(8.0)
-    nothing = Processes(1, 2).weigh(torch.tensor([torch.nan]), output[:, :0], 0, 3)
-    assert float(nothing.detach()) == 0.0
-    nothing.sum().backward()
-    assert torch.equal(output.grad, torch.zeros_like(output))
+    assert float(Processes(0, 2).weigh(torch.tensor([6.0]), 3)) == pytest.approx(8.0)
+    assert float(Processes(1, 2).weigh(torch.tensor([6.0]), 3)) == pytest.approx(4.0)
+    assert float(Processes(1, 2).weigh(torch.tensor([6.0]), 1)) == 0.0
+
+
+def test_a_set_may_have_fewer_events_than_there_are_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(Processes, "total", lambda self, tensor: tensor)
+    model = two()
+    replicas = Replicas(PROJECT / "models" / "xor.py", {}, model["train"], 1, torch.device("cpu"))
+    data = load_file(make_data(tmp_path, model)["validation"])
+    events = EventDataset((data["x"],), data[model["data"]["target"]])
+    loss = per_replica("binary_cross_entropy")
+    parts = [evaluate(replicas, events, loss, 0.5, Processes(rank, 7)) for rank in range(7)]
+    assert len(events) < 7
+    for whole, part in zip(evaluate(replicas, events, loss, 0.5, Processes()), zip(*parts, strict=True), strict=True):
+        torch.testing.assert_close(sum(part), whole)
 
 
 def test_processes_that_go_on_from_different_epochs_stop(monkeypatch):
@@ -99,32 +188,35 @@ def test_shares_are_the_whole_batch():
     batch = torch.arange(14).reshape(2, 7)
     shares = [Processes(rank, 3).share(batch) for rank in range(3)]
     assert torch.equal(torch.cat(shares, dim=1), batch)
+    assert [share.shape[1] for share in shares] == [Processes(rank, 3).events(7) for rank in range(3)] == [3, 2, 2]
+    # Of two events the third process has the last one, too, and does not count it.
+    shares = [Processes(rank, 3).share(batch[:, :2]) for rank in range(3)]
+    assert [share.tolist() for share in shares] == [[[0], [7]], [[1], [8]], [[1], [8]]]
+    assert [Processes(rank, 3).events(2) for rank in range(3)] == [1, 1, 0]
 
 
 def test_an_error_in_a_process_is_the_error_of_the_training(tmp_path):
     sets = make_data(tmp_path, two())
     runaway = two(optimizer="SGD", learning_rate=1e30, loss="mean_squared_error")
-    words = trained(tmp_path, runaway, network=linear(tmp_path))
+    words = trained(tmp_path, runaway, network=network(tmp_path, LINEAR))
     assert "DivergenceError: all 4 replicas have diverged: since epoch" in words
     sets["train"].write_bytes(sets["test"].read_bytes()[:-8] + bytes(8))
     assert re.search(r"DataError: \S+train.safetensors has changed since it was made", trained(tmp_path, two()))
 
 
-def linear(folder):
-    """A network without an end to its outputs, which can diverge."""
-    path = folder / "linear.py"
-    path.write_text(
-        "from torch import nn\n\n\nclass Network(nn.Linear):\n"
-        "    def __init__(self, hidden=2):\n        super().__init__(2, 1)\n"
-    )
-    return path
+# Without an end to its outputs, so that it can diverge.
+LINEAR = """
+class Network(nn.Linear):
+    def __init__(self, hidden=2):
+        super().__init__(2, 1)
+"""
 
 
 @pytest.mark.parametrize(("devices", "epochs"), [(1, 60), (1, 1), (2, 60)])
 def test_a_point_of_a_scan_may_diverge(tmp_path, devices, epochs):
     model = two(devices=devices, epochs=epochs, optimizer="SGD", learning_rate=1e30, loss="mean_squared_error")
     make_data(tmp_path, model)
-    outputs = trained(tmp_path, model, network=linear(tmp_path), point={"a": 1})
+    outputs = trained(tmp_path, model, network=network(tmp_path, LINEAR), point={"a": 1})
     report = read_json(outputs["training"])
     assert (report["shipped"], report["diverged"], report["point"]) == (None, 4, {"a": 1})
     assert report["convergence"]["converged"] == 0
@@ -132,18 +224,27 @@ def test_a_point_of_a_scan_may_diverge(tmp_path, devices, epochs):
         networks.load(PROJECT / "models" / "xor.py", {}, outputs["weights"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number):
+@pytest.mark.parametrize(("number", "devices"), [(signal.SIGTERM, 2), (signal.SIGKILL, 3)])
+def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number, devices):
     """A batch system says SIGTERM; after SIGKILL the workers notice that nobody waits for them any more."""
-    model = two(epochs=500, record_every=100)
+    model = two(epochs=300, record_every=100, devices=devices)
     make_data(tmp_path, model)
     with started(tmp_path, model) as running:
         wait_for((tmp_path / "checkpoint").exists, running)
         workers = children(running.pid)
-        assert len(workers) == 2
+        assert len(workers) == devices
+        if number == signal.SIGKILL:
+            os.kill(workers[0], signal.SIGSTOP)
         running.send_signal(number)
-        words = running.stderr.read()
+        words = running.stderr.read() if number == signal.SIGTERM else ""
+        running.wait()
+        if number == signal.SIGKILL:
+            # A second copy would wait, for as long as one of them is there.
+            with pytest.raises(BlockingIOError):
+                lock(tmp_path)
+            os.kill(workers[0], signal.SIGCONT)
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    lock(tmp_path)
     epoch = torch.load(tmp_path / "checkpoint", weights_only=True)["epoch"]
     if number == signal.SIGTERM:
         assert re.search(rf"TrainingError: stopped by a signal after epoch {epoch}, with a checkpoint", words)
@@ -152,6 +253,11 @@ def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number):
     whole = trained(tmp_path, model, "whole")
     assert sha256(resumed["weights"]) == sha256(whole["weights"])
     assert sha256(resumed["history"]) == sha256(whole["history"])
+
+
+def lock(folder):
+    with (folder / ".lock").open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def children(parent):
@@ -179,7 +285,10 @@ def test_a_killed_worker_is_named(tmp_path):
     with started(tmp_path, model) as running:
         wait_for((tmp_path / "checkpoint").exists, running)
         os.kill(max(children(running.pid)), signal.SIGKILL)
-        assert re.search(r"process \d of the training ended by signal SIGKILL", running.stderr.read())
+        words = running.stderr.read()
+    assert re.search(r"process \d of the training ended by signal SIGKILL; started again it goes on", words)
+    # The other one failed for want of it.
+    assert "please report" not in words
     assert running.returncode == 1
 
 
@@ -194,6 +303,7 @@ with claimed(["0", "1", "GPU-a/b"], 1, Path({folder!r})) as places:
 
 
 def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog):
+    caplog.set_level("INFO")
     code = CLAIM.format(path=str(PROJECT / "scripts"), folder=str(tmp_path))
     held = []
     for expected in ("[0]", "[1]"):
@@ -205,8 +315,10 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog):
     names = ["0", "1", "GPU-a/b"]
     with claimed(names, 1, tmp_path) as places:
         assert places == [2]
+    assert caplog.messages == ["takes GPU 2 of those that it sees, GPU-a/b"]
+    # Too few are free: the one that is, and another.
     with claimed(names, 2, tmp_path) as places:
-        assert places == [0, 1]
+        assert places == [os.getpid() % 2, 2]
     assert "of 3 GPUs only 1 are free, 2 are wanted" in caplog.text
     held[0].communicate()
     with claimed(names, 2, tmp_path) as places:

@@ -1,6 +1,7 @@
 """Scans: points with names that stay, knobs that are checked, the best by a metric, and what goes on from it."""
 
 import csv
+import datetime as dt
 import json
 
 import pytest
@@ -44,7 +45,9 @@ def test_without_points_there_is_no_scan():
 
 def test_adding_points_renames_none():
     few = expanded({"grid": {RATE: [0.1, 0.01]}})
-    many = expanded({"points": [{HIDDEN: 3}], "grid": {RATE: [0.01, 0.05, 0.1]}})
+    # Not even another knob whose name ends like theirs.
+    more = [{HIDDEN: 3}, {"network/arguments/learning_rate": 1}, {"network/arguments/a/learning_rate": 1}]
+    many = expanded({"points": more, "grid": {RATE: [0.01, 0.05, 0.1]}})
     assert set(few) < set(many)
     assert all(many[name] == {**few[name], "scan": many[name]["scan"]} for name in few)
 
@@ -53,7 +56,7 @@ def test_adding_points_renames_none():
     ("value", "spelled"),
     [
         (0.025, "0.025"), (1e-7, "1e-07"), (1e30, "1e30"), (7, "7"), (True, "true"), (None, "null"),
-        ([64, 32], "64x32"), ("a b/c", "a_b_c"), ("1e-3", "0.001"), ("[x", "_x"),
+        ([64, 32], "64x32"), ("a b/c", "a_b_c"), ("1e-3", "0.001"), ("[x", "_x"), ("größer", "gr__er"),
     ],
 )  # fmt: skip
 def test_values_are_spelled_so_that_a_path_can_hold_them(value, spelled):
@@ -61,9 +64,39 @@ def test_values_are_spelled_so_that_a_path_can_hold_them(value, spelled):
     assert name == f"xor/scan/width={spelled}"
 
 
-def test_places_that_end_alike_are_spelled_out():
-    names = expanded({"grid": {"network/arguments/threads": [1], "train/threads": [2]}})
-    assert list(names) == ["xor/scan/network.arguments.threads=1+train.threads=2"]
+@pytest.mark.parametrize(
+    ("knob", "value", "word"),
+    [
+        ("train/threads", 2, "threads=2"),
+        ("network/arguments/threads", 1, "network.arguments.threads=1"),
+        ("network/file", "xor", "file=xor"),
+        ("network/arguments/file", "a", "network.arguments.file=a"),
+        ("network/arguments/seed", 1, "network.arguments.seed=1"),
+        ("network/arguments/a/b", 1, "a.b=1"),
+        ("network/arguments/größe+=", 1, "gr__e__=1"),
+    ],
+)
+def test_an_argument_that_is_called_like_a_knob_is_spelled_out(knob, value, word):
+    assert list(expanded({"grid": {knob: [value]}})) == [f"xor/scan/{word}"]
+
+
+@pytest.mark.parametrize(
+    ("knob", "text", "value"),
+    [
+        *[(HIDDEN, "4", 4), (HIDDEN, "1e-3", 0.001), (HIDDEN, "true", True), (HIDDEN, "null", None)],
+        # What only YAML would make something of stays text, and so does what stands for a text.
+        *[(HIDDEN, word, word) for word in ("no", "1:30", "2026-01-01", "inf", ".nan", "NaN", "[1]", "0x10")],
+        *[("network/arguments/mode", "4", "4"), ("train/optimizer", "SGD", "SGD")],
+        # A knob of the schema knows what it wants.
+        *[("train/shuffle", "no", False), ("train/epochs", "7", 7), (RATE, "1", 1.0), (RATE, 1, 1.0)],
+    ],
+)
+def test_a_text_becomes_what_the_knob_wants(knob, text, value):
+    """Snakemake's command line makes all nested values text."""
+    network = {"file": "xor", "arguments": {"hidden": 2, "mode": "fast"}}
+    (section,) = expanded({"grid": {knob: [text]}}, network=network).values()
+    found = section["point"][knob]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_a_long_name_is_cut_and_stays_apart_from_others():
@@ -76,7 +109,7 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
 @pytest.mark.parametrize(
     ("scan", "message"),
     [
-        ({"grid": {"train/learning_rte": [1.0]}}, r"models/xor/scan: unknown knob train/learning_rte \(did you mean learning_rate\?\); known in train: batch"),
+        ({"grid": {"train/learning_rte": [1.0]}}, r"models/xor/scan: unknown knob train/learning_rte \(did you mean train/learning_rate\?\); known: train/replicas"),
         ({"grid": {RATE: [0.1, -1.0]}}, r"models/xor/scan: train/learning_rate is -1.0: must be a number > 0"),
         ({"grid": {"train/epochs": [1.5]}}, r"train/epochs is 1.5: must be of type integer"),
         ({"grid": {"train/weights": [1]}}, r"train/weights holds several knobs: scan train/weights/distribution"),
@@ -85,7 +118,19 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
         ({"grid": {"network/file": ["xro"]}}, r"network/file: unknown network 'xro' \(did you mean xor\?\)"),
         ({"points": [{RATE: 0.1}, {RATE: 0.1}]}, r"would both be xor/scan/learning_rate=0.1: remove one"),
         ({"points": [{"network/arguments/a": "x/y"}, {"network/arguments/a": "x y"}]}, r"would both be xor/scan/a=x_y"),
-        ({"grid": {"train/loss": ["cross_entropy", "mean_squared_error"]}}, r"metric is validation_loss, and the points have losses of their own"),
+        ({"grid": {"network/arguments": [{"hidden": 3}]}}, r"network/arguments holds several knobs: scan network/arguments/<name>"),
+        ({"grid": {"network/arguments/": [1]}}, r"network/arguments/ has an empty name: scan network/arguments/<name>"),
+        ({"grid": {"network/arguments/hidden/x": [1]}}, r"models/xor/scan: network/arguments/hidden/x cannot be scanned: network/arguments/hidden is 2"),
+        ({"points": [{"network/arguments/a": 1, "network/arguments/a/b": 2}]}, r"network/arguments/a/b cannot be scanned: network/arguments/a is 1"),
+        ({"grid": {"network/flie": ["xor"]}}, r"unknown knob network/flie \(did you mean network/file\?\); known: network/arguments/<name>, network/file"),
+        ({"grid": {"seed/a": [1]}}, r"unknown knob seed/a \(did you mean seed\?\); known: seed"),
+        ({"grid": {HIDDEN: [float("inf")]}}, r"network/arguments/hidden is inf: must be what JSON can hold"),
+        ({"grid": {HIDDEN: [dt.date(2026, 1, 2)]}}, r"hidden is datetime.date\(2026, 1, 2\): must be what JSON can hold .* put a date in quotes"),
+        ({"grid": {HIDDEN: [{1: 2}]}}, r"hidden is \{1: 2\}: must be what JSON can hold"),
+        ({"points": [{RATE: 1}, {RATE: 1.0}]}, r"would both be xor/scan/learning_rate=1.0: remove one"),
+        ({"grid": {"train/loss": ["cross_entropy", "mean_squared_error"]}}, r"metric is validation_loss, which points with train/loss cross_entropy and mean_squared_error cannot be compared by"),
+        ({"points": [{"train/loss": "mean_squared_error"}, {RATE: 0.1}]}, r"points with train/loss binary_cross_entropy and mean_squared_error cannot"),
+        ({"grid": {"train/converged_accuracy": [0.5, 0.9]}, "metric": "convergence_rate"}, r"metric is convergence_rate, which points with train/converged_accuracy 0.5 and 0.9 cannot"),
         ({"grid": {"train/devices": [2]}}, r"xor/scan/devices=2/train/devices is 2, but a batch has 1 events"),
         ({"gird": {}}, r"unknown key models/xor/scan/gird \(did you mean grid\?\)"),
         ({"grid": {RATE: []}}, r"scan/grid/train/learning_rate is \[\]: must hold at least 1"),
@@ -98,14 +143,38 @@ def test_a_wrong_scan_is_named(scan, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_from_elsewhere_cannot_be_scanned(tmp_path):
+def test_points_with_one_loss_in_common_can_be_compared_by_it():
+    assert len(expanded({"grid": {"train/loss": ["mean_squared_error"], RATE: [0.1, 0.2]}})) == 2
+
+
+def test_a_scan_for_all_runs_is_none_for_a_file_from_elsewhere(tmp_path):
     entry = {"inputs": DEFAULTS["models"]["xor"]["inputs"], "outputs": DEFAULTS["models"]["xor"]["outputs"]}
     (tmp_path / "m.onnx").touch()
     section = {**entry, "onnx": {"file": str(tmp_path / "m.onnx")}}
-    changes = {"runs": ["m"], "models": {"m": section}, "scan": {"grid": {RATE: [1.0]}}}
-    run = resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)["m"]
-    with pytest.raises(ConfigError, match="models/m/scan: an ONNX file from elsewhere is not trained"):
-        expand("m", run, SCHEMA, PROJECT)
+    changes = {"runs": ["m", "xor"], "models": {"m": section}, "scan": {"grid": {RATE: [1.0]}}}
+    runs = resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)
+    assert expand("m", runs["m"], SCHEMA, PROJECT) == {}
+    assert len(expand("xor", runs["xor"], SCHEMA, PROJECT)) == 1
+    section["scan"] = {"grid": {RATE: [1.0]}}
+    with pytest.raises(ConfigError, match="models/m/scan: an ONNX file from elsewhere is validated and timed, no more"):
+        resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)
+
+
+def test_a_models_own_points_take_the_place_of_those_for_all():
+    both = {"scan": {"grid": {RATE: [0.1, 0.2]}, "metric": "validation_accuracy"}}
+    own = merge(both, {"models": {"xor": {"scan": {"grid": {HIDDEN: [3]}}}}})
+    section = resolve(merge(DEFAULTS, own), SCHEMA, PROJECT)["xor"]
+    assert section["scan"] == {"grid": {HIDDEN: [3]}, "points": [], "metric": "validation_accuracy"}
+    assert list(expand("xor", section, SCHEMA, PROJECT)) == ["xor/scan/hidden=3"]
+    # A model's empty one is none.
+    section = resolve(merge(DEFAULTS, merge(both, {"models": {"xor": {"scan": {}}}})), SCHEMA, PROJECT)["xor"]
+    assert expand("xor", section, SCHEMA, PROJECT) == {}
+
+
+def test_arguments_of_a_network_are_what_a_report_can_hold():
+    changes = {"models": {"xor": {"network": {"arguments": {"hidden": float("nan")}}}}}
+    with pytest.raises(ConfigError, match=r"models/xor/network/arguments is \{'hidden': nan\}: must be what JSON"):
+        resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)
 
 
 def training(point, loss, accuracy=1.0, converged=5):
@@ -114,15 +183,22 @@ def training(point, loss, accuracy=1.0, converged=5):
     if loss is not None:
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         shipped = dict(zip(names, (loss, accuracy, loss, accuracy), strict=True))
-    return {"point": point, "shipped": shipped, "convergence": rate, "diverged": 10 if loss is None else 0}
+    knobs = {
+        "network": {"file": "xor", "arguments": {"hidden": point.get(HIDDEN, 2)}},
+        "train": {"learning_rate": point.get(RATE, 0.02), "loss": "binary_cross_entropy"},
+        "seed": 1,
+    }
+    diverged = 10 if loss is None else 0
+    return {"point": point, "knobs": knobs, "shipped": shipped, "convergence": rate, "diverged": diverged}
 
 
 TRAININGS = [
     training({RATE: 0.01}, 0.3, accuracy=0.5, converged=9),
     training({RATE: 0.1}, 0.1, accuracy=0.75, converged=2),
     training({RATE: 9.0}, None),
-    training({RATE: 0.05}, 0.1, accuracy=1.0, converged=3),
+    training({HIDDEN: 3}, 0.1, accuracy=1.0, converged=3),
 ]
+ONE_LOSS = {"binary_cross_entropy"}
 
 
 @pytest.mark.parametrize(
@@ -130,22 +206,28 @@ TRAININGS = [
     [("validation_loss", [1, 3, 0]), ("validation_accuracy", [3, 1, 0]), ("convergence_rate", [0, 3, 1])],
 )
 def test_the_best_is_the_best_by_the_metric(metric, expected):
-    assert order([outcome(report) for report in TRAININGS], metric) == expected
+    assert order([outcome(report) for report in TRAININGS], metric, ONE_LOSS) == expected
 
 
 def test_a_loss_of_zero_is_the_best():
-    assert order([outcome(training({}, loss)) for loss in (0.3, 0.0, 0.1)], "validation_loss") == [1, 2, 0]
+    assert order([outcome(training({}, loss)) for loss in (0.3, 0.0, 0.1)], "validation_loss", ONE_LOSS) == [1, 2, 0]
+
+
+def test_losses_of_two_kinds_don_t_decide_between_equals():
+    outcomes = [outcome(training({}, loss, accuracy=1.0)) for loss in (0.3, 0.1)]
+    assert order(outcomes, "validation_accuracy", ONE_LOSS) == [1, 0]
+    assert order(outcomes, "validation_accuracy", {"binary_cross_entropy", "mean_squared_error"}) == [0, 1]
 
 
 def test_a_scan_of_which_all_diverged_stops():
     with pytest.raises(TrainingError, match="all 2 points of the scan have diverged: lower train/learning_rate"):
-        order([outcome(training({}, None))] * 2, "validation_loss")
+        order([outcome(training({}, None))] * 2, "validation_loss", ONE_LOSS)
 
 
 def test_the_best_training_becomes_the_runs_own(tmp_path):
     files = {}
     for report in TRAININGS:
-        name = f"learning_rate={report['point'][RATE]}"
+        name = "+".join(f"{knob.rpartition('/')[2]}={value}" for knob, value in report["point"].items())
         files[name] = tmp_path / name / "training.json"
         checksums = {}
         for kind in ("weights", "history", "replicas"):
@@ -157,7 +239,7 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
     kinds = ("table", "best", "network", "weights", "history", "replicas", "training")
     outputs = {kind: tmp_path / "out" / kind for kind in kinds}
     arguments = (files, [PROJECT / "models" / "xor.py"], outputs)
-    choose_best(*arguments, metric="validation_loss", network="xor")
+    choose_best(*arguments, metric="validation_loss")
     assert outputs["weights"].read_text() == "weights of learning_rate=0.1"
     assert read_json(outputs["training"]) == read_json(files["learning_rate=0.1"])
     assert outputs["network"].read_bytes() == (PROJECT / "models" / "xor.py").read_bytes()
@@ -166,11 +248,13 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
     assert (best["points"], best["diverged"], best["best_is"]) == (4, 1, "smallest")
     rows = list(csv.DictReader(outputs["table"].read_text().splitlines()))
     assert [row["rank"] for row in rows] == ["3", "1", "", "2"]
-    assert [row[RATE] for row in rows] == ["0.01", "0.1", "9.0", "0.05"]
+    # What a point leaves alone has the run's own value.
+    assert [row[RATE] for row in rows] == ["0.01", "0.1", "9.0", "0.02"]
+    assert [row[HIDDEN] for row in rows] == ["2", "2", "2", "3"]
     assert rows[2]["validation_loss"] == ""
     (tmp_path / "learning_rate=0.1" / "replicas").write_text("others")
     with pytest.raises(DataError, match=r"learning_rate=0.1/replicas is changed since it was trained: delete \S+json"):
-        choose_best(*arguments, metric="validation_loss", network="xor")
+        choose_best(*arguments, metric="validation_loss")
     plots = [tmp_path / "a.svg", tmp_path / "a.png"]
     plot_scan(outputs["table"], outputs["best"], *plots, style=DEFAULTS["plots"])
     assert "best of 4 points (1 diverged): learning_rate=0.1, validation loss 0.1" in plots[0].read_text()
@@ -178,14 +262,12 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
 
 def test_what_follows_is_given_the_best_points_knobs_that_it_asked_for(tmp_path):
     best = tmp_path / "best.json"
-    best.write_text(json.dumps({"point": {HIDDEN: 4, "network/arguments/depth": 2, RATE: 0.1, "train/loss": "l"}}))
-    asked = {"network": {"file": "xor"}, "train": {"loss": "m"}, "inputs": {}}
-    expected = {
-        "network": {"file": "xor", "arguments": {"hidden": 4, "depth": 2}},
-        "train": {"loss": "l"},
-        "inputs": {},
-    }
+    network = {"file": "other", "arguments": {"hidden": 4, "deep": {"er": 2}}}
+    knobs = {"network": network, "train": {"loss": "l", "weights": {"mean": 1.0, "std": 2.0}, "epochs": 3}, "seed": 4}
+    best.write_text(json.dumps({"knobs": knobs}))
+    asked = {"network": {"file": "xor"}, "train": {"loss": "m", "weights": {"mean": 0.0}}, "inputs": {"x": 1}}
+    expected = {"network": network, "train": {"loss": "l", "weights": {"mean": 1.0}}, "inputs": {"x": 1}}
     assert with_best(asked, str(best)) == expected
-    assert asked["train"] == {"loss": "m"}
-    assert with_best({"inputs": {}}, str(best)) == {"inputs": {}}
+    assert asked["train"]["loss"] == "m"
+    assert with_best({"inputs": {}, "seed": 1}, str(best)) == {"inputs": {}, "seed": 4}
     assert with_best(asked, []) is asked

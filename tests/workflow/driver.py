@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
+from onnx import numpy_helper
+
 PROJECT = Path(__file__).resolve().parents[2]
 # What a copy of the project needs to run.
 COPIED = [
@@ -80,3 +83,12 @@ def copied(folder):
     # The runtimes of the targets are not built again.
     (folder / ".runtimes").symlink_to(PROJECT / ".runtimes")
     return folder
+
+
+def spoil(path):
+    """Change one number of an ONNX file a little."""
+    model = onnx.load(path)
+    values = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    values.flat[0] += 1e-3
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, model.graph.initializer[0].name))
+    path.write_bytes(model.SerializeToString())

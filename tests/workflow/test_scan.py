@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from driver import Workflow, rules_in
+from driver import Workflow, rules_in, spoil
 from safetensors.numpy import load_file
 from torchship.files import sha256
 
@@ -60,6 +60,19 @@ def test_a_second_run_does_nothing_and_a_point_may_take_any_stage(scanned):
 
 
 @pytest.mark.xdist_group("scan")
+def test_a_gate_that_fails_for_a_point_takes_away_what_said_that_all_is_well(scanned):
+    point = "xor/scan/hidden=2+learning_rate=0.1"
+    spoil(scanned.path(f"{point}/export/latest/model.onnx"))
+    arguments = ["--forcerun", "validate_target", "--rerun-triggers", "mtime", "--allowed-rules", "validate_target"]
+    text = scanned.run(f"results/{point}/validate/latest/validation.json", *arguments, *scan(), check=False)
+    assert f"ParityError: {point}/latest: " in text
+    assert not scanned.path(f"{point}/validate/gate.html").exists()
+    # That is no word on the best.
+    assert scanned.path("xor/validate/gate.html").exists()
+    assert scanned.path("archive/verified.json").exists()
+
+
+@pytest.mark.xdist_group("scan")
 def test_a_new_point_is_the_only_one_that_is_trained(scanned):
     text = scanned.run("scan", "--dry-run", *scan(points=f"{POINTS}, {{train/learning_rate: 0.05}}"))
     assert re.findall(r"wildcards: run=(xor/scan/\S+)", text) == ["xor/scan/learning_rate=0.05"]
@@ -83,6 +96,23 @@ def test_blocks_of_starts_are_one_long_series(tmp_path):
         path = blocks.path(f"xor/scan/first_replica={first}/train/replicas.csv")
         rows += path.read_text().splitlines()[1:]
     assert rows == whole.path("xor/train/replicas.csv").read_text().splitlines()[1:]
+
+
+@pytest.mark.xdist_group("scan")
+def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
+    workflow, target = Workflow(tmp_path), "results/xor/export/latest/model.onnx"
+    two = scan("network/arguments/hidden: [3, 4]", "")
+    workflow.run(target, *two)
+    best = sha256(workflow.path("xor/train/weights.safetensors"))
+    shape = "xor/train/weights.safetensors"
+    assert load_file(workflow.path(shape))["l1.weight"].shape[0] in (3, 4)
+    text = workflow.run(target)
+    assert sorted(rules_in(text)) == ["export_onnx", "train_network"]
+    assert load_file(workflow.path(shape))["l1.weight"].shape[0] == 2
+    text = workflow.run(target, *two)
+    assert sorted(rules_in(text)) == ["choose_best", "export_onnx"]
+    assert sha256(workflow.path(shape)) == best
+    assert "ConfigError: no run has a scan" in workflow.run("scan", check=False)
 
 
 def test_a_scan_of_which_all_diverge_stops(tmp_path):
