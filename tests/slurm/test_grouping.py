@@ -52,17 +52,18 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
 
 def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster, tmp_path, alone):
     workflow = Submitted(tmp_path, cluster)
-    running = workflow.start("scan", "--group-components", "scan=3", *NODE, "--config", SCAN)
+    running = workflow.start("scan", "--group-components", "scan=6", *NODE, "--config", SCAN)
     victim, folder = wait_for(lambda: second_of_its_group(workflow, cluster), 180, "a second point with a checkpoint")
-    finished = {path: path.stat().st_ino for path in workflow.path("xor/scan").glob("*/train/training.json")}
+    finished = {path: path.stat().st_mtime_ns for path in workflow.path("xor/scan").glob("*/train/training.json")}
     os.kill(victim, signal.SIGKILL)
     workflow.finish(running)
     same(workflow, alone)
     states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan_train_network"]
-    assert sorted(states) == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert sorted(states) == ["COMPLETED", "FAILED"]
     log = workflow.folder / "logs" / folder.relative_to(workflow.path("")).parent / "train_network.log"
     assert re.search(r"resuming from \S+checkpoint.pt after epoch \d+", log.read_text())
-    print("kept", sum(path.stat().st_ino == inode for path, inode in finished.items()), "of", len(finished))
+    # Snakemake tries all of a group again, what it had finished as well, as docs/cluster.md says.
+    assert not any(path.stat().st_mtime_ns == time for path, time in finished.items())
 
 
 def second_of_its_group(workflow, cluster):
