@@ -48,9 +48,10 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         require_known(run, config["models"], "runs", "model")
         entry = config["models"][run]
         merged = {section: merge(config[section], entry.get(section, {})) for section in SECTIONS}
-        if "scan" in entry:
+        scan = entry.get("scan", {"metric": config["scan"]["metric"]})
+        if set(scan) != {"metric"}:
             # A model's points are its own, not those that hold for all and these.
-            merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **entry["scan"]}
+            merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
         runs[run] = {**entry, **merged, "seed": config["seed"], "device": config["device"]}
         check_kind(run, entry)
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -46,6 +46,8 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
             TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1",
             GLOO_SOCKET_IFNAME="lo",
             NCCL_SOCKET_IFNAME="lo",
+            # Else DistributedDataParallel warns that looking for unused parameters costs time where all are used.
+            TORCH_CPP_LOG_LEVEL=os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
             # torchrun would set it to 1, with a warning; the worker sets its threads itself.
             OMP_NUM_THREADS=str(document["model"]["train"]["threads"]),
             **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
@@ -56,7 +58,7 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
         write_json(folder / "work.json", {**document, "parent": os.getpid()})
         # An error has one line of its own; torchrun's say what it has in a table.
         logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
-        options = ["--nproc-per-node", str(count), "--shutdown-timeout", str(GRACE)]
+        options = ["--nproc-per-node", str(count), "--shutdown-timeout", str(GRACE), "--log-dir", name]
         meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{folder}/meeting", "--rdzv-conf", "store_type=file"]
         handlers = {number: signal.getsignal(number) for number in STOPS}
         command = [*options, *meeting, "-m", worker.__name__, str(folder)]
@@ -70,21 +72,27 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
                 signal.signal(number, handler)
 
 
-def ended(error: ChildFailedError | SignalException, tracebacks: Sequence[str]) -> str:
-    """Say how a process ended that had no time to say it; log the traceback of one that had no line for it."""
+def ended(error: ChildFailedError | SignalException, tracebacks: Mapping[int, str]) -> str:
+    """Say how a process ended that had no time to say it; log the traceback of one that had no line for it.
+
+    Args:
+        tracebacks: by process, the first one first.
+    """
     again = "started again it goes on from its last checkpoint, if it had one"
     if isinstance(error, SignalException):
         return f"stopped by {error.sigval.name}; {again}"
     codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
     # Where one was killed, the others fail for want of it; where one fails, torchrun ends the others by SIGTERM.
     rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
-    for words in tracebacks:
-        if code > 0 and words is tracebacks[0]:
-            log.error("unexpected error, please report it with this traceback, of %s", words)
-        else:
-            log.debug("%s", words)
     if code > 0:
-        return f"process {rank} of the training ended with status {code}; the log above has its words"
+        rank = next(iter(tracebacks), rank)
+    for other, words in tracebacks.items():
+        if code > 0 and other == rank:
+            log.error("unexpected error, please report it with this traceback, of process %d: %s", other, words)
+        else:
+            log.debug("process %d: %s", other, words)
+    if code > 0:
+        return f"process {rank} of the training ended with an error; the log above has its words"
     return f"process {rank} of the training ended by signal {signal.Signals(-code).name}; {again}"
 
 
@@ -93,6 +101,8 @@ def standard_input(stream: IO[str]) -> Iterator[None]:
     """Have processes that are started meanwhile share an open file, and its locks: torchrun hands on no other."""
     before = os.dup(0)
     os.dup2(stream.fileno(), 0)
+    # Where this process was started without one, the file may have got that number itself.
+    os.set_inheritable(0, True)  # noqa: FBT003
     try:
         yield
     finally:

@@ -144,7 +144,7 @@ def report_unexpected(folder: Path, rank: int, traceback: str) -> None:
     write_text(folder / f"traceback.{rank}.txt", traceback)
 
 
-def unexpected(folder: Path) -> list[str]:
+def unexpected(folder: Path) -> dict[int, str]:
     """Give the tracebacks that processes have left, the first one first: those after it may follow from it."""
     paths = sorted(folder.glob("traceback.*.txt"), key=lambda path: path.stat().st_mtime_ns)
-    return [f"process {path.suffixes[0][1:]}: {path.read_text().strip()}" for path in paths]
+    return {int(path.suffixes[0][1:]): path.read_text().strip() for path in paths}

@@ -56,6 +56,8 @@ class Knobs:
         Raises:
             ConfigError: there is no such knob, it does not decide a training, or it does not take the value.
         """
+        if not isinstance(knob, str):
+            raise ConfigError(f"{self.place}: {knob!r} is no place of a knob: write one such as train/learning_rate")
         key = (knob, repr(value))
         if key not in self.taken:
             self.taken[key] = self._argument(knob, value) if knob.startswith(ARGUMENTS) else self._knob(knob, value)
@@ -68,7 +70,7 @@ class Knobs:
         own: Any = self.arguments
         for part in parts:
             own = own.get(part) if isinstance(own, Mapping) else None
-        if not isinstance(own, str):
+        if not holds_text(own):
             value = from_json(value)
         require_json(f"{self.place}: {knob}", value)
         return value
@@ -116,6 +118,11 @@ def end(knob: str) -> str:
     return knob.rpartition("/")[2]
 
 
+def holds_text(value: Any) -> bool:
+    """Tell whether a value is a text, or a list of texts."""
+    return isinstance(value, str) or (isinstance(value, list) and any(isinstance(item, str) for item in value))
+
+
 def from_json(value: Any) -> Any:
     """Give the number, truth value or null that a text spells in JSON, and all else as it is.
 
@@ -123,6 +130,8 @@ def from_json(value: Any) -> Any:
     """
     if isinstance(value, list):
         return [from_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: from_json(item) for key, item in value.items()}
     try:
         # NaN and infinities, which Python's JSON has, stay text.
         found = json.loads(value, parse_constant=str) if isinstance(value, str) else value

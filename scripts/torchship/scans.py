@@ -18,6 +18,8 @@ Point = dict[str, Any]
 
 # Between a model's name and a point's in the name of a run; Snakemake takes commas in a run's name for its own.
 FOLDER, BETWEEN = "/scan/", "+"
+# Its outputs are no probabilities.
+LOGITS = "binary_cross_entropy_with_logits"
 # A file system takes names of 255 bytes; a longer name than this ends in a hash of all of it.
 LONGEST = 160
 
@@ -52,12 +54,12 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
 
 def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
     """Give all points: every combination of the grid's values, then those that are listed one by one."""
-    grid = {knob: [knobs.value(knob, value) for value in scan["grid"][knob]] for knob in sorted(scan["grid"])}
+    grid = {knob: [knobs.value(knob, value) for value in scan["grid"][knob]] for knob in sorted(scan["grid"], key=str)}
     if grid:
         for values in itertools.product(*grid.values()):
             yield dict(zip(grid, values, strict=True))
     for point in scan["points"]:
-        yield {knob: knobs.value(knob, value) for knob, value in sorted(point.items())}
+        yield {knob: knobs.value(knob, value) for knob, value in sorted(point.items(), key=str)}
 
 
 def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
@@ -84,14 +86,20 @@ def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]
     """Check that the points can be compared by the metric.
 
     Raises:
-        ConfigError: it is a loss, or a rate of convergence, and the points differ in what it means.
+        ConfigError: the points differ in what it means.
     """
     decides = {"validation_loss": "loss", "convergence_rate": "converged_accuracy"}.get(metric)
-    meanings = sorted({str(section["train"][decides]) for section in sections if decides})
+    meanings = {section["train"][decides] for section in sections if decides}
     if len(meanings) > 1:
         raise ConfigError(
-            f"{place}/metric is {metric}, which points with train/{decides} {' and '.join(meanings)} "
+            f"{place}/metric is {metric}, which points with train/{decides} {' and '.join(map(str, sorted(meanings)))} "
             "cannot be compared by: take validation_accuracy"
+        )
+    losses = {section["train"]["loss"] for section in sections}
+    if metric != "validation_loss" and LOGITS in losses and len(losses) > 1:
+        raise ConfigError(
+            f"{place}: points with train/loss {LOGITS} and others cannot be compared by {metric}: evaluate/threshold, "
+            "the same for all, would be a logit for some and a probability for others"
         )
 
 

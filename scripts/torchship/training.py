@@ -116,16 +116,17 @@ def forwarded(forward: Any, inputs: Sequence[Tensor], events: int) -> Any:
     """Give the outputs for a batch.
 
     Raises:
-        TrainingError: the network does not take so few events, as BatchNorm does not take one.
+        TrainingError: the network does not take a single event, as BatchNorm does not.
     """
     try:
         return forward(*inputs)
     except ValueError as error:
-        if events > 1:
+        # torch's own words, of its norms; all else is an error in the network.
+        if events > 1 or "more than 1 value per channel" not in str(error):
             raise
         raise TrainingError(
             f"the network cannot be trained on a batch of {events} event ({error}): choose train/batch_size so that no "
-            "batch, nor the last of an epoch, leaves one event, or none, to one of the processes (train/devices)"
+            "batch, nor the last of an epoch, leaves a single event to one of the processes (train/devices)"
         ) from error
 
 

@@ -27,7 +27,6 @@ def main(folder: Path) -> int:
     document, rank = read_json(folder / "work.json"), int(os.environ["RANK"])
     parent, logs = document.pop("parent"), document.pop("log")
     # Of axes of one entry, whose strides say nothing.
-    warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     threading.Thread(target=follow, args=[parent], daemon=True).start()
     if logs:

@@ -1,7 +1,8 @@
 """A workflow without a purpose: as many rules and jobs as a scan has, to see what Snakemake itself takes for them.
 
 With `declares: 1` each of the many jobs declares one file that it reads and one that it writes; with `declares: many`
-all that a training declares: five inputs, four outputs, a log, a benchmark, an environment, resources, parameters.
+all that a training declares: five inputs, four outputs, a log, a benchmark, an environment, resources, parameters. Both
+say that they may share a job, as a scan's points do.
 """
 
 POINTS = [f"point{number}" for number in range(int(config["points"]))]
@@ -45,11 +46,14 @@ if config["declares"] == "many":
             "logs/{point}.log",
         benchmark:
             "benchmarks/{point}.tsv"
+        group:
+            "scan"
         conda:
             "../../envs/torch.yaml"
         threads: 1
         resources:
             gpu=one,
+            scan_points=one,
             mem_mb=one,
             runtime=one,
         params:
@@ -65,6 +69,8 @@ else:
             "source/a",
         output:
             "{point}/a",
+        group:
+            "scan"
         shell:
             "touch {output}"
 

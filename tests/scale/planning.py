@@ -1,7 +1,7 @@
 """How long Snakemake plans and schedules a scan of thousands of points, beside workflows without a purpose.
 
-Writes the table in docs/scale.md and its picture, and fails where a scan takes longer than it may: `make scale`, 20
-minutes. The jobs do nothing (see snakemake_executor_plugin_nothing); what is timed is all that happens before and between
+Writes the table in docs/scale.md and its picture, and fails where a scan takes longer than it may: `make scale`, half
+an hour. The jobs do nothing (see snakemake_executor_plugin_nothing); what is timed is all that happens before and between
 them.
 """
 
@@ -65,13 +65,22 @@ def how(way):
     """Give the options for a dry run, or for a run on a cluster whose jobs do nothing."""
     if way == "planned":
         return ["--dry-run", "--cores", "2"]
-    grouped = ["--groups", "train_network=scan", "train=scan", "--group-components", "scan=20"]
     scheduled = ["--executor", "nothing", "--jobs", "100", "--scheduler", "greedy", "--resources", "gpu=100000"]
-    return [*scheduled, *(grouped if way == "grouped" else [])]
+    return [*scheduled, *(["--group-components", "scan=20"] if way == "grouped" else [])]
 
 
 def measure(points, way):
     """Give seconds and MB of each kind of workflow."""
+    found: dict[str, tuple[float, float]] = {}
+    # The shorter of two: the machine does other things, too. A schedule is long enough.
+    for _ in range(2 if way == "planned" else 1):
+        for kind, (seconds, memory) in once(points, way).items():
+            found[kind] = min(found.get(kind, (seconds, memory)), (seconds, memory))
+    print(points, way, found, flush=True)
+    return found
+
+
+def once(points, way):
     found = {}
     with tempfile.TemporaryDirectory(prefix="torchship-scale-") as name:
         folders = {kind: Path(name) / kind for kind in KINDS}
@@ -87,7 +96,6 @@ def measure(points, way):
             bare = bare_arguments(points, kind, jobs, rules)
             text, *found[kind] = call([*how(way), *bare], folders[kind])
             assert int(re.search(r"^total +(\d+)$", text, re.MULTILINE)[1]) == jobs
-    print(points, way, jobs, rules, found, flush=True)
     return found
 
 

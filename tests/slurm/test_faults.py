@@ -129,7 +129,7 @@ def test_a_killed_snakemake_leaves_a_job_that_no_second_one_disturbs(cluster, tm
     text = workflow.run(WEIGHTS, *LONG)
     assert sha256(workflow.folder / WEIGHTS) == undisturbed
     # The second copy waited for the first, or came after it.
-    waited = f"Slurm job {first} writes here already: waiting for its end" in log_of(workflow) + text
+    waited = f"Slurm job {first}, or a process that it started, writes here already: waiting" in log_of(workflow) + text
     states = {job["JobId"]: job for job in trainings(workflow)}
     assert len(states) == 2
     assert waited or states[first]["EndTime"] <= max(states.values(), key=lambda job: int(job["JobId"]))["StartTime"]

@@ -87,13 +87,14 @@ def test_an_argument_that_is_called_like_a_knob_is_spelled_out(knob, value, word
         # What only YAML would make something of stays text, and so does what stands for a text.
         *[(HIDDEN, word, word) for word in ("no", "1:30", "2026-01-01", "inf", ".nan", "NaN", "[1]", "0x10")],
         *[("network/arguments/mode", "4", "4"), ("train/optimizer", "SGD", "SGD")],
+        *[(HIDDEN, ["4", "a"], [4, "a"]), (HIDDEN, {"a": "4"}, {"a": 4}), ("network/arguments/names", ["4"], ["4"])],
         # A knob of the schema knows what it wants.
         *[("train/shuffle", "no", False), ("train/epochs", "7", 7), (RATE, "1", 1.0), (RATE, 1, 1.0)],
     ],
 )
 def test_a_text_becomes_what_the_knob_wants(knob, text, value):
     """Snakemake's command line makes all nested values text."""
-    network = {"file": "xor", "arguments": {"hidden": 2, "mode": "fast"}}
+    network = {"file": "xor", "arguments": {"hidden": 2, "mode": "fast", "names": ["a"]}}
     (section,) = expanded({"grid": {knob: [text]}}, network=network).values()
     found = section["point"][knob]
     assert (found, type(found)) == (value, type(value))
@@ -127,8 +128,12 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
         ({"grid": {HIDDEN: [float("inf")]}}, r"network/arguments/hidden is inf: must be what JSON can hold"),
         ({"grid": {HIDDEN: [dt.date(2026, 1, 2)]}}, r"hidden is datetime.date\(2026, 1, 2\): must be what JSON can hold .* put a date in quotes"),
         ({"grid": {HIDDEN: [{1: 2}]}}, r"hidden is \{1: 2\}: must be what JSON can hold"),
+        ({"grid": {1: [2], "seed": [3]}}, r"models/xor/scan: 1 is no place of a knob: write one such as train/learning_rate"),
+        ({"points": [{True: 2, "seed": 1}]}, r"models/xor/scan: True is no place of a knob"),
+        ({"points": [{None: 2}]}, r"models/xor/scan: None is no place of a knob"),
         ({"points": [{RATE: 1}, {RATE: 1.0}]}, r"would both be xor/scan/learning_rate=1.0: remove one"),
         ({"grid": {"train/loss": ["cross_entropy", "mean_squared_error"]}}, r"metric is validation_loss, which points with train/loss cross_entropy and mean_squared_error cannot be compared by"),
+        ({"points": [{"train/loss": "binary_cross_entropy_with_logits"}, {RATE: 0.1}], "metric": "validation_accuracy"}, r"evaluate/threshold, the same for all, would be a logit for some"),
         ({"points": [{"train/loss": "mean_squared_error"}, {RATE: 0.1}]}, r"points with train/loss binary_cross_entropy and mean_squared_error cannot"),
         ({"grid": {"train/converged_accuracy": [0.5, 0.9]}, "metric": "convergence_rate"}, r"metric is convergence_rate, which points with train/converged_accuracy 0.5 and 0.9 cannot"),
         ({"grid": {"train/devices": [2]}}, r"xor/scan/devices=2/train/devices is 2, but a batch has 1 events"),
@@ -143,8 +148,12 @@ def test_a_wrong_scan_is_named(scan, message):
     assert "\n" not in str(caught.value)
 
 
-def test_points_with_one_loss_in_common_can_be_compared_by_it():
+def test_points_that_mean_the_same_by_the_metric_can_be_compared():
     assert len(expanded({"grid": {"train/loss": ["mean_squared_error"], RATE: [0.1, 0.2]}})) == 2
+    points = {"points": [{"train/converged_accuracy": 1}, {RATE: 0.1}], "metric": "convergence_rate"}
+    assert len(expanded(points, train={"converged_accuracy": 1})) == 2
+    losses = {"train/loss": ["mean_squared_error", "binary_cross_entropy"]}
+    assert len(expanded({"grid": losses, "metric": "validation_accuracy"})) == 2
 
 
 def test_a_scan_for_all_runs_is_none_for_a_file_from_elsewhere(tmp_path):
@@ -166,6 +175,10 @@ def test_a_models_own_points_take_the_place_of_those_for_all():
     section = resolve(merge(DEFAULTS, own), SCHEMA, PROJECT)["xor"]
     assert section["scan"] == {"grid": {HIDDEN: [3]}, "points": [], "metric": "validation_accuracy"}
     assert list(expand("xor", section, SCHEMA, PROJECT)) == ["xor/scan/hidden=3"]
+    # One that only says by what to choose has those for all.
+    metric = merge(both, {"models": {"xor": {"scan": {"metric": "convergence_rate"}}}})
+    section = resolve(merge(DEFAULTS, metric), SCHEMA, PROJECT)["xor"]
+    assert section["scan"] == {"grid": {RATE: [0.1, 0.2]}, "points": [], "metric": "convergence_rate"}
     # A model's empty one is none.
     section = resolve(merge(DEFAULTS, merge(both, {"models": {"xor": {"scan": {}}}})), SCHEMA, PROJECT)["xor"]
     assert expand("xor", section, SCHEMA, PROJECT) == {}
