@@ -1,5 +1,6 @@
 """The picture of a scan: one panel for each knob, with the metric of every point."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ from torchship.ranking import METRICS
 
 # Values this far apart are shown on a logarithmic axis.
 WIDE = 20.0
+# So many values are named on their axis; no one has 2.5 layers.
+FEW = 6
 
 
 def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str, colors: Sequence[str]) -> None:
@@ -29,6 +32,8 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
         axes.set_xticks(range(len(words)), [word or "(not given)" for word in words], rotation=20)
     elif is_wide(places.values()):
         axes.set_xscale("log")
+    elif len(places) <= FEW:
+        axes.set_xticks(list(places.values()), list(places))
     values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
     metrics = [float(row[metric]) for row in rows]
     axes.scatter([places[row[knob]] for row in rows], metrics, s=14, color=colors[0], alpha=0.5, linewidths=0,
@@ -44,9 +49,10 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
 def numbers(values: Iterable[str]) -> dict[str, float]:
     """Give the numbers that texts spell; none where one is a word, or empty for an argument that is not given."""
     try:
-        return {value: float(value) for value in values}
+        found = {value: float(value) for value in values}
     except ValueError:
         return {}
+    return found if all(map(math.isfinite, found.values())) else {}
 
 
 def is_wide(values: Iterable[float]) -> bool:
