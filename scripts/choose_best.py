@@ -28,6 +28,8 @@ def choose_best(trainings: dict[str, Path], networks: list[Path], outputs: dict[
     write_json(outputs["best"], document)
     log.info("%s has the %s %s of %d points, %.6g; %d of them diverged", names[best], least, metric, len(names),
              value, diverged)  # fmt: skip
+    if not outcomes[best]["converged"]:
+        log.warning("none of its replicas converged (%s)", reports[best]["convergence"]["criterion"])
 
 
 def copy_training(report: Path, checksums: dict[str, str], outputs: dict[str, Path]) -> None:

@@ -21,20 +21,19 @@ def plot_scan(table: Path, best: Path, svg: Path, png: Path, *, style: dict[str,
     rows, chosen = read_rows(table), read_json(best)
     metric = chosen["metric"]
     knobs = list(rows[0])[1 : list(rows[0]).index("replicas")]
-    shown = [row for row in rows if row["rank"]]
     columns = min(COLUMNS, len(knobs))
     lines = -(-len(knobs) // columns)
     with drawing(svg, png, style, size=(1.2 + 3.8 * columns, 0.8 + 3.4 * lines)) as drawn:
         for number, knob in enumerate(knobs, start=1):
             axes = drawn.add_subplot(lines, columns, number)
-            draw_knob(axes, knob, shown, metric, style["colors"])
+            draw_knob(axes, knob, rows, metric, style["colors"])
             axes.set_xlabel(knob.removeprefix("network/arguments/"))
             if number % columns == 1 % columns:
                 axes.set_ylabel(LABELS[metric])
         diverged = f" ({chosen['diverged']} diverged)" if chosen["diverged"] else ""
         name, value = chosen["name"].replace("+", ", "), f"{LABELS[metric]} {chosen['value']:.4g}"
         drawn.suptitle(f"best of {chosen['points']} points{diverged}: {name}, {value}", fontsize=10)
-        drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+        drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 
 
 if __name__ == "__main__":

@@ -31,17 +31,23 @@ class Checkpoint:
         self.asked = False
 
     @contextmanager
-    def on_signal(self, number: signal.Signals = signal.SIGTERM) -> Iterator[None]:
-        """Have the training end with a checkpoint on a signal, which batch systems send before they kill a job."""
+    def on_signal(self) -> Iterator[None]:
+        """Have the training end with a checkpoint on SIGTERM, which batch systems send before they kill, and on Ctrl-C.
 
-        def ask(*_: object) -> None:
+        A second Ctrl-C ends it at once.
+        """
+
+        def ask(number: int, _: object) -> None:
             self.asked = True
+            if number == signal.SIGINT:
+                signal.signal(number, signal.default_int_handler)
 
-        before = signal.signal(number, ask)
+        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
-            signal.signal(number, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def due(self) -> bool:
         """Tell whether the last checkpoint is old enough for another."""

@@ -13,6 +13,7 @@ import jsonschema
 import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.errors import ConfigError
+from torchship.network_arguments import check_arguments
 from torchship.run_checks import check_kind, check_run, require_known, suggest
 
 # jsonschema takes 500.0 for an integer, and range() does not.
@@ -56,6 +57,8 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         check_kind(run, entry)
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, runs[run], config["targets"], project)
+        if "network" in entry:
+            check_arguments(f"models/{run}/network/arguments", entry["network"], project)
     return runs
 
 

@@ -86,7 +86,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         if not work.point:
             raise
         if processes.first:
-            log.warning("%s: a result of the scan", error)
+            log.warning("%s; the point stays in the scan's table, without a rank", error)
             write_divergence(outputs, about, replicas, knobs)
     if processes.first:
         saved.remove()

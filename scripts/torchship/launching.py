@@ -57,7 +57,8 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
         folder = Path(name)
         write_json(folder / "work.json", {**document, "parent": os.getpid()})
         # An error has one line of its own; torchrun's say what it has in a table.
-        logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+        for logger in [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed")]:
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         options = ["--nproc-per-node", str(count), "--shutdown-timeout", str(GRACE), "--log-dir", name]
         meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{folder}/meeting", "--rdzv-conf", "store_type=file"]
         handlers = {number: signal.getsignal(number) for number in STOPS}

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchship.errors import ConfigError, DataError, TrainingError
 from torchship.files import replacing
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -43,7 +46,8 @@ def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
     """
     try:
         return network_class(file)(**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:
+        log.debug("building %s", file, exc_info=True)
         raise ConfigError(f"{file}: Network() does not take network/arguments {dict(arguments)}: {error}") from error
 
 

@@ -28,7 +28,7 @@ class Knobs:
     """
 
     def __init__(self, run: str, section: Mapping[str, Any], schema: Mapping[str, Any], project: Path) -> None:
-        self.place = f"models/{run}/scan"
+        self.place = f"the scan of {run}"
         self.arguments = section["network"].get("arguments", {})
         self.networks = sorted(path.stem for path in (project / "models").glob("*.py"))
         network, shared = schema["$defs"]["model"]["properties"]["network"], schema["$defs"]
@@ -95,7 +95,9 @@ class Knobs:
         known = [f"{ARGUMENTS}<name>", *self.schemas]
         if first not in ("network", "train", "seed"):
             what = ", ".join([*known[:2], "train/<knob>", "seed"])
-            raise ConfigError(f"{self.place}: {knob} does not decide a training; what can be scanned: {what}")
+            near = [place for place in self.schemas if end(place) == end(knob.replace(".", "/"))]
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise ConfigError(f"{self.place}: {knob} is no knob of a training{meant}; what can be scanned: {what}")
         inner = [place for place in known if place.startswith(f"{knob}/")]
         if inner:
             raise ConfigError(f"{self.place}: {knob} holds several knobs: scan {inner[0]}, …")

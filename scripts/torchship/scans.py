@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torchship.errors import ConfigError
+from torchship.network_arguments import check_arguments
 from torchship.run_checks import check_batches
 from torchship.scan_knobs import Knobs, plain
 
@@ -42,12 +43,18 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
         return {}
     knobs = Knobs(run, section, schema, project)
     sections: dict[str, dict[str, Any]] = {}
+    called: set[tuple[str, ...]] = set()
     for point in listed(section["scan"], knobs):
         name = run + FOLDER + name_of(point, knobs)
         if name in sections:
             raise ConfigError(f"{knobs.place}: {point} and {sections[name]['point']} would both be {name}: remove one")
         sections[name] = {**laid_over(section, point, knobs.place), "point": point}
         check_batches(name, sections[name]["train"])
+        network = sections[name]["network"]
+        call = (network["file"], *network.get("arguments", {}))
+        if call not in called:
+            check_arguments(f"{knobs.place}: network/arguments", network, project)
+            called.add(call)
     check_metric(knobs.place, section["scan"]["metric"], sections.values())
     return sections
 
@@ -89,10 +96,10 @@ def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]
         ConfigError: the points differ in what it means.
     """
     decides = {"validation_loss": "loss", "convergence_rate": "converged_accuracy"}.get(metric)
-    meanings = {section["train"][decides] for section in sections if decides}
+    meanings = sorted({section["train"][decides] for section in sections if decides})
     if len(meanings) > 1:
         raise ConfigError(
-            f"{place}/metric is {metric}, which points with train/{decides} {' and '.join(map(str, sorted(meanings)))} "
+            f"{place}: metric is {metric}, which points with train/{decides} {' and '.join(map(str, meanings))} "
             "cannot be compared by: take validation_accuracy"
         )
     losses = {section["train"]["loss"] for section in sections}

@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,9 @@ def step() -> Iterator[None]:
         yield
     except TorchshipError as error:
         stop(error)
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        sys.exit(128 + signal.SIGINT)
     except Exception:
         log.exception("unexpected error, please report it with this traceback")
         sys.exit(1)

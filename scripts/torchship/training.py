@@ -214,9 +214,10 @@ class Watch:
         accuracy = ""
         if history.epochs:
             recorded = history.values[-1, QUANTITIES.index("validation_accuracy"), : len(mean_loss)]
-            accuracy = f", accuracy {recorded[best]:.3f} best {recorded.nanmedian():.3f} median"
+            of = "" if history.epochs[-1] == epoch else f" after epoch {history.epochs[-1]}"
+            accuracy = f", accuracy {recorded[best]:.3f} best {recorded.nanmedian():.3f} median{of}"
         log.info(
-            "epoch %*d/%d  loss %.3f best %.3f median%s  (%.1f s, %.1f s to go)",
+            "epoch %*d/%d  loss %.4g best %.4g median%s  (%.1f s, %.1f s to go)",
             len(str(self.last)), epoch, self.last, mean_loss[best], mean_loss.nanmedian(), accuracy,
             now - self.start, left,
         )  # fmt: skip

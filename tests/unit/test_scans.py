@@ -19,9 +19,19 @@ from plot_scan import plot_scan
 RATE, HIDDEN = "train/learning_rate", "network/arguments/hidden"
 
 
+@pytest.fixture(autouse=True)
+def project(tmp_path):
+    """A project whose network takes any arguments."""
+    folder = tmp_path / "project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "xor.py").write_text("class Network:\n    def __init__(self, **arguments):\n        pass\n")
+    (folder / "envs").symlink_to(PROJECT / "envs")
+    expanded.project = folder
+
+
 def expanded(scan, **changes):
-    section = resolve(merge(DEFAULTS, {"models": {"xor": {"scan": scan, **changes}}}), SCHEMA, PROJECT)["xor"]
-    return expand("xor", section, SCHEMA, PROJECT)
+    section = resolve(merge(DEFAULTS, {"models": {"xor": {"scan": scan, **changes}}}), SCHEMA, expanded.project)["xor"]
+    return expand("xor", section, SCHEMA, expanded.project)
 
 
 def test_a_grid_is_every_combination_and_points_come_after():
@@ -110,27 +120,29 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
 @pytest.mark.parametrize(
     ("scan", "message"),
     [
-        ({"grid": {"train/learning_rte": [1.0]}}, r"models/xor/scan: unknown knob train/learning_rte \(did you mean train/learning_rate\?\); known: train/replicas"),
-        ({"grid": {RATE: [0.1, -1.0]}}, r"models/xor/scan: train/learning_rate is -1.0: must be a number > 0"),
+        ({"grid": {"train/learning_rte": [1.0]}}, r"the scan of xor: unknown knob train/learning_rte \(did you mean train/learning_rate\?\); known: train/replicas"),
+        ({"grid": {RATE: [0.1, -1.0]}}, r"the scan of xor: train/learning_rate is -1.0: must be a number > 0"),
         ({"grid": {"train/epochs": [1.5]}}, r"train/epochs is 1.5: must be of type integer"),
         ({"grid": {"train/weights": [1]}}, r"train/weights holds several knobs: scan train/weights/distribution"),
         ({"grid": {"data/path": ["a.npz"]}}, r"data/path cannot be scanned: points on other data could not be compared"),
-        ({"grid": {"export/opset": [17]}}, r"export/opset does not decide a training; what can be scanned: network/arguments/<name>"),
+        ({"grid": {"learning_rate": [0.1]}}, r"the scan of xor: learning_rate is no knob of a training \(did you mean train/learning_rate\?\)"),
+        ({"grid": {"train.weights.mean": [0.1]}}, r"train.weights.mean is no knob of a training \(did you mean train/weights/mean\?\)"),
+        ({"grid": {"export/opset": [17]}}, r"export/opset is no knob of a training; what can be scanned: network/arguments/<name>"),
         ({"grid": {"network/file": ["xro"]}}, r"network/file: unknown network 'xro' \(did you mean xor\?\)"),
         ({"points": [{RATE: 0.1}, {RATE: 0.1}]}, r"would both be xor/scan/learning_rate=0.1: remove one"),
         ({"points": [{"network/arguments/a": "x/y"}, {"network/arguments/a": "x y"}]}, r"would both be xor/scan/a=x_y"),
         ({"grid": {"network/arguments": [{"hidden": 3}]}}, r"network/arguments holds several knobs: scan network/arguments/<name>"),
         ({"grid": {"network/arguments/": [1]}}, r"network/arguments/ has an empty name: scan network/arguments/<name>"),
-        ({"grid": {"network/arguments/hidden/x": [1]}}, r"models/xor/scan: network/arguments/hidden/x cannot be scanned: network/arguments/hidden is 2"),
+        ({"grid": {"network/arguments/hidden/x": [1]}}, r"the scan of xor: network/arguments/hidden/x cannot be scanned: network/arguments/hidden is 2"),
         ({"points": [{"network/arguments/a": 1, "network/arguments/a/b": 2}]}, r"network/arguments/a/b cannot be scanned: network/arguments/a is 1"),
         ({"grid": {"network/flie": ["xor"]}}, r"unknown knob network/flie \(did you mean network/file\?\); known: network/arguments/<name>, network/file"),
         ({"grid": {"seed/a": [1]}}, r"unknown knob seed/a \(did you mean seed\?\); known: seed"),
         ({"grid": {HIDDEN: [float("inf")]}}, r"network/arguments/hidden is inf: must be what JSON can hold"),
         ({"grid": {HIDDEN: [dt.date(2026, 1, 2)]}}, r"hidden is datetime.date\(2026, 1, 2\): must be what JSON can hold .* put a date in quotes"),
         ({"grid": {HIDDEN: [{1: 2}]}}, r"hidden is \{1: 2\}: must be what JSON can hold"),
-        ({"grid": {1: [2], "seed": [3]}}, r"models/xor/scan: 1 is no place of a knob: write one such as train/learning_rate"),
-        ({"points": [{True: 2, "seed": 1}]}, r"models/xor/scan: True is no place of a knob"),
-        ({"points": [{None: 2}]}, r"models/xor/scan: None is no place of a knob"),
+        ({"grid": {1: [2], "seed": [3]}}, r"the scan of xor: 1 is no place of a knob: write one such as train/learning_rate"),
+        ({"points": [{True: 2, "seed": 1}]}, r"the scan of xor: True is no place of a knob"),
+        ({"points": [{None: 2}]}, r"the scan of xor: None is no place of a knob"),
         ({"points": [{RATE: 1}, {RATE: 1.0}]}, r"would both be xor/scan/learning_rate=1.0: remove one"),
         ({"grid": {"train/loss": ["cross_entropy", "mean_squared_error"]}}, r"metric is validation_loss, which points with train/loss cross_entropy and mean_squared_error cannot be compared by"),
         ({"points": [{"train/loss": "binary_cross_entropy_with_logits"}, {RATE: 0.1}], "metric": "validation_accuracy"}, r"evaluate/threshold, the same for all, would be a logit for some"),
@@ -184,6 +196,33 @@ def test_a_models_own_points_take_the_place_of_those_for_all():
     assert expand("xor", section, SCHEMA, PROJECT) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class Network:\n    def __init__(self, hidden=2, *, depth=1):\n        pass\n",
+         r"hiden: Network\(\) in models/xor.py has no such argument \(did you mean hidden\?\); its arguments: depth, hidden"),
+        ("class Network:\n    def __init__(self):\n        pass\n", r"has no such argument; its arguments: none"),
+        ("class Network(Base):\n    pass\n", None),
+        ("class Network:\n    def __init__(self, **others):\n        pass\n", None),
+        ("class Network\n", None),
+    ],
+)  # fmt: skip
+def test_an_argument_that_a_network_does_not_have_is_found_before_it_runs(text, message):
+    (expanded.project / "models" / "xor.py").write_text(text)
+    own, point = {"file": "xor", "arguments": {"hiden": 3}}, {"grid": {"network/arguments/hiden": [3]}}
+    for place, scan, network in (
+        ("models/xor/network/arguments/", {}, own),
+        ("the scan of xor: network/arguments/", point, {"file": "xor", "arguments": {}}),
+    ):
+        config = merge(DEFAULTS, {"models": {"xor": {"scan": scan}}})
+        config["models"]["xor"]["network"] = network
+        if message is None:
+            expand("xor", resolve(config, SCHEMA, expanded.project)["xor"], SCHEMA, expanded.project)
+        else:
+            with pytest.raises(ConfigError, match=place + ".*" + message if "none" in message else place + message):
+                expand("xor", resolve(config, SCHEMA, expanded.project)["xor"], SCHEMA, expanded.project)
+
+
 def test_arguments_of_a_network_are_what_a_report_can_hold():
     changes = {"models": {"xor": {"network": {"arguments": {"hidden": float("nan")}}}}}
     with pytest.raises(ConfigError, match=r"models/xor/network/arguments is \{'hidden': nan\}: must be what JSON"):
@@ -191,7 +230,13 @@ def test_arguments_of_a_network_are_what_a_report_can_hold():
 
 
 def training(point, loss, accuracy=1.0, converged=5):
-    rate = {"replicas": 10, "converged": converged, "rate": converged / 10, "interval": [0.1, 0.9]}
+    rate = {
+        "criterion": "accuracy >= 1",
+        "replicas": 10,
+        "converged": converged,
+        "rate": converged / 10,
+        "interval": [0.1, 0.9],
+    }
     shipped = None
     if loss is not None:
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -237,7 +282,7 @@ def test_a_scan_of_which_all_diverged_stops():
         order([outcome(training({}, None))] * 2, "validation_loss", ONE_LOSS)
 
 
-def test_the_best_training_becomes_the_runs_own(tmp_path):
+def test_the_best_training_becomes_the_runs_own(tmp_path, caplog):
     files = {}
     for report in TRAININGS:
         name = "+".join(f"{knob.rpartition('/')[2]}={value}" for knob, value in report["point"].items())
@@ -265,12 +310,18 @@ def test_the_best_training_becomes_the_runs_own(tmp_path):
     assert [row[RATE] for row in rows] == ["0.01", "0.1", "9.0", "0.02"]
     assert [row[HIDDEN] for row in rows] == ["2", "2", "2", "3"]
     assert rows[2]["validation_loss"] == ""
+    rate = TRAININGS[1]["convergence"]
     (tmp_path / "learning_rate=0.1" / "replicas").write_text("others")
     with pytest.raises(DataError, match=r"learning_rate=0.1/replicas is changed since it was trained: delete \S+json"):
         choose_best(*arguments, metric="validation_loss")
     plots = [tmp_path / "a.svg", tmp_path / "a.png"]
     plot_scan(outputs["table"], outputs["best"], *plots, style=DEFAULTS["plots"])
     assert "best of 4 points (1 diverged): learning_rate=0.1, validation loss 0.1" in plots[0].read_text()
+    assert ">diverged<" in plots[0].read_text()
+    assert not caplog.messages
+    write_json(files["learning_rate=0.1"], {**TRAININGS[1], "convergence": {**rate, "converged": 0}, "files": {}})
+    choose_best(*arguments, metric="validation_loss")
+    assert "none of its replicas converged (accuracy >= 1)" in caplog.text
 
 
 def test_what_follows_is_given_the_best_points_knobs_that_it_asked_for(tmp_path):

@@ -36,6 +36,8 @@ def test_an_error_is_one_line_and_a_bug_has_its_traceback(tmp_path):
     body = "from torchship.errors import DataError\nwith step():\n    raise DataError('event 3 is wrong')"
     status, printed, _ = run(tmp_path, "", body)
     assert (status, printed) == (1, "[train/xor] DataError: event 3 is wrong\n")
+    status, printed, _ = run(tmp_path, "", "with step():\n    raise KeyboardInterrupt")
+    assert (status, printed) == (130, "[train/xor] interrupted\n")
     status, printed, logged = run(tmp_path, "", "with step():\n    1 / 0")
     assert status == 1
     assert "unexpected error" in printed

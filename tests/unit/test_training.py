@@ -180,6 +180,8 @@ def test_wilson_interval():
 def test_wrong_networks_and_weights_are_named(tmp_path, trained):
     with pytest.raises(ConfigError, match=r"does not take network/arguments"):
         networks.build(XOR, {"width": 3})
+    with pytest.raises(ConfigError, match=r"does not take network/arguments {'hidden': -1}: .*negative"):
+        networks.build(XOR, {"hidden": -1})
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ConfigError, match=r"empty.py defines no class Network"):
         networks.build(tmp_path / "empty.py", {})
@@ -222,3 +224,14 @@ def test_a_signal_ends_a_training_with_a_checkpoint(tmp_path):
         ):
             saved.require_time(7, asked=saved.asked)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_second_interrupt_ends_a_training_at_once(tmp_path):
+    saved = Checkpoint(tmp_path / "c", "one", seconds=1e9)
+    before = signal.getsignal(signal.SIGINT)
+    with saved.on_signal():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert saved.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -107,26 +107,39 @@ def test_cuda_without_a_gpu_stops_the_training(tmp_path):
     assert not (tmp_path / "results/xor/train/weights.safetensors").exists()
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
-    """SIGKILL for Snakemake and its job together, as a crash of the machine would do."""
+@pytest.mark.parametrize(
+    ("number", "devices"),
+    [(signal.SIGKILL, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)],
+    ids=["killed", "ctrl-c", "two"],
+)
+def test_a_run_that_is_ended_goes_on_to_the_same_bytes(tmp_path, number, devices):
+    """SIGKILL for Snakemake and its job together, as a crash of the machine would do; SIGINT as Ctrl-C does."""
     workflow = Workflow(tmp_path)
     # Long enough to be met in the middle; what is compared is one whole run with the same knobs.
-    knobs = ["--config", "train={epochs: 3000}"]
+    epochs = 3000 if devices == 1 else 600
+    knobs = ["--config", f"train={{epochs: {epochs}, devices: {devices}, batch_size: 2}}"]
     target = "results/xor/train/weights.safetensors"
-    running = subprocess.Popen(
-        workflow.command(target, *knobs), cwd=workflow.folder, env=workflow.environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    words = tmp_path / "words"
+    with words.open("w") as stream:
+        running = subprocess.Popen(
+            workflow.command(target, *knobs), cwd=workflow.folder, env=workflow.environment(),
+            stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
     checkpoint = tmp_path / "results/xor/train/checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.exists():
         assert running.poll() is None, "the run ended before it wrote a checkpoint"
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    os.killpg(running.pid, number)
+    running.wait(timeout=60)
     assert not (tmp_path / target).exists()
-    workflow.run(target, "--unlock", *knobs)
+    if number == signal.SIGKILL:
+        workflow.run(target, "--unlock", *knobs)
+    else:
+        told = words.read_text()
+        assert re.search(r"TrainingError: stopped by a signal after epoch \d+, with a checkpoint; started again", told)
+        assert "Traceback" not in told
     text = workflow.run(target, "--rerun-incomplete", *knobs)
     assert "resuming from results/xor/train/checkpoint.pt after epoch" in text
     whole = Workflow(tmp_path / "whole")
