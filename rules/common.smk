@@ -17,6 +17,7 @@ sys.path.insert(0, str(BASE / "scripts"))
 
 from torchship.config import resolve
 from torchship.errors import ConfigError
+from torchship.gpus import any_here
 from torchship.imports import digest, library_modules
 from torchship.provenance import commit
 from torchship.run_checks import suggest

@@ -16,19 +16,13 @@ def training_memory(wildcards, attempt):
     return attempt * section["devices"] * (3000 + section["replicas"] // 2)
 
 
-# What the kernel calls the first GPU: NVIDIA's, the same under Windows, AMD's.
-GPU_HERE = any(
-    Path("/dev", name).exists() for name in ("nvidia0", "nvidiactl", "dxg", "kfd")
-)
-
-
 def gpus(wildcards):
     """Give the GPUs to ask for: with `device: auto` one, which a site without GPUs sets to 0 in its profile.
 
     None where the steps run on this machine and it has none: they would wait for one another for nothing.
     """
     here = workflow.is_main_process and workflow.local_exec and not workflow.dryrun
-    none = config["device"] == "auto" and here and not GPU_HERE
+    none = config["device"] == "auto" and here and not any_here()
     return 0 if config["device"] == "cpu" or none else 1
 
 

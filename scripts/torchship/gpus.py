@@ -11,6 +11,15 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
+# What the kernel calls GPUs: NVIDIA's, the same under Windows, AMD's.
+DEVICES = ("nvidiactl", "nvidia[0-9]*", "dxg", "kfd")
+
+
+def any_here(folder: Path = Path("/dev")) -> bool:
+    """Tell whether this machine has a GPU, before there is torch to ask."""
+    return any(any(folder.glob(name)) for name in DEVICES)
+
+
 @contextmanager
 def claimed(names: Sequence[str], count: int, folder: Path | None = None) -> Iterator[list[int]]:
     """Hold `count` of the GPUs that a process sees, by their places; where too few are free, others beside them.

@@ -17,7 +17,7 @@ from support import PROJECT, make_data, small_model, train_in
 from torchship import networks
 from torchship.errors import DataError, TrainingError
 from torchship.files import read_json, sha256
-from torchship.gpus import claimed
+from torchship.gpus import any_here, claimed
 from torchship.loading import EventDataset
 from torchship.processes import Processes
 from torchship.replicas import Replicas, per_replica
@@ -354,6 +354,14 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog):
     held[1].communicate()
     with claimed([], 2, tmp_path) as places:
         assert places == []
+
+
+@pytest.mark.parametrize("name", ["nvidia3", "dxg", "kfd"])
+def test_a_machine_with_a_gpu_is_known_by_its_devices(tmp_path, name):
+    (tmp_path / "nvram").touch()
+    assert not any_here(tmp_path)
+    (tmp_path / name).touch()
+    assert any_here(tmp_path)
 
 
 def test_too_few_gpus_stop_the_training(monkeypatch):
