@@ -268,9 +268,11 @@ def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number, devices)
         running.wait()
         if number == signal.SIGKILL:
             # A second copy would wait, for as long as one of them is there.
-            with pytest.raises(BlockingIOError):
-                lock(tmp_path)
-            os.kill(workers[0], signal.SIGCONT)
+            try:
+                with pytest.raises(BlockingIOError):
+                    lock(tmp_path)
+            finally:
+                os.kill(workers[0], signal.SIGCONT)
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     lock(tmp_path)
     epoch = torch.load(tmp_path / "checkpoint", weights_only=True)["epoch"]
