@@ -81,40 +81,6 @@ def model_of(run):
     return run.partition(FOLDER)[0]
 
 
-def source_code(script):
-    """Give what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
-
-    Snakemake itself looks at the script alone and at its date; profiles/default turns that off. As inputs, two dozen
-    files for every job would take two thirds of the time in which a scan of thousands of points is planned.
-    """
-    path = BASE / "scripts" / f"{script}.py"
-    modules = library_modules(path)
-    return f"{script} and {len(modules)} modules: {digest([path, *modules])}"
-
-
-def knobs(*places):
-    """Give a function that picks knobs of a run by their places: a step is given what it uses, and no more."""
-
-    def picked(wildcards):
-        section = {}
-        for place in places:
-            *parents, last = place.split("/")
-            inner, source = section, section_of(wildcards.run)
-            for key in parents:
-                inner, source = inner.setdefault(key, {}), source[key]
-            # A run with a file from elsewhere has no network.
-            if last in source:
-                inner[last] = source[last]
-        return section
-
-    return picked
-
-
-def scan_point(wildcards):
-    """Give what a run changes if it is a point of a scan, by place."""
-    return section_of(wildcards.run).get("point", {})
-
-
 def targets_of(run):
     """Give the targets that a run is exported to."""
     return section_of(run)["export"]["targets"]
@@ -127,11 +93,6 @@ def for_targets(path):
         return expand(path, target=targets_of(wildcards.run), allow_missing=True)
 
     return paths
-
-
-def export_targets(wildcards):
-    """Give the targets that a run is exported to, as a step is given them."""
-    return targets_of(wildcards.run)
 
 
 def runs_with_surface():

@@ -18,11 +18,6 @@ def point_trainings(wildcards):
     return [f"<results>/{run}/train/training.json" for run in SCANS[wildcards.run]]
 
 
-def points_digest(wildcards):
-    """Give what stands for the points of a run's scan and their order."""
-    return sha256("\n".join(SCANS[wildcards.run]).encode()).hexdigest()[:16]
-
-
 def scanned_networks(wildcards):
     """Give the files of the networks that a scan's points train."""
     names = {section["network"]["file"] for section in SCANS[wildcards.run].values()}
@@ -113,19 +108,6 @@ def runtimes_for(wildcards):
     """Give the runtimes that a target's file is run in."""
     names = runtimes_of(config["targets"], wildcards.target)
     return [f"<results>/runtimes/{name}.json" for name in names]
-
-
-def claims(wildcards, output):
-    """Give what says of a run that all is well, which a failing gate takes away."""
-    # results/<run>/validate/<target>/validation.json, where a point's run has folders of its own.
-    results = Path(output.validation).parents[2 + len(Path(wildcards.run).parts)]
-    pages = ["validate/gate.html", "summary.html"]
-    # The archive has no points.
-    archive = [results / "archive" / "verified.json"] if wildcards.run in RUNS else []
-    return [
-        *(str(results / wildcards.run / page) for page in pages),
-        *map(str, archive),
-    ]
 
 
 def timed_target(wildcards):

@@ -1,7 +1,6 @@
 """Time torch, ONNX Runtime, the hand-coded Python and the C++ header side by side, and check what they compute."""
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +8,18 @@ from torchship.step import log, step
 
 import numpy as np
 import torch
-from torchship import cpp
 from torchship.cases import USUAL
 from torchship.chosen import with_best
 from torchship.datasets import read_about
 from torchship.domain import draw, dynamic_axes, uniform
-from torchship.engines import Engine, Feed, cpp_engine, onnxruntime_engine, python_engine, torch_engine
-from torchship.files import read_json, write_rows
-from torchship.layers import read_network
-from torchship.networks import load
+from torchship.engines import engines
+from torchship.files import write_rows
 from torchship.parity import compare, require
 from torchship.timing import rounds, summarize
 from torchship.witnesses import read_witnesses
 
 COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
            "samples", "calls_per_sample", "note"]  # fmt: skip
-
-Makers = dict[str, Callable[[Feed], Engine]]
 
 
 def benchmark_engines(
@@ -60,29 +54,6 @@ def benchmark_engines(
             medians = ", ".join(f"{name} {np.median(samples):.2g} s" for name, (_, samples) in timed.items())
             log.info("batch %d: median %s", batch, medians)
     write_rows(table, COLUMNS, rows)
-
-
-def engines(files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]) -> Makers:
-    """Give what makes each engine for some inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
-    outputs = list(model["outputs"])
-    makers: Makers = {}
-    if "network" in files:
-        module = load(files["network"], model["network"].get("arguments", {}), files["trained"])
-        makers["torch eager"] = lambda feed: torch_engine(module, feed, outputs)
-    makers["ONNX Runtime"] = lambda feed: onnxruntime_engine(onnx, feed, outputs)
-    if "python" not in files:
-        makers["ONNX Runtime, not optimized"] = lambda feed: onnxruntime_engine(onnx, feed, outputs, "disabled")
-        return makers
-    described = read_network(read_json(files["weights"]))
-    name, output = described.input_name, described.output_name
-    makers["hand-coded Python"] = lambda feed: python_engine(files["python"], feed[name], output)
-    executable = cpp.compiler()
-    if executable is None:
-        log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
-        return makers
-    compiled = cpp.CompiledNetwork(files["header"], described.name, len(described.classes), folder, executable)
-    makers["hand-coded C++"] = lambda feed: cpp_engine(compiled, feed[name], output)
-    return makers
 
 
 if __name__ == "__main__":

@@ -4,13 +4,20 @@ import copy
 from types import SimpleNamespace
 
 import pytest
-from support import DEFAULTS, PROJECT, make_data, small_model, train_in
+from support import DEFAULTS, PROJECT, make_data, small_model, train_in, want
+from torchship import cpp
 
 from check_code import check_code
 from export_onnx import export_onnx
 from extract_weights import extract_weights
 from generate_code import generate_code
 from make_cases import make_cases
+
+
+@pytest.fixture
+def compiler():
+    """The C++ compiler."""
+    return want(cpp.compiler(), "there is no C++ compiler")
 
 
 @pytest.fixture

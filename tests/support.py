@@ -1,7 +1,9 @@
 """What the tests share: the project's paths, its configuration, and steps called as functions."""
 
+import os
 from pathlib import Path
 
+import pytest
 import yaml
 from torchship.config import merge, resolve
 from torchship.datasets import SPLITS
@@ -24,6 +26,13 @@ def small_model(**changes):
     """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
     merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
     return resolve(merged, SCHEMA, PROJECT)["xor"]
+
+
+def want(tool, reason):
+    """Give a tool; without it skip the test, but fail where .ci/run has installed all of them."""
+    if not tool:
+        (pytest.fail if os.environ.get("TORCHSHIP_TOOLS") == "installed" else pytest.skip)(reason)
+    return tool
 
 
 def make_data(folder, model):

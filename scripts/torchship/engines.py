@@ -1,5 +1,6 @@
 """The engines that are timed against each other, each with a check of what it computes while it is timed."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchship import handcoded
-from torchship.cpp import CompiledNetwork
+from torchship import cpp, handcoded
+from torchship.files import read_json
+from torchship.layers import read_network
+from torchship.networks import load
 from torchship.runtimes import session
 from torchship.timing import Timer, python_timer
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -23,6 +28,31 @@ class Engine:
 
     timer: Timer
     result: Callable[[], dict[str, Array]]
+
+
+def engines(
+    files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
+) -> dict[str, Callable[[Feed], Engine]]:
+    """Give what makes each engine for some inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
+    outputs = list(model["outputs"])
+    makers: dict[str, Callable[[Feed], Engine]] = {}
+    if "network" in files:
+        module = load(files["network"], model["network"].get("arguments", {}), files["trained"])
+        makers["torch eager"] = lambda feed: torch_engine(module, feed, outputs)
+    makers["ONNX Runtime"] = lambda feed: onnxruntime_engine(onnx, feed, outputs)
+    if "python" not in files:
+        makers["ONNX Runtime, not optimized"] = lambda feed: onnxruntime_engine(onnx, feed, outputs, "disabled")
+        return makers
+    described = read_network(read_json(files["weights"]))
+    name, output = described.input_name, described.output_name
+    makers["hand-coded Python"] = lambda feed: python_engine(files["python"], feed[name], output)
+    executable = cpp.compiler()
+    if executable is None:
+        log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
+        return makers
+    compiled = cpp.CompiledNetwork(files["header"], described.name, len(described.classes), folder, executable)
+    makers["hand-coded C++"] = lambda feed: cpp_engine(compiled, feed[name], output)
+    return makers
 
 
 def torch_engine(module: torch.nn.Module, feed: Feed, outputs: list[str]) -> Engine:
@@ -65,7 +95,7 @@ def python_engine(python: Path, x: Array, output: str) -> Engine:
     return Engine(python_timer(call), lambda: {output: np.array(kept["y"])})
 
 
-def cpp_engine(compiled: CompiledNetwork, x: Array, output: str) -> Engine:
+def cpp_engine(compiled: cpp.CompiledNetwork, x: Array, output: str) -> Engine:
     """Give the hand-coded C++ in float, timed by C++'s own clock: a call through ctypes would cost more than it."""
     y = np.full((len(x), compiled.outputs), np.nan, dtype=np.float32)
     return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: {output: y})

@@ -6,7 +6,7 @@ import sys
 
 import environments
 import pytest
-from support import PROJECT
+from support import PROJECT, want
 from torchship import imports, pins
 from torchship.errors import PinError
 
@@ -28,6 +28,14 @@ def test_tests_of_a_group_stay_together(request):
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("one process runs all tests")
     assert request.node.nodeid.endswith("@together")
+
+
+@pytest.mark.parametrize(("tools", "outcome"), [("installed", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_tool_that_is_missing_fails_where_all_are_installed(monkeypatch, tools, outcome):
+    monkeypatch.setenv("TORCHSHIP_TOOLS", tools)
+    assert want("/usr/bin/c++", "there is no compiler") == "/usr/bin/c++"
+    with pytest.raises(outcome, match="there is no compiler"):
+        want(None, "there is no compiler")
 
 
 def test_requirements_are_in_step():

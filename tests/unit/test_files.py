@@ -4,6 +4,7 @@ import json
 import struct
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,13 +49,11 @@ def test_json_keeps_floats_exactly(document):
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_shortest_decimals_give_the_float32_back(value):
-    np = pytest.importorskip("numpy")
     decimal = float(str(np.float32(value)))
     assert struct.pack("f", decimal) == struct.pack("f", value)
 
 
 def test_arrays_have_the_same_bytes_in_any_order(tmp_path):
-    np = pytest.importorskip("numpy")
     arrays = {name: np.arange(3.0) for name in "abc"}
     write_arrays(tmp_path / "one", arrays, {"z": 1, "a": 2})
     write_arrays(tmp_path / "two", dict(reversed(arrays.items())), {"a": 2, "z": 1})

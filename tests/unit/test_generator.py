@@ -92,8 +92,7 @@ def test_the_bound_holds_for_torch_in_float32(drawn):
     assert compare(eager(module, x, torch.float32), value, bound).ratio <= 1.0
 
 
-@pytest.mark.skipif(cpp.compiler() is None, reason="there is no C++ compiler")
-def test_generated_cpp_agrees_with_python(tmp_path):
+def test_generated_cpp_agrees_with_python(tmp_path, compiler):
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(5)
     norm.running_mean.normal_()
@@ -102,7 +101,7 @@ def test_generated_cpp_agrees_with_python(tmp_path):
     network = described(module, [3, 3])
     header = tmp_path / "a b.hpp"
     header.write_text(codegen_cpp.generate(network))
-    library = cpp.CompiledNetwork(header, "net", 3, tmp_path, cpp.compiler())
+    library = cpp.CompiledNetwork(header, "net", 3, tmp_path, compiler)
     x = torch.randn(50, 3).numpy()
     expected = handcoded.evaluate_all(compiled(codegen_python.generate(network)), x)
     _, wide = evaluate(network, x, UNIT_FLOAT64)
@@ -111,11 +110,10 @@ def test_generated_cpp_agrees_with_python(tmp_path):
     assert compare(library.evaluate(x), expected, narrow).ratio <= 1.0
 
 
-@pytest.mark.skipif(cpp.compiler() is None, reason="there is no C++ compiler")
-def test_a_broken_header_is_named(tmp_path):
+def test_a_broken_header_is_named(tmp_path, compiler):
     (tmp_path / "broken.hpp").write_text("namespace torchship::net_network { int")
     with pytest.raises(GenerationError, match=r"broken.hpp does not compile with .*error"):
-        cpp.CompiledNetwork(tmp_path / "broken.hpp", "net", 1, tmp_path, cpp.compiler())
+        cpp.CompiledNetwork(tmp_path / "broken.hpp", "net", 1, tmp_path, compiler)
 
 
 class Skip(nn.Module):
@@ -225,8 +223,7 @@ def test_without_a_compiler_the_header_is_loudly_unchecked(trained, tmp_path, mo
     assert "NOT CHECKED: the C++ header" in caplog.text
 
 
-@pytest.mark.skipif(cpp.compiler() is None, reason="there is no C++ compiler")
-def test_two_versions_of_one_network_live_in_one_process(tmp_path):
+def test_two_versions_of_one_network_live_in_one_process(tmp_path, compiler):
     networks_ = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -245,7 +242,7 @@ def test_two_versions_of_one_network_live_in_one_process(tmp_path):
         (tmp_path / f"part{seed}.cpp").write_text(
             f'#include "{seed}/net.hpp"\nvoid run_{seed}(const double* x, double* y) {{ torchship::net_network::evaluate(x, y); }}'
         )
-    command = [cpp.compiler(), "-std=c++17", "-O0", "main.cpp", "part1.cpp", "part2.cpp", "-o", "both"]
+    command = [compiler, "-std=c++17", "-O0", "main.cpp", "part1.cpp", "part2.cpp", "-o", "both"]
     subprocess.run(command, cwd=tmp_path, check=True)
     printed = subprocess.run([tmp_path / "both"], capture_output=True, text=True, check=True).stdout.split()
     x = (0.01 * np.arange(70))[None]

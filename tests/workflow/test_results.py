@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 from driver import Workflow, copied
+from support import want
 from torchship.files import sha256
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
@@ -48,10 +49,9 @@ def test_the_archive_can_be_run_again(finished, tmp_path):
 def test_the_report_is_made_and_shown_by_a_browser(finished, tmp_path):
     report = finished.folder / "report.html"
     finished.run("all", "--report", "report.html")
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = want(found, "there is no Chromium to show the report in")
     text = report.read_text()
-    if browser is None:
-        pytest.skip("there is no Chromium to show the report in")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     command = [
         browser,
