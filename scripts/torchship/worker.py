@@ -11,11 +11,6 @@ import traceback
 import warnings
 from pathlib import Path
 
-# ruff: noqa: E402
-# Ctrl-C goes to all processes of a terminal; before and after the training, which takes it as a wish, it ends this one.
-# Said before torch is imported, which takes seconds.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 from torchship.step import start_logging
 
 from torchship.errors import TorchshipError

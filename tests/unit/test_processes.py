@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from support import PROJECT, make_data, small_model, train_in
 from torchship import networks
 from torchship.errors import DataError, TrainingError
 from torchship.files import read_json, sha256
-from torchship.gpus import any_here, claimed
+from torchship.gpus import any_here, claimed, locked
+from torchship.launching import ended
 from torchship.loading import EventDataset
 from torchship.processes import Processes
 from torchship.replicas import Replicas, per_replica
@@ -322,6 +324,30 @@ def test_a_killed_worker_is_named(tmp_path):
     assert running.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("codes", "tracebacks", "expected", "shown"),
+    [
+        # Those that have failed within one look of torchrun: the first traceback is the cause.
+        (
+            {0: 1, 1: 1},
+            {1: "the cause", 0: "what follows"},
+            "process 1 of the training ended with an error",
+            "the cause",
+        ),
+        ({0: 1, 1: -9}, {0: "what follows"}, "process 1 of the training ended by signal SIGKILL", None),
+        ({0: -15, 1: 1}, {1: "the cause"}, "process 1 of the training ended with an error", "the cause"),
+        ({0: -15, 1: -9}, {}, "process 1 of the training ended by signal SIGKILL", None),
+    ],
+)
+def test_the_first_that_failed_is_named(caplog, codes, tracebacks, expected, shown):
+    caplog.set_level("DEBUG", "torchship")
+    failures = {rank: SimpleNamespace(exitcode=code) for rank, code in codes.items()}
+    assert ended(SimpleNamespace(failures=failures), tracebacks).startswith(expected)
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [message.rpartition(": ")[2] for message in errors] == ([shown] if shown else [])
+    assert len(caplog.records) == len(tracebacks)
+
+
 CLAIM = """
 import sys, time; sys.path.insert(0, {path!r})
 from pathlib import Path
@@ -332,23 +358,37 @@ with claimed(["0", "1", "GPU-a/b"], 1, Path({folder!r})) as places:
 """
 
 
-def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog):
+def claiming(folder):
+    """Start a process that holds one of three GPUs until its standard input ends."""
+    code = CLAIM.format(path=str(PROJECT / "scripts"), folder=str(folder))
+    return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_one_process_at_a_time_chooses_its_gpus(tmp_path):
+    with locked(tmp_path / "choice.lock"):
+        process = claiming(tmp_path)
+        assert select.select([process.stdout], [], [], 1.0)[0] == [], "it did not wait"
+    assert process.stdout.readline().strip() == "[0]"
+    process.communicate()
+
+
+def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog, monkeypatch):
     caplog.set_level("INFO")
-    code = CLAIM.format(path=str(PROJECT / "scripts"), folder=str(tmp_path))
     held = []
     for expected in ("[0]", "[1]"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = claiming(tmp_path)
         held.append(process)
         assert process.stdout.readline().strip() == expected
     names = ["0", "1", "GPU-a/b"]
     with claimed(names, 1, tmp_path) as places:
         assert places == [2]
     assert caplog.messages == ["takes GPU 2 of those that it sees, GPU-a/b"]
-    # Too few are free: the one that is, and another.
-    with claimed(names, 2, tmp_path) as places:
-        assert places == [os.getpid() % 2, 2]
+    # Too few are free: the one that is, and another, not the same for all.
+    for number, shared in ((10, 0), (11, 1)):
+        monkeypatch.setattr(os, "getpid", lambda number=number: number)
+        with claimed(names, 2, tmp_path) as places:
+            assert places == [shared, 2]
+    monkeypatch.undo()
     assert "of 3 GPUs only 1 are free, 2 are wanted" in caplog.text
     held[0].communicate()
     with claimed(names, 2, tmp_path) as places:
