@@ -41,7 +41,7 @@ mutants: install
 gate-benchmark: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/scaling.py
 
-# How long scans of up to 10,000 points take to plan and to schedule, and whether that is too long: half an hour.
+# How long scans of up to 10,000 points take to plan and to schedule, and whether that is too long: twenty minutes.
 scale: install
 	PYTHONPATH=scripts:tests $(BIN)/python tests/scale/planning.py
 

@@ -1,7 +1,7 @@
 """How long Snakemake plans and schedules a scan of thousands of points, beside workflows without a purpose.
 
-Writes the table in docs/scale.md and its picture, and fails where a scan takes longer than it may: `make scale`, half
-an hour. The jobs do nothing (see snakemake_executor_plugin_nothing); what is timed is all that happens before and between
+Writes the table in docs/scale.md and its picture, and fails where a scan takes longer than it may: `make scale`, twenty
+minutes. The jobs do nothing (see snakemake_executor_plugin_nothing); what is timed is all that happens before and between
 them.
 """
 
