@@ -35,32 +35,52 @@ class Witnessed:
         exact: in float64.
         single: in float32, by the same implementation.
         scale: standard deviation of `exact` under rounding, and one unit in the last place: what one spread is.
+        lost: the share of the disturbed evaluations that are not finite where `exact` is; the spread is that of the
+            others.
     """
 
     exact: Array
     single: Array
     scale: Array
+    lost: Array
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A value that an arbiter computed on the way: by which operation, or under which name, and its witnesses."""
+    """A value that an arbiter computed on the way, and its witnesses.
+
+    Attributes:
+        name: of the operation, or of the value.
+        module, line: where in the user's code it is asked for, '' where that is not known.
+        sources: places in the record of the values that it was computed from.
+    """
 
     name: str
     value: Witnessed
+    module: str = ""
+    line: str = ""
+    sources: tuple[int, ...] = ()
 
 
 def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnessed:
     """Put together what was computed; integer outputs have no spread and must be equal."""
+    nothing = np.zeros(exact.shape)
     if not np.issubdtype(exact.dtype, np.floating):
-        return Witnessed(exact, single, np.zeros(exact.shape))
+        return Witnessed(exact, single, nothing, nothing)
+    squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
     with np.errstate(all="ignore"):
-        deviations = [sample - exact for sample in samples]
-        # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
-        spread = np.sqrt(np.mean([deviation**2 for deviation in deviations], axis=0))
+        for sample in samples:
+            # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
+            deviation = sample - exact
+            known = np.isfinite(deviation)
+            squares += np.where(known, deviation, 0.0) ** 2
+            finite += known
+            count += 1
+        spread = np.sqrt(squares / np.maximum(finite, 1))
         scale = spread + UNIT_FLOAT32 * np.abs(exact) + SMALLEST_FLOAT32
     # Where float64 itself is not finite a comparison is of kind alone, equal or not.
-    return Witnessed(exact, single, np.where(np.isfinite(scale), scale, 0.0))
+    there = np.isfinite(exact)
+    return Witnessed(exact, single, np.where(there, scale, 0.0), np.where(there, 1.0 - finite / max(count, 1), 0.0))
 
 
 def witness_in_parts(arbiter: Any, feed: Mapping[str, Array], samples: int = SAMPLES) -> dict[str, Witnessed]:

@@ -8,105 +8,25 @@ network's layers are (D. S. Parker, Monte Carlo Arithmetic, UCLA CSD-970002, 199
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.errors import ParityError
-from torchship.limits import SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
+from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
+from torchship.torch_modes import ModulePath, Noise, Rounding, Step, Trace, Wide, plain_kernels
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
 
-# Operations that give numbers they were given, or none that are rounded. Views are recognised by themselves.
-EXACT = frozenset(
-    "abs amax amin arange argmax argmin bitwise_and bitwise_not bitwise_or bucketize cat ceil clamp clamp_max "
-    "clamp_min clone constant_pad_nd contiguous copy copy_ detach embedding empty empty_like eq eye fill fill_ flip "
-    "floor full full_like gather ge gt index index_copy index_fill index_select isfinite isinf isnan le logical_and "
-    "logical_not logical_or lt masked_fill masked_select max max_pool1d_with_indices max_pool2d_with_indices "
-    "max_pool3d_with_indices maximum min minimum ne neg new_empty new_full new_ones new_zeros nonzero one_hot ones "
-    "ones_like reflection_pad1d reflection_pad2d relu relu_ repeat replication_pad1d replication_pad2d roll round "
-    "scalar_tensor scatter searchsorted select_scatter sign slice_scatter sort stack threshold tile topk tril triu "
-    "trunc unique_dim upsample_nearest1d upsample_nearest2d where zero_ zeros zeros_like _local_scalar_dense "
-    "_to_copy lift_fresh_copy".split()
-)
-# Rational approximations in most runtimes, whose error is absolute, about one unit of their largest value.
-BOUNDED = frozenset(["sigmoid", "sigmoid_", "tanh", "tanh_", "erf", "sin", "cos", "hardsigmoid", "atan"])
-# Computed by way of 1 + exp(x) or exp(x) - 1 in most runtimes: an absolute error of one unit, or that of the value.
-SHIFTED = frozenset(["elu", "elu_", "celu", "selu", "expm1", "softplus", "log1p", "log_sigmoid_forward"])
-# The same as the bounded, times their argument.
-GATED = frozenset(["gelu", "silu", "mish", "hardswish"])
-
-LARGEST = 1e300
-
-
-class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps a module in float64 that casts to float32 by itself, and every value that it computes, if asked to."""
-
-    def __init__(self, *, recording: bool = False) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.values: list[tuple[str, Array]] | None = [] if recording else None
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        result = self.compute(func, name, args, widened(kwargs or {}))
-        if self.values is not None:
-            for value in result if isinstance(result, tuple | list) else [result]:
-                if isinstance(value, Tensor) and value.dtype == torch.float64:
-                    self.values.append((name, value.detach().numpy().copy()))
-        return result
-
-    def compute(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002 -- for those who inherit
-        """Evaluate one operation."""
-        return func(*args, **kwargs)
-
-
-class Rounding(Wide):  # type: ignore[no-untyped-call]
-    """Disturbs what float32 would round, by `unit` times a uniform number between -1 and 1."""
-
-    def __init__(self, unit: float, generator: torch.Generator, *, recording: bool = False) -> None:
-        super().__init__(recording=recording)
-        self.unit, self.generator = unit, generator
-
-    def compute(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Evaluate one operation, as if it rounded."""
-        if func.is_view or name in EXACT:
-            return func(*args, **kwargs)
-        if name in BOUNDED:
-            return self._add(func(*args, **kwargs), 1.0)
-        if name in SHIFTED:
-            result = func(*args, **kwargs)
-            return self._add(result, result.abs().clamp(min=1.0)) if isinstance(result, Tensor) else result
-        if name in GATED:
-            return self._add(func(*args, **kwargs), args[0].abs())
-        if torch.Tag.pointwise not in func.tags:
-            # A sum of products, in an order of the implementation's own: each term is rounded as well as the result.
-            args, kwargs = self._disturb(args), self._disturb(kwargs)
-        return self._disturb(func(*args, **kwargs))
-
-    def _disturb(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return self._add(value, value.abs()) if value.dtype == torch.float64 else value
-        if isinstance(value, tuple | list):
-            return type(value)(self._disturb(item) for item in value)
-        if isinstance(value, dict):
-            return {key: self._disturb(item) for key, item in value.items()}
-        return value
-
-    def _add(self, value: Tensor, scale: Tensor | float) -> Tensor:
-        noise = torch.rand(value.shape, generator=self.generator, dtype=torch.float64).mul_(2.0).sub_(1.0)
-        # Infinities stay what they are: one minus another would be NaN.
-        return value + noise * (self.unit * (scale.clamp(max=LARGEST) if isinstance(scale, Tensor) else scale))
-
-
-def widened(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Give an operation's arguments with float64 where it would make float32."""
-    return {**kwargs, "dtype": torch.float64} if kwargs.get("dtype") == torch.float32 else kwargs
+# Samples that are evaluated at once, as one larger batch. What depends on weights alone is disturbed once for all of
+# them, so there must be some evaluations, too: with four such numbers a spread is hardly ever far too small.
+TOGETHER = 8
+# Of the largest number: what another order of a sum in float64 may make of it.
+SAME_SUM = 1e-11
 
 
 class TorchArbiter:
@@ -123,48 +43,133 @@ class TorchArbiter:
     def __init__(self, module: nn.Module, inputs: Sequence[str], outputs: Sequence[str], seed: int = 0) -> None:
         self.inputs, self.outputs, self.seed = list(inputs), list(outputs), seed
         self._modules = {torch.float32: module.eval(), torch.float64: copy.deepcopy(module).double().eval()}
+        self._noise = Noise(UNIT_FLOAT32, seed)
+        self._kept = {name: tensor.detach().clone() for name, tensor in state_of(self._modules[torch.float64]).items()}
+        self._understood = False
 
     def evaluate(self, feed: Feed, dtype: torch.dtype = torch.float64) -> dict[str, Array]:
-        """Give the outputs by name, computed in a floating type.
+        """Return the outputs by name, computed in a floating type.
 
         Raises:
             ParityError: the module does not take these inputs, or gives another number of outputs than declared.
         """
-        with Wide() if dtype == torch.float64 else _nothing():
-            return self._call(feed, dtype)
+        return self._call(feed, dtype, Wide() if dtype == torch.float64 else nullcontext())
 
     def witness(self, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
-        """Give for each output its value in float64 and float32, and the spread that rounding gives it."""
+        """Return for each output its value in float64 and float32, and the spread that rounding gives it.
+
+        Raises:
+            ParityError: the arbiter does not understand an operation: disturbed by nothing, it gives something else.
+        """
+        self.require_understanding(feed)
         exact, single = self.evaluate(feed), self.evaluate(feed, torch.float32)
-        generator = torch.Generator().manual_seed(self.seed)
-        disturbed = []
-        for _ in range(samples):
-            with Rounding(UNIT_FLOAT32, generator):
-                disturbed.append(self._call(feed, torch.float64))
+        disturbed = list(self._disturbed(feed, exact, samples))
         return {
             name: witnessed(exact[name], single[name], (sample[name] for sample in disturbed)) for name in self.outputs
         }
 
     def record(self, feed: Feed, samples: int = SAMPLES) -> list[Recorded]:
-        """Give every value that the module computes on the way in float64, with the spread that rounding gives it."""
-        with Wide(recording=True) as exact:
-            self._call(feed, torch.float64)
-        generator = torch.Generator().manual_seed(self.seed)
-        disturbed = []
-        for _ in range(samples):
-            with Rounding(UNIT_FLOAT32, generator, recording=True) as rounding:
-                self._call(feed, torch.float64)
-            disturbed.append(rounding.values or [])
+        """Return every value that the module computes on the way in float64, with the spread that rounding gives it."""
+        exact = self._traced(feed, Noise(0.0, self.seed))
+        self._noise.start()
+        disturbed = [self._traced(feed, self._noise, places=False) for _ in range(samples)]
         return [
-            Recorded(name, witnessed(value, value, (sample[place][1] for sample in disturbed)))
-            for place, (name, value) in enumerate(exact.values or [])
-            if all(len(sample) > place and sample[place][1].shape == value.shape for sample in disturbed)
+            Recorded(
+                step.operation,
+                witnessed(step.value, step.value, (sample[place].value for sample in disturbed)),
+                step.module,
+                step.line,
+                step.sources,
+            )
+            for place, step in enumerate(exact)
+            if step.value.dtype.kind == "f"
+            and all(len(sample) > place and sample[place].value.shape == step.value.shape for sample in disturbed)
         ]
 
-    def _call(self, feed: Feed, dtype: torch.dtype) -> dict[str, Array]:
+    def require_understanding(self, feed: Feed) -> None:
+        """Check once that an evaluation that is disturbed by nothing is the plain one, bit by bit, on the way as well.
+
+        Raises:
+            ParityError: it is not, with the operation.
+        """
+        if self._understood or not all(array.size for array in feed.values()):
+            return
+        plain, undisturbed = self._traced(feed, None), self._traced(feed, Noise(0.0, self.seed))
+        for one, other in zip(plain, undisturbed, strict=False):
+            if one.operation != other.operation or not same(one.value, other.value):
+                why = "it draws random numbers in evaluation mode" if one.seeded else (
+                    "disturbed by nothing, it gives another result")  # fmt: skip
+                raise ParityError(
+                    f"the arbiter does not understand operation {one.operation!r}{place_of(one)}: {why}, so that no "
+                    "limit can be derived; write it by other operations"
+                )
+        found, wanted = self._call(feed, torch.float64, Rounding(Noise(0.0, self.seed))), self.evaluate(feed)
+        wrong = [name for name in self.outputs if not same(found[name], wanted[name])]
+        if wrong or len(plain) != len(undisturbed):
+            raise ParityError(
+                f"the arbiter does not understand the network: evaluated twice, output {(wrong or self.outputs)[0]!r} "
+                "differs; does it draw random numbers, or keep something from one call to the next?"
+            )
+        self._understood = True
+
+    def first_not_finite(self, feed: Feed, samples: int = SAMPLES) -> tuple[Step, str] | None:
+        """Return the first step that rounding makes NaN or infinite of finite numbers, and what it was given."""
+        self._noise.start()
+        for _ in range(samples):
+            steps = self._traced(feed, self._noise)
+            for step in steps:
+                bad = ~np.isfinite(step.value) if step.value.dtype.kind == "f" else np.zeros(1, dtype=bool)
+                given = [steps[source].value for source in step.sources]
+                if bad.any() and all(np.isfinite(value).all() for value in given if value.dtype.kind == "f"):
+                    place = tuple(np.argwhere(bad)[0])
+                    numbers = [value[place] for value in given if value.shape == step.value.shape]
+                    return step, ", ".join(f"{number:.10g}" for number in numbers)
+        return None
+
+    def _disturbed(self, feed: Feed, exact: Mapping[str, Array], samples: int) -> Iterator[dict[str, Array]]:
+        """Yield the outputs of disturbed evaluations, several at once where events are independent."""
+        together = self._together(feed, exact)
+        self._noise.start()
+        done = 0
+        while done < samples:
+            size = min(together, samples - done)
+            result = self._call(repeated(feed, size), torch.float64, Rounding(self._noise))
+            if size == 1:
+                yield result
+            else:
+                parts = {name: np.split(array, size) for name, array in result.items()}
+                yield from ({name: parts[name][place] for name in parts} for place in range(size))
+            done += size
+
+    def _together(self, feed: Feed, exact: Mapping[str, Array]) -> int:
+        """Return how many samples can be evaluated as one batch: one unless events are independent of one another."""
+        lengths = {len(array) if array.ndim else 0 for array in [*feed.values(), *exact.values()]}
+        count = max(lengths)
+        most = min(TOGETHER, PART // max(count, 1))
+        if len(lengths) != 1 or count == 0 or most < 2:
+            return 1
+        try:
+            twice = self.evaluate(repeated(feed, 2))
+        except ParityError:
+            return 1
+        expected = repeated(exact, 2)
+        same = all(
+            array.shape == expected[name].shape
+            and np.allclose(array, expected[name], rtol=SAME, atol=SAME, equal_nan=True)
+            for name, array in twice.items()
+        )
+        return most if same else 1
+
+    def _traced(self, feed: Feed, noise: Noise | None, *, places: bool = True) -> list[Step]:
+        trace = Trace(noise, places=places)
+        with trace.path.following(self._modules[torch.float64]):
+            self._call(feed, torch.float64, trace)
+        return trace.steps
+
+    def _call(self, feed: Feed, dtype: torch.dtype, mode: AbstractContextManager[Any]) -> dict[str, Array]:
         tensors = [_tensor(feed[name], dtype) for name in self.inputs]
         try:
-            with torch.no_grad(), plain_kernels(dtype):
+            with torch.no_grad(), plain_kernels(dtype), unchanged(self._modules[dtype], self._kept), mode:
                 result = self._modules[dtype](*tensors)
         except (RuntimeError, IndexError, ValueError, TypeError) as error:
             shapes = ", ".join(f"{name} {list(feed[name].shape)}" for name in self.inputs)
@@ -172,28 +177,52 @@ class TorchArbiter:
         values = [result] if isinstance(result, Tensor) else list(result)
         if len(values) != len(self.outputs):
             raise ParityError(f"the torch module gives {len(values)} outputs, declared are {', '.join(self.outputs)}")
-        return {name: value.numpy() for name, value in zip(self.outputs, values, strict=True)}
+        # A copy, since an output may be a view of a weight.
+        return {name: value.numpy().copy() for name, value in zip(self.outputs, values, strict=True)}
 
 
 def _tensor(array: Array, dtype: torch.dtype) -> Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    # A copy: a module may write to its inputs.
+    tensor = torch.from_numpy(np.array(array, order="C"))
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
+def repeated(feed: Feed, times: int) -> dict[str, Array]:
+    """Return inputs as a batch that is that many times as large."""
+    return {name: np.concatenate([array] * times) for name, array in feed.items()} if times > 1 else dict(feed)
+
+
+def same(one: Array, other: Array) -> bool:
+    """Say whether two arrays are the same to the last bit, but for the order of sums, which follows their layout."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.tobytes() == other.tobytes():
+        return True
+    if one.dtype.kind not in "fc":
+        return False
+    finite = np.abs(one[np.isfinite(one)])
+    return np.allclose(one, other, rtol=0.0, atol=SAME_SUM * float(finite.max(initial=0.0)), equal_nan=True)
+
+
+def place_of(step: Step) -> str:
+    """Say where in the user's code a step is."""
+    module = f" of module {step.module!r}" if step.module else ""
+    return f"{module} at {step.line}" if step.line else module
+
+
+def state_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return a module's parameters and buffers by name."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
 @contextmanager
-def plain_kernels(dtype: torch.dtype) -> Iterator[None]:
-    """Make torch compute in single operations, so that each is seen, and new tensors in this type."""
-    default, fastpath = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
-    torch.set_default_dtype(dtype)
-    torch.backends.mha.set_fastpath_enabled(False)
+def unchanged(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
+    """Put back the parameters and buffers that a module writes to while it is evaluated, such as counters and caches."""
+    before = {name: (tensor, tensor._version) for name, tensor in state_of(module).items()}  # noqa: SLF001 -- as torch does
     try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
+        yield
     finally:
-        torch.set_default_dtype(default)
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
+        for name, (tensor, version) in before.items():
+            if tensor._version != version:  # noqa: SLF001
+                with torch.no_grad():
+                    tensor.copy_(kept[name])

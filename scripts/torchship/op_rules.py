@@ -1,0 +1,155 @@
+"""How each operation of torch rounds in float32: what the disturbances of Monte Carlo arithmetic are for it.
+
+A rule is of the function, not of one of its forms: `relu`, `relu_` and `relu(out=…)` have the same.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+from typing import Any
+
+import torch
+
+
+class Rule(Enum):
+    """What a float32 implementation rounds.
+
+    Attributes:
+        EXACT: nothing: it gives numbers that it was given, or none.
+        POINTWISE: the result, once.
+        SUM: a sum of products, in an order of the implementation's own: each term as well as the result.
+        BOUNDED: a rational approximation in most runtimes: absolute, one unit of its largest value.
+        SHIFTED: by way of 1 + exp(x) or exp(x) - 1 in most runtimes: absolute, or that of the value if larger.
+        GATED: a bounded function times its argument.
+        SOFTMAX: the distance to the largest argument, and the result.
+        LOG_SOFTMAX: the same, and the logarithm of a sum that is at least 1: absolute.
+        STEPPED: a quotient that is cut to an integer: the terms, not the result.
+        RESAMPLED: places between pixels, which weigh the pixels beside them, each term, and the result.
+        ENTROPY: each term, and the logarithm of 1 + exp(-x): absolute.
+    """
+
+    EXACT = auto()
+    POINTWISE = auto()
+    SUM = auto()
+    BOUNDED = auto()
+    SHIFTED = auto()
+    GATED = auto()
+    SOFTMAX = auto()
+    LOG_SOFTMAX = auto()
+    STEPPED = auto()
+    RESAMPLED = auto()
+    ENTROPY = auto()
+
+
+NAMES = {
+    Rule.EXACT: (
+        "abs adaptive_max_pool2d adaptive_max_pool3d amax amin aminmax arange argmax argmin argsort as_strided assert_async "
+        "bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bucketize cat ceil clamp "
+        "clamp_max clamp_min clone complex constant_pad_nd contiguous conj_physical copy copysign count_nonzero cummax "
+        "cummin detach diag diag_embed embedding empty empty_like empty_permuted empty_strided eq equal eye fill "
+        "flip floor fmax fmin fmod fractional_max_pool2d fractional_max_pool3d frac full full_like gather ge gt hardshrink "
+        "hardtanh heaviside im2col index index_copy index_fill index_select is_nonzero isfinite isin isinf isnan isneginf "
+        "isposinf kthvalue le lift lift_fresh lift_fresh_copy linspace local_scalar_dense logical_and logical_not "
+        "logical_or logical_xor logspace lt masked_fill masked_scatter masked_select max max_pool1d_with_indices "
+        "max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d maximum median min minimum mode "
+        "nan_to_num nanmedian narrow_copy ne neg new_empty new_empty_strided new_full new_ones new_zeros nextafter nonzero "
+        "nonzero_static one_hot ones ones_like permute_copy pixel_shuffle pixel_unshuffle positive put range "
+        "reflection_pad1d reflection_pad2d reflection_pad3d relu relu6 repeat repeat_interleave "
+        "replication_pad1d replication_pad2d replication_pad3d roll rot90 round scalar_tensor scatter searchsorted "
+        "select_scatter sgn sign signbit slice_scatter sort split_copy stack take take_along_dim threshold tile "
+        "to_copy topk trace_copy tril tril_indices triu triu_indices trunc unfold_copy unique2 unique_consecutive "
+        "unique_dim unsafe_index unsafe_view upsample_nearest1d upsample_nearest2d upsample_nearest3d "
+        "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d where zero zeros zeros_like "
+        "alias_copy expand_copy view_copy slice_copy select_copy squeeze_copy unsqueeze_copy transpose_copy t_copy "
+        "diagonal_copy diagonal_scatter as_strided_copy channel_shuffle mkldnn_max_pool2d rand rand_like randn randn_like "
+        "randint randint_like randperm bernoulli uniform normal"
+    ),
+    Rule.BOUNDED: "sigmoid tanh erf erfc sin cos sinc hardsigmoid atan special_erfcx i0 special_i0e i1 special_i1e",
+    Rule.SHIFTED: (
+        "elu celu selu expm1 softplus log1p log_sigmoid_forward asinh atanh sinh acosh logit logaddexp logaddexp2 "
+        "special_entr special_ndtr special_log_ndtr lgamma digamma polygamma special_zeta special_xlog1py"
+    ),
+    Rule.GATED: "gelu silu mish hardswish",
+    Rule.SOFTMAX: "softmax safe_softmax",
+    Rule.LOG_SOFTMAX: "log_softmax logsumexp",
+    Rule.STEPPED: "floor_divide",
+    Rule.RESAMPLED: (
+        "grid_sampler_2d grid_sampler_3d upsample_bicubic2d upsample_bicubic2d_aa upsample_bilinear2d "
+        "upsample_bilinear2d_aa upsample_linear1d upsample_trilinear3d"
+    ),
+    Rule.ENTROPY: "binary_cross_entropy_with_logits soft_margin_loss",
+    # Tagged as pointwise, but a product is added to something that it may cancel with.
+    Rule.SUM: "addcmul addcdiv lerp",
+}
+RULES = {name: rule for rule, names in NAMES.items() for name in names.split()}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What has to be known of one overload of an operation.
+
+    Attributes:
+        name: of the function, without the marks of its form: `index_put` for `_index_put_impl_`.
+        rule: see `Rule`; some arguments change it, see `rule_of`.
+        view: whether it gives or makes a view, and computes nothing.
+        written: the arguments that it writes to, by place or by name.
+        out: those of them whose former content it does not read.
+        seeded: whether it draws random numbers.
+    """
+
+    name: str
+    rule: Rule
+    view: bool
+    written: frozenset[int | str]
+    out: frozenset[int | str]
+    seeded: bool
+
+
+def base_name(name: str) -> str:
+    """Return the name of the function that is behind an operation's: `relu` for `relu_`, `softmax` for `_softmax`."""
+    return name.strip("_").removesuffix("_impl")
+
+
+@cache
+def operation(func: Any) -> Operation:
+    """Return what has to be known of an overload, read from its schema once."""
+    name, schema = base_name(func.overloadpacket.__name__), func._schema  # noqa: SLF001 -- torch has no public way
+    written, out = set(), set()
+    for place, argument in enumerate(schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            key = argument.name if argument.kwarg_only else place
+            written.add(key)
+            if argument.is_out:
+                out.add(key)
+    pointwise = Rule.POINTWISE if torch.Tag.pointwise in func.tags else Rule.SUM
+    return Operation(
+        name=name,
+        rule=RULES.get(name, pointwise),
+        view=func.is_view or torch.Tag.inplace_view in func.tags,
+        written=frozenset(written),
+        out=frozenset(out),
+        seeded=torch.Tag.nondeterministic_seeded in func.tags,
+    )
+
+
+def rule_of(done: Operation, args: Any, kwargs: Any) -> Rule:
+    """Return how an operation rounds with these arguments."""
+    match done.name:
+        case "index_put" | "put":
+            return Rule.SUM if (kwargs.get("accumulate", args[3] if len(args) > 3 else False)) else Rule.EXACT
+        case "scatter":
+            return Rule.SUM if "reduce" in kwargs else Rule.EXACT
+        case "scatter_reduce" | "index_reduce":
+            reduction = kwargs.get("reduce", args[4] if len(args) > 4 else "")
+            return Rule.EXACT if reduction in ("amax", "amin") else Rule.SUM
+        case "segment_reduce":
+            return Rule.EXACT if args[1] in ("max", "min") else Rule.SUM
+        case "add" | "sub" | "rsub":
+            factor = kwargs.get("alpha", args[2] if len(args) > 2 else 1)
+            return Rule.POINTWISE if factor == 1 else Rule.SUM
+        case "div" | "divide" if kwargs.get("rounding_mode") is not None:
+            return Rule.STEPPED
+        case "round" if kwargs.get("decimals"):
+            return Rule.SUM
+        case _:
+            return done.rule
