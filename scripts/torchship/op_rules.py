@@ -43,26 +43,26 @@ class Rule(Enum):
 
 NAMES = {
     Rule.EXACT: (
-        "abs adaptive_max_pool2d adaptive_max_pool3d amax amin aminmax arange argmax argmin argsort as_strided assert_async "
-        "bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bucketize cat ceil clamp "
-        "clamp_max clamp_min clone complex constant_pad_nd contiguous conj_physical copy copysign count_nonzero cummax "
-        "cummin detach diag diag_embed embedding empty empty_like empty_permuted empty_strided eq equal eye fill "
-        "flip floor fmax fmin fmod fractional_max_pool2d fractional_max_pool3d frac full full_like gather ge gt hardshrink "
-        "hardtanh heaviside im2col index index_copy index_fill index_select is_nonzero isfinite isin isinf isnan isneginf "
-        "isposinf kthvalue le lift lift_fresh lift_fresh_copy linspace local_scalar_dense logical_and logical_not "
-        "logical_or logical_xor logspace lt masked_fill masked_scatter masked_select max max_pool1d_with_indices "
-        "max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d maximum median min minimum mode "
-        "nan_to_num nanmedian narrow_copy ne neg new_empty new_empty_strided new_full new_ones new_zeros nextafter nonzero "
-        "nonzero_static one_hot ones ones_like permute_copy pixel_shuffle pixel_unshuffle positive put range "
-        "reflection_pad1d reflection_pad2d reflection_pad3d relu relu6 repeat repeat_interleave "
+        "abs adaptive_max_pool2d adaptive_max_pool3d alias_copy amax amin aminmax arange argmax argmin argsort "
+        "as_strided as_strided_copy assert_async bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or "
+        "bitwise_right_shift bitwise_xor bucketize cat ceil channel_shuffle clamp clamp_max clamp_min clone complex "
+        "conj_physical constant_pad_nd contiguous copy copysign count_nonzero cummax cummin detach diag diag_embed "
+        "diagonal_copy diagonal_scatter embedding empty empty_like empty_permuted empty_strided eq equal expand_copy "
+        "eye fill flip floor fmax fmin fmod frac fractional_max_pool2d fractional_max_pool3d full full_like gather ge "
+        "gt hardshrink hardtanh heaviside im2col index index_copy index_fill index_select is_nonzero isfinite isin "
+        "isinf isnan isneginf isposinf kthvalue le lift lift_fresh lift_fresh_copy linspace local_scalar_dense "
+        "logical_and logical_not logical_or logical_xor logspace lt masked_fill masked_scatter masked_select max "
+        "max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d maximum "
+        "median min minimum mkldnn_max_pool2d mode nan_to_num nanmedian narrow_copy ne neg new_empty "
+        "new_empty_strided new_full new_ones new_zeros nextafter nonzero nonzero_static normal one_hot ones ones_like "
+        "permute_copy pixel_shuffle pixel_unshuffle positive put rand rand_like randint randint_like randn randn_like "
+        "randperm range reflection_pad1d reflection_pad2d reflection_pad3d relu relu6 repeat repeat_interleave "
         "replication_pad1d replication_pad2d replication_pad3d roll rot90 round scalar_tensor scatter searchsorted "
-        "select_scatter sgn sign signbit slice_scatter sort split_copy stack take take_along_dim threshold tile "
-        "to_copy topk trace_copy tril tril_indices triu triu_indices trunc unfold_copy unique2 unique_consecutive "
-        "unique_dim unsafe_index unsafe_view upsample_nearest1d upsample_nearest2d upsample_nearest3d "
-        "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d where zero zeros zeros_like "
-        "alias_copy expand_copy view_copy slice_copy select_copy squeeze_copy unsqueeze_copy transpose_copy t_copy "
-        "diagonal_copy diagonal_scatter as_strided_copy channel_shuffle mkldnn_max_pool2d rand rand_like randn randn_like "
-        "randint randint_like randperm bernoulli uniform normal"
+        "select_copy select_scatter sgn sign signbit slice_copy slice_scatter sort split_copy squeeze_copy stack "
+        "t_copy take take_along_dim threshold tile to_copy topk trace_copy transpose_copy tril tril_indices triu "
+        "triu_indices trunc unfold_copy uniform unique2 unique_consecutive unique_dim unsafe_index unsafe_view "
+        "unsqueeze_copy upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d "
+        "upsample_nearest_exact2d upsample_nearest_exact3d view_copy where zero zeros zeros_like"
     ),
     Rule.BOUNDED: "sigmoid tanh erf erfc sin cos sinc hardsigmoid atan special_erfcx i0 special_i0e i1 special_i1e",
     Rule.SHIFTED: (
@@ -134,22 +134,24 @@ def operation(func: Any) -> Operation:
 
 def rule_of(done: Operation, args: Any, kwargs: Any) -> Rule:
     """Return how an operation rounds with these arguments."""
+
+    def argument(name: str, place: int, default: Any = None) -> Any:
+        return kwargs.get(name, args[place] if len(args) > place else default)
+
+    rule = done.rule
     match done.name:
         case "index_put" | "put":
-            return Rule.SUM if (kwargs.get("accumulate", args[3] if len(args) > 3 else False)) else Rule.EXACT
+            rule = Rule.SUM if argument("accumulate", 3) else Rule.EXACT
         case "scatter":
-            return Rule.SUM if "reduce" in kwargs else Rule.EXACT
+            rule = Rule.SUM if "reduce" in kwargs else Rule.EXACT
         case "scatter_reduce" | "index_reduce":
-            reduction = kwargs.get("reduce", args[4] if len(args) > 4 else "")
-            return Rule.EXACT if reduction in ("amax", "amin") else Rule.SUM
+            rule = Rule.EXACT if argument("reduce", 4) in ("amax", "amin") else Rule.SUM
         case "segment_reduce":
-            return Rule.EXACT if args[1] in ("max", "min") else Rule.SUM
+            rule = Rule.EXACT if args[1] in ("max", "min") else Rule.SUM
         case "add" | "sub" | "rsub":
-            factor = kwargs.get("alpha", args[2] if len(args) > 2 else 1)
-            return Rule.POINTWISE if factor == 1 else Rule.SUM
+            rule = Rule.POINTWISE if argument("alpha", 2, 1) == 1 else Rule.SUM
         case "div" | "divide" if kwargs.get("rounding_mode") is not None:
-            return Rule.STEPPED
+            rule = Rule.STEPPED
         case "round" if kwargs.get("decimals"):
-            return Rule.SUM
-        case _:
-            return done.rule
+            rule = Rule.SUM
+    return rule

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchship.errors import ParityError
 from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
-from torchship.torch_modes import ModulePath, Noise, Rounding, Step, Trace, Wide, plain_kernels
+from torchship.torch_modes import Noise, Rounding, Step, Trace, Wide, plain_kernels
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -53,7 +53,7 @@ class TorchArbiter:
         Raises:
             ParityError: the module does not take these inputs, or gives another number of outputs than declared.
         """
-        return self._call(feed, dtype, Wide() if dtype == torch.float64 else nullcontext())
+        return self._call(feed, dtype, Wide() if dtype == torch.float64 else nullcontext())  # type: ignore[no-untyped-call]
 
     def witness(self, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
         """Return for each output its value in float64 and float32, and the spread that rounding gives it.
@@ -217,8 +217,9 @@ def state_of(module: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def unchanged(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
-    """Put back the parameters and buffers that a module writes to while it is evaluated, such as counters and caches."""
-    before = {name: (tensor, tensor._version) for name, tensor in state_of(module).items()}  # noqa: SLF001 -- as torch does
+    """Put back the parameters and buffers that a module writes to while it is evaluated, such as counters."""
+    # How torch itself notices that something was written to.
+    before = {name: (tensor, tensor._version) for name, tensor in state_of(module).items()}  # noqa: SLF001
     try:
         yield
     finally:

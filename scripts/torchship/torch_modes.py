@@ -273,7 +273,7 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, noise: Noise | None, *, places: bool = True) -> None:
-        super().__init__(noise or Noise(0.0, 0))  # type: ignore[no-untyped-call]
+        super().__init__(noise or Noise(0.0, 0))
         self.steps: list[Step] = []
         self.path = ModulePath()
         self._disturbing, self._places = noise is not None, places
