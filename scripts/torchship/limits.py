@@ -53,6 +53,8 @@ class Recorded:
         name: of the operation, or of the value.
         module, line: where in the user's code it is asked for, '' where that is not known.
         sources: places in the record of the values that it was computed from.
+        between: whether it is on the way from the inputs to the outputs.
+        moved: whether it is numbers that were there before, in another order or shape.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Recorded:
     module: str = ""
     line: str = ""
     sources: tuple[int, ...] = ()
+    between: bool = True
+    moved: bool = False
 
 
 def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnessed:

@@ -45,7 +45,8 @@ class TorchArbiter:
         self._modules = {torch.float32: module.eval(), torch.float64: copy.deepcopy(module).double().eval()}
         self._noise = Noise(UNIT_FLOAT32, seed)
         self._kept = {name: tensor.detach().clone() for name, tensor in state_of(self._modules[torch.float64]).items()}
-        self._understood = False
+        # A single event alone cannot tell whether it is independent of others: that is known from larger batches.
+        self._understood = self._independent = False
 
     def evaluate(self, feed: Feed, dtype: torch.dtype = torch.float64) -> dict[str, Array]:
         """Return the outputs by name, computed in a floating type.
@@ -70,20 +71,27 @@ class TorchArbiter:
 
     def record(self, feed: Feed, samples: int = SAMPLES) -> list[Recorded]:
         """Return every value that the module computes on the way in float64, with the spread that rounding gives it."""
-        exact = self._traced(feed, Noise(0.0, self.seed))
+        exact = self._traced(feed, None)
         self._noise.start()
         disturbed = [self._traced(feed, self._noise, places=False) for _ in range(samples)]
+
+        def values(place: int, step: Step) -> Iterator[Array]:
+            for sample in disturbed:
+                # Where rounding decides how many there are, a value has no spread.
+                if len(sample) > place and sample[place].value.shape == step.value.shape:
+                    yield sample[place].value
+
         return [
             Recorded(
                 step.operation,
-                witnessed(step.value, step.value, (sample[place].value for sample in disturbed)),
+                witnessed(step.value, step.value, values(place, step)),
                 step.module,
                 step.line,
                 step.sources,
+                step.between,
+                step.moved,
             )
             for place, step in enumerate(exact)
-            if step.value.dtype.kind == "f"
-            and all(len(sample) > place and sample[place].value.shape == step.value.shape for sample in disturbed)
         ]
 
     def require_understanding(self, feed: Feed) -> None:
@@ -148,43 +156,53 @@ class TorchArbiter:
         most = min(TOGETHER, PART // max(count, 1))
         if len(lengths) != 1 or count == 0 or most < 2:
             return 1
-        try:
-            twice = self.evaluate(repeated(feed, 2))
-        except ParityError:
-            return 1
-        expected = repeated(exact, 2)
-        same = all(
-            array.shape == expected[name].shape
-            and np.allclose(array, expected[name], rtol=SAME, atol=SAME, equal_nan=True)
-            for name, array in twice.items()
-        )
-        return most if same else 1
+        if count > 1:
+            # Beside other events, here the first one many times, each must be what it is.
+            chosen = np.concatenate([np.arange(count), np.zeros(count, dtype=np.int64)])
+            try:
+                beside = self.evaluate({name: array[chosen] for name, array in feed.items()})
+            except ParityError:
+                return 1
+            self._independent = all(
+                len(array) == len(chosen)
+                and np.allclose(array, exact[name][chosen], rtol=SAME, atol=SAME, equal_nan=True)
+                for name, array in beside.items()
+            )
+        return most if self._independent else 1
 
     def _traced(self, feed: Feed, noise: Noise | None, *, places: bool = True) -> list[Step]:
-        trace = Trace(noise, places=places)
+        tensors = self._tensors(feed, torch.float64)
+        trace = Trace(noise, tensors, places=places)
         with trace.path.following(self._modules[torch.float64]):
-            self._call(feed, torch.float64, trace)
+            self._evaluate(tensors, torch.float64, trace)
         return trace.steps
 
     def _call(self, feed: Feed, dtype: torch.dtype, mode: AbstractContextManager[Any]) -> dict[str, Array]:
-        tensors = [_tensor(feed[name], dtype) for name in self.inputs]
+        return self._evaluate(self._tensors(feed, dtype), dtype, mode)
+
+    def _tensors(self, feed: Feed, dtype: torch.dtype) -> list[Tensor]:
+        """Return the inputs as tensors of their own, since a module may write to them."""
+        tensors = [torch.from_numpy(np.array(feed[name], order="C")) for name in self.inputs]
+        return [tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
+
+    def _evaluate(
+        self, tensors: Sequence[Tensor], dtype: torch.dtype, mode: AbstractContextManager[Any]
+    ) -> dict[str, Array]:
+        module = self._modules[dtype]
+        # Before the module writes to them.
+        shapes = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in zip(self.inputs, tensors, strict=True))
         try:
-            with torch.no_grad(), plain_kernels(dtype), unchanged(self._modules[dtype], self._kept), mode:
-                result = self._modules[dtype](*tensors)
+            with torch.no_grad(), plain_kernels(dtype), unchanged(module, self._kept), mode:
+                result = module(*tensors)
         except (RuntimeError, IndexError, ValueError, TypeError) as error:
-            shapes = ", ".join(f"{name} {list(feed[name].shape)}" for name in self.inputs)
             raise ParityError(f"the torch module does not take {shapes}: {str(error).splitlines()[0]}") from error
         values = [result] if isinstance(result, Tensor) else list(result)
         if len(values) != len(self.outputs):
             raise ParityError(f"the torch module gives {len(values)} outputs, declared are {', '.join(self.outputs)}")
+        if isinstance(mode, Trace):
+            mode.end(values)
         # A copy, since an output may be a view of a weight.
-        return {name: value.numpy().copy() for name, value in zip(self.outputs, values, strict=True)}
-
-
-def _tensor(array: Array, dtype: torch.dtype) -> Tensor:
-    # A copy: a module may write to its inputs.
-    tensor = torch.from_numpy(np.array(array, order="C"))
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+        return {name: value.detach().numpy().copy() for name, value in zip(self.outputs, values, strict=True)}
 
 
 def repeated(feed: Feed, times: int) -> dict[str, Array]:

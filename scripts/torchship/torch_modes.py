@@ -6,7 +6,7 @@ all that is computed from them and the inputs is float64.
 
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,10 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for key, value in (kwargs or {}).items()
         }  # fmt: skip
         result = self.compute(func, done, args, kwargs)
-        if not any(isinstance(value, Tensor) for value in (*args, *kwargs.values())) or done.name.startswith("lift"):
+        if done.name.startswith(("empty", "new_empty")):
+            # Memory that nobody has written to is the same each time.
+            result.zero_()
+        elif done.name.startswith("lift") or next(tensors([*args, *kwargs.values()]), None) is None:
             # What depends on no tensor is a constant.
             result = as_float32(result) if isinstance(result, Tensor) else result
         self.look(done, args, kwargs, result)
@@ -250,6 +253,8 @@ class Step:
         sources: places of the steps that its arguments came from.
         module: the module's path in the network, '' for the network itself.
         line: the file and line of the user's code, '' where none asked for it.
+        between: whether it is on the way from the inputs to the outputs.
+        moved: whether it is numbers that were there before, in another order or shape.
         seeded: whether it draws random numbers.
     """
 
@@ -258,7 +263,9 @@ class Step:
     sources: tuple[int, ...]
     module: str
     line: str
-    seeded: bool = False
+    between: bool
+    moved: bool
+    seeded: bool
 
 
 class Trace(Rounding):  # type: ignore[no-untyped-call]
@@ -266,20 +273,22 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
 
     Args:
         noise: None disturbs nothing, by not being there.
+        inputs: what the module is given.
         places: whether to look for the lines of code, which takes time.
 
     Attributes:
         path: has to follow the module.
     """
 
-    def __init__(self, noise: Noise | None, *, places: bool = True) -> None:
+    def __init__(self, noise: Noise | None, inputs: Sequence[Tensor], *, places: bool = True) -> None:
         super().__init__(noise or Noise(0.0, 0))
         self.steps: list[Step] = []
         self.path = ModulePath()
         self._disturbing, self._places = noise is not None, places
         # The step that made a tensor last. Tensors are kept, so that no other gets the memory of one that is gone.
         self._made: dict[int, int] = {}
-        self._kept: list[Tensor] = []
+        self._following = {storage(value) for value in inputs}
+        self._kept: list[Tensor] = list(inputs)
 
     def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
         """Evaluate one operation, disturbed if asked to."""
@@ -287,15 +296,29 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
 
     def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
         """Record what an operation made or wrote to."""
-        sources = tuple(dict.fromkeys(
-            self._made[storage(value)] for value in tensors([*args, *kwargs.values()]) if storage(value) in self._made
-        ))  # fmt: skip
+        # What is made from a shape alone says nothing of the numbers.
+        from_shape = done.name.endswith("_like") or done.name.startswith("new_")
+        given = set() if from_shape else {storage(value) for value in tensors([*args, *kwargs.values()])}
+        sources = tuple(sorted({self._made[number] for number in given if number in self._made}))
+        follows = bool(given & self._following)
         line = user_line() if self._places else ""
         for value in tensors(result):
             self._made[storage(value)] = len(self.steps)
+            if follows:
+                self._following.add(storage(value))
             self._kept.append(value)
             # A copy, since it may be written to later.
-            self.steps.append(Step(done.name, value.numpy().copy(), sources, self.path.name, line, done.seeded))
+            copy = value.detach().numpy().copy()
+            self.steps.append(Step(done.name, copy, sources, self.path.name, line, follows, done.view, done.seeded))
+
+    def end(self, outputs: Sequence[Tensor]) -> None:
+        """Keep as between inputs and outputs only what the outputs come from."""
+        reached = {self._made[storage(value)] for value in outputs if storage(value) in self._made}
+        for place in reversed(range(len(self.steps))):
+            if place in reached:
+                reached.update(self.steps[place].sources)
+            else:
+                self.steps[place].between = False
 
 
 def storage(value: Tensor) -> int:
@@ -356,11 +379,3 @@ def user_line() -> str:
             return f"{Path(name).parent.name}/{Path(name).name}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
-
-
-def differing(one: Mapping[str, Array], other: Mapping[str, Array]) -> str | None:
-    """Return the name of the first array whose bits differ, None where none does."""
-    for name, array in one.items():
-        if array.shape != other[name].shape or array.tobytes() != other[name].tobytes():
-            return name
-    return None

@@ -27,10 +27,12 @@ def verdict_line(document: Mapping[str, Any]) -> str:
 
 
 def describe_location(located: Mapping[str, Any]) -> str:
-    """Say where in the graph a file first differs, and whether the file or the runtime is to blame."""
-    module = f" of torch module {located['module']!r}" if located["module"] else ""
+    """Say where in the graph a file first differs, what it lacks, and whether the file or the runtime is to blame."""
     after = f", after {located['after']!r}" if located["after"] else ""
-    text = f"first differs at node {located['node']!r} ({located['operator']}){module}{after}"
+    text = f"first differs at node {located['node']!r} ({located['operator']}){in_code(located)}{after}"
+    lacks = located.get("lacks")
+    if lacks:
+        text += f"; the file has nothing that is torch's {lacks['operation']!r}{in_code(lacks)}"
     match located["fault"]:
         case "file":
             return f"{text}; the file itself says so, whatever runs it"
@@ -38,6 +40,12 @@ def describe_location(located: Mapping[str, Any]) -> str:
             return f"{text}; the file is right, the runtime computes something else"
         case _:
             return text
+
+
+def in_code(place: Mapping[str, Any]) -> str:
+    """Say which torch module and line of code something is from, as far as that is known."""
+    module = f" of torch module {place['module']!r}" if place.get("module") else ""
+    return f"{module} at {place['line']}" if place.get("line") else module
 
 
 def in_words(worst: Mapping[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gating import NETWORKS, gated
+from gating import NETWORKS, gated, network_file
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
@@ -55,8 +55,13 @@ def test_a_lost_bias_is_found_and_placed():
     first = evidence["failures"][0]
     assert first["check"] == "parity"
     assert evidence["worst"]["ratio"] > 1e5
-    place = {"node": "node_relu", "operator": "Relu", "module": "", "after": "node_matmul"}
-    assert evidence["located"] == {**place, "fault": "file"}
+    located = evidence["located"]
+    assert (located["node"], located["after"], located["fault"]) == ("node_relu", "node_matmul", "file")
+    # What the file lacks is told by the line of the module that computes it.
+    line = next(
+        n for n, text in enumerate(network_file("lost_bias").read_text().splitlines(), 1) if "x + self.bias" in text
+    )
+    assert located["lacks"] == {"operation": "add", "module": "first", "line": f"networks/lost_bias.py:{line}"}
 
 
 @pytest.mark.parametrize("name", CORRECT)
