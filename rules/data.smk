@@ -26,7 +26,7 @@ rule generate_data:
     params:
         code=source_code("generate_data"),
         data=lookup("{run}/data", within=RUNS),
-        model=knobs("inputs", "outputs"),
+        model=knobs("inputs", "outputs", "axes"),
         seed=lookup("seed", within=config),
     script:
         "../scripts/generate_data.py"

@@ -5,10 +5,12 @@ from typing import Any
 
 from torchship.step import log, step
 
+from torchship.axis_sizes import read_axes
+from torchship.data_checks import check_domain, check_inputs
 from torchship.datasets import (
     SPLITS,
-    check_domain,
-    check_inputs,
+    Arrays,
+    count_events,
     describe,
     read_arrays,
     select,
@@ -29,18 +31,26 @@ def generate_data(
         if len(inputs) != 1:
             raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")
         sets = truth_table(target, next(iter(inputs)))
+        check(sets["train"], "the truth table", target, model)
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
         path = Path(data["path"])
-        sets = split_events(select(read_arrays(path), inputs, target), data["fractions"], seed)
+        arrays = select(read_arrays(path), inputs, target)
+        count_events(arrays)
+        # Before the events are shuffled, so that a message has their numbers in the file.
+        check(arrays, str(path), target, model)
+        sets = split_events(arrays, data["fractions"], seed)
         about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
         about["note"] = "events were shuffled by the seed and cut into the three sets"
     for split in SPLITS:
-        check_inputs(sets[split], inputs, target, f"the {split} set")
-        check_domain(sets[split], inputs, f"the {split} set")
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][target]))
     write_json(datasheet, describe(sets, outputs, about))
+
+
+def check(arrays: Arrays, place: str, target: str, model: dict[str, Any]) -> None:
+    check_inputs(arrays, model["inputs"], target, place, read_axes(model))
+    check_domain(arrays, model["inputs"], place)
 
 
 if __name__ == "__main__":

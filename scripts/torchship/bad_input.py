@@ -9,6 +9,7 @@ from torchship.domain import element_type, limits_of
 from torchship.errors import ParityError
 from torchship.gate import Failure, Model, run_feed
 from torchship.limits import ratios
+from torchship.padding import hidden
 
 Array = NDArray[Any]
 Feed = dict[str, Array]
@@ -24,9 +25,10 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
         the promise's name, what was put where, and the inputs.
     """
     for name, tensor in inputs.items():
-        low, high = limits_of(tensor, sizes)
-        if not feed[name].size:
+        if not feed[name].size or element_type(tensor).kind not in "fiu":
             continue
+        place = first_real(tensor, feed, name)
+        low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in limits_of(tensor, sizes))
         if element_type(tensor).kind == "f":
             far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
         else:
@@ -34,8 +36,15 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
         for promise, values in far.items():
             for value in values:
                 changed = feed[name].copy()
-                changed.reshape(len(changed), -1)[0, 0] = value
-                yield promise, f"{value:g} in {name}[0]", {**feed, name: changed}
+                changed.flat[place] = value
+                yield promise, f"{value:g} in {name}{'[0]' * (changed.ndim > 0)}", {**feed, name: changed}
+
+
+def first_real(tensor: Mapping[str, Any], feed: Feed, name: str) -> int:
+    """Return the place of the first number of the first event that no mask hides, or of the first, in flat order."""
+    shape = feed[name].shape
+    real = ~np.broadcast_to(hidden(tensor, feed, len(shape)), shape)
+    return int(np.argmax(real[:1] if shape else real))
 
 
 def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, str, Feed]]:
@@ -45,7 +54,8 @@ def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, st
         other = np.float64 if element_type(tensor) == np.float32 else np.float32
         yield "wrong type", f"{name} as {np.dtype(other)}", {**feed, name: array.astype(other)}
         yield "wrong rank", f"{name} with an axis more", {**feed, name: array[None]}
-        yield "wrong rank", f"{name} with an axis less", {**feed, name: array[0]}
+        if array.ndim:
+            yield "wrong rank", f"{name} with an axis less", {**feed, name: array[0]}
         others = {key: value for key, value in feed.items() if key != name}
         yield "wrong name", f"{name} called {name}_", {**others, f"{name}_": array}
         yield "missing input", f"no {name}", others

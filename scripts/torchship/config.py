@@ -12,9 +12,11 @@ from typing import Any
 import jsonschema
 import yaml
 from jsonschema.exceptions import ValidationError
+from torchship.domain_checks import spelled_out
 from torchship.errors import ConfigError
+from torchship.naming import require_known, suggest
 from torchship.network_arguments import check_arguments
-from torchship.run_checks import check_kind, check_run, require_known, suggest
+from torchship.run_checks import check_kind, check_run
 
 # jsonschema takes 500.0 for an integer, and range() does not.
 CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -57,6 +59,10 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         check_kind(run, entry)
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, runs[run], config["targets"], project)
+        for kind in ("inputs", "outputs"):
+            runs[run][kind] = {
+                name: spelled_out(f"models/{run}/{kind}/{name}", tensor) for name, tensor in entry[kind].items()
+            }
         if "network" in entry:
             check_arguments(f"models/{run}/network/arguments", entry["network"], project)
     return runs

@@ -73,16 +73,25 @@ def truth_table(target: str, name: str) -> dict[str, Arrays]:
     return {split: {name: x.astype(np.float32), target: y.astype(np.float32)} for split in SPLITS}
 
 
+def count_events(arrays: Arrays) -> int:
+    """Return how many events there are, the length of all first axes.
+
+    Raises:
+        DataError: the arrays are of unequal lengths.
+    """
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"the arrays hold unequal numbers of events: {lengths}")
+    return next(iter(lengths.values()))
+
+
 def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> dict[str, Arrays]:
     """Shuffle events along the first axis and cut them into the three sets.
 
     Raises:
         DataError: arrays of unequal length, or a set that would be empty.
     """
-    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
-    if len(set(lengths.values())) != 1:
-        raise DataError(f"the arrays hold unequal numbers of events: {lengths}")
-    (events,) = set(lengths.values())
+    events = count_events(arrays)
     order = np.random.default_rng(seed).permutation(events)
     cuts = np.rint(np.cumsum([fractions[split] for split in SPLITS]) * events).astype(int)[:-1]
     parts = dict(zip(SPLITS, np.split(order, cuts), strict=True))
@@ -90,58 +99,6 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
         if not len(part):
             raise DataError(f"{events} events leave none for the {split} set: give more data or other data/fractions")
     return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
-
-
-def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: str) -> None:
-    """Check arrays against the declared inputs: presence, type, shape, finiteness.
-
-    Raises:
-        DataError: with the array's name and, for a bad value, the first event that has one.
-    """
-    for name in [*inputs, target]:
-        if name not in arrays:
-            raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
-        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiu":
-            raise DataError(
-                f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
-            )
-        finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
-        if not finite.all():
-            raise DataError(
-                f"{place}: {np.sum(~finite)} events of {name!r} are not finite, the first is event {np.argmin(finite)}"
-            )
-    for name, tensor in inputs.items():
-        array, shape = arrays[name], tensor["shape"]
-        if array.dtype != np.dtype(tensor.get("dtype", "float32")):
-            raise DataError(f"{place}: {name!r} is {array.dtype}, declared {tensor.get('dtype', 'float32')}")
-        fits = array.ndim == len(shape) and all(
-            isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
-        )
-        if not fits:
-            raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {shape}")
-
-
-def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
-    """Check that all events lie in the declared domain, which is all that the gate looks at.
-
-    Raises:
-        DataError: with the array's name, and the smallest and largest value found.
-    """
-    for name, tensor in inputs.items():
-        if "indexes" in tensor:
-            sizes = {axis: array.shape[place] for key, array in arrays.items() if key in inputs
-                     for place, axis in enumerate(inputs[key]["shape"])}  # fmt: skip
-            ends = [0, max(sizes[tensor["indexes"]] - 1, 0)]
-        else:
-            ends = tensor["values"] if "values" in tensor else [tensor["low"], tensor["high"]]
-        if not arrays[name].size:
-            continue
-        low, high = np.array([min(ends), max(ends)]).astype(arrays[name].dtype)
-        if arrays[name].min() < low or arrays[name].max() > high:
-            raise DataError(
-                f"{place}: {name!r} goes from {arrays[name].min():g} to {arrays[name].max():g}, outside of the "
-                f"declared domain, {low:g} to {high:g}, that the validation covers: widen low and high"
-            )
 
 
 def check_target(target: NDArray[Any], loss: str, classes: int, place: str) -> None:
@@ -168,15 +125,21 @@ def _found(target: NDArray[Any]) -> str:
 
 
 def select(arrays: Arrays, inputs: Mapping[str, Any], target: str) -> Arrays:
-    """Keep the declared inputs and the target, floating point as float32."""
+    """Keep the declared inputs and the target, floating point as declared, the target's as float32."""
     missing = {*inputs, target} - arrays.keys()
     if missing:
         raise DataError(f"no array {sorted(missing)[0]!r} in the data, only {', '.join(sorted(arrays))}")
     return {
-        name: array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
+        name: array.astype(floating(inputs.get(name, {}))) if np.issubdtype(array.dtype, np.floating) else array
         for name, array in arrays.items()
         if name in inputs or name == target
     }
+
+
+def floating(tensor: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the floating-point type that a tensor is declared to be of, float32 if it is to be of another kind."""
+    dtype = np.dtype(tensor.get("dtype", "float32"))
+    return dtype if dtype.kind == "f" else np.dtype("float32")
 
 
 def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,35 +1,19 @@
 """What a schema cannot say of a run: names that must exist, files, domains, axes that fit together."""
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torchship.axis_sizes import AxisRange, dynamic_axes
+from torchship.domain_checks import check_padding, numbers, spelled_out
 from torchship.errors import ConfigError
+from torchship.naming import require_known
 from torchship.targets import require_environments
 
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
 SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
-
-
-def suggest(wrong: str, known: Iterable[str]) -> str:
-    """Give ' (did you mean …?)' if something known is close to what was written, else ''."""
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def require_known(name: str, known: Iterable[str], place: str, kind: str) -> None:
-    """Check that a name is known.
-
-    Raises:
-        ConfigError: it is not; the message lists what is.
-    """
-    names = sorted(known)
-    if name not in names:
-        raise ConfigError(f"{place}: unknown {kind} {name!r}{suggest(name, names)}; known: {', '.join(names)}")
 
 
 def require_json(place: str, value: Any) -> None:
@@ -61,6 +45,9 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         require_known(target, targets, "export/targets", "target")
     require_environments(targets, section["export"]["targets"], project / "envs")
     check_tensors(place, section)
+    axes = dynamic_axes(section["inputs"])
+    for axis in section["validate"]["never_empty"]:
+        require_known(axis, axes, f"{place}/validate/never_empty", "dynamic axis of an input")
     check_validation(place, section["validate"])
     if "network" in section:
         networks = (path.stem for path in (project / "models").glob("*.py"))
@@ -167,6 +154,8 @@ def check_tensors(place: str, section: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
             )
+        if "padded" in tensor:
+            check_padding(f"{place}/inputs", name, section["inputs"])
     for axis, entry in section["axes"].items():
         require_known(axis, dynamic_axes(section["inputs"]), f"{place}/axes", "dynamic axis of an input")
         check_range(f"{place}/axes/{axis}", AxisRange(**entry))
@@ -182,10 +171,9 @@ def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
         ConfigError: its domain is empty, or it names another number of features than it has.
     """
     shape, features = tensor["shape"], tensor.get("features")
-    if "low" in tensor and not tensor["low"] < tensor["high"]:
-        raise ConfigError(f"{place}: low {tensor['low']} must be below high {tensor['high']}")
     if features is not None and len(features) != shape[-1]:
         raise ConfigError(f"{place}/features names {len(features)}, but the last axis of {shape} has {shape[-1]}")
+    spelled_out(place, tensor)
 
 
 def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str]) -> None:
@@ -203,9 +191,9 @@ def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str]) -> None
             f"{place}/indexes is {tensor['indexes']!r}: it must be a dynamic axis of an input ({', '.join(axes)}), and "
             "the input of dtype int64 or int32"
         )
-    numbers = tensor.get("values") or [tensor.get("low", 0), tensor.get("high", 0)]
-    if integer and any(number != int(number) for number in numbers):
-        raise ConfigError(f"{place} is of dtype {tensor['dtype']}, but its domain holds {numbers}")
+    ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
+    if integer and any(number != int(number) for number in numbers(ends)):
+        raise ConfigError(f"{place} is of dtype {tensor['dtype']}, but its domain holds {ends}")
 
 
 def check_range(place: str, allowed: AxisRange) -> None:

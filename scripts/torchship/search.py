@@ -25,6 +25,7 @@ from torchship.domain import (
 )
 from torchship.gate import Failure, Model, judge_case, run_feed
 from torchship.limits import ratios
+from torchship.padding import hidden, repad
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,7 @@ def first_population(
         ways = edge_draws(inputs)
         return draw(inputs, ways[0][1], sizes, generator)
     half = -(-sizes[BATCH] // 2)
-    drawn = [
-        {name: way(tensor, {**sizes, BATCH: half}, generator) for name, tensor in inputs.items()}
-        for way in (corners, uniform)
-    ]
+    drawn = [draw(inputs, dict.fromkeys(inputs, way), {**sizes, BATCH: half}, generator) for way in (corners, uniform)]
     shape = {name: array.shape[1:] for name, array in drawn[0].items()}
     usable = [feed for feed in starts if {name: array.shape[1:] for name, array in feed.items()} == shape]
     return {name: np.concatenate([feed[name] for feed in [*usable, *drawn]])[: sizes[BATCH]] for name in inputs}
@@ -134,28 +132,33 @@ def next_population(
 ) -> Feed:  # fmt: skip
     """Give children: of two parents each, with some of their numbers changed a little, a lot, or to the last place."""
     count = sizes[BATCH] if together else 1
-    children: Feed = {}
+    children, fresh, was_padding = {}, {}, {}
     first, second = generator.integers(len(parents), size=(2, count))
+    if together:
+        stacks = {name: np.concatenate([parent[name] for parent in parents]) for name in inputs}
+        mothers, fathers = rows(stacks, first), rows(stacks, second)
+    else:
+        mothers, fathers = parents[first[0]], parents[second[0]]
     for name, tensor in inputs.items():
-        stack = np.concatenate([parent[name] for parent in parents]) if together else None
-        mother = stack[first] if stack is not None else parents[first[0]][name]
-        father = stack[second] if stack is not None else parents[second[0]][name]
-        child = np.where(generator.random(mother.shape) < 0.3, father, mother)
-        fresh = uniform(tensor, sizes, generator)
+        from_father = generator.random(mothers[name].shape) < 0.3
+        child = np.where(from_father, fathers[name], mothers[name])
+        hides = [hidden(tensor, feed, child.ndim) for feed in (fathers, mothers)]
+        was_padding[name] = np.where(from_father, *hides)
+        fresh[name] = uniform(tensor, sizes, generator)
         rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size, 1) / 2), 0.0, count))
         rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
         chosen = generator.random(child.shape) < rate
         if discrete(tensor):
-            children[name] = np.where(chosen & (generator.random(child.shape) < 0.2), fresh, child)
+            children[name] = np.where(chosen & (generator.random(child.shape) < 0.2), fresh[name], child)
             continue
         low, high = limits_of(tensor, sizes)
         # From a tenth of the domain down to the last place, and now and then to anywhere.
         step = (
             (high - low) * 10.0 ** generator.uniform(-8.0, -0.5, child.shape) * generator.standard_normal(child.shape)
         )
-        moved = np.where(generator.random(child.shape) < 0.05, fresh, child + step)
+        moved = np.where(generator.random(child.shape) < 0.05, fresh[name], child + step)
         children[name] = np.clip(np.where(chosen, moved, child), low, high).astype(element_type(tensor))
-    return children
+    return repad(inputs, children, was_padding, fresh)
 
 
 def confirm(

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torchship import handcoded
 from torchship.cases import Case, Feed, Witnesses
-from torchship.datasets import Arrays, check_domain, read_arrays
+from torchship.data_checks import check_domain
+from torchship.datasets import Arrays, read_arrays
 from torchship.domain import element_type
 from torchship.errors import DataError
 from torchship.files import read_json

@@ -1,0 +1,65 @@
+"""Padding that is tied to a mask: where a mask hides entries of an input, these hold one declared value.
+
+A mask's axes are the first ones of what it hides, [batch, particles] of [batch, particles, 4]; an axis of length 1 is
+that of all, [batch, 1, particles] of [batch, 4, particles].
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Tensors = Mapping[str, Any]
+Feed = Mapping[str, Array]
+
+
+def masks(inputs: Tensors) -> dict[str, int]:
+    """Return the value by which each mask hides an entry, of all inputs that are masks of others, by name."""
+    return {tensor["padded"]["mask"]: tensor["padded"].get("where", 0)
+            for tensor in inputs.values() if "padded" in tensor}  # fmt: skip
+
+
+def hidden(tensor: Mapping[str, Any], feed: Feed, rank: int) -> Array:
+    """Return which entries of a tensor of some rank are padding, as an array that broadcasts against it."""
+    if "padded" not in tensor:
+        return np.zeros((1,) * rank, dtype=bool)
+    mask = feed[tensor["padded"]["mask"]]
+    found: Array = mask == tensor["padded"].get("where", 0)
+    return found.reshape(*found.shape, *[1] * (rank - found.ndim))
+
+
+def padding_of(tensor: Mapping[str, Any], dtype: np.dtype[Any]) -> Array:
+    """Return the value that padding has, in the type of the tensor's elements."""
+    return np.asarray(tensor["padded"].get("value", 0.0)).astype(dtype)
+
+
+def pad(inputs: Tensors, feed: Feed) -> dict[str, Array]:
+    """Return inputs with padding wherever their masks hide an entry."""
+    return {
+        name: np.where(hidden(inputs[name], feed, array.ndim), padding_of(inputs[name], array.dtype), array)
+        if "padded" in inputs[name] else array
+        for name, array in feed.items()
+    }  # fmt: skip
+
+
+def repad(inputs: Tensors, feed: Feed, was_padding: Feed, fresh: Feed) -> dict[str, Array]:
+    """Return inputs that follow their masks anew: hidden entries are padded, those that were padding are drawn.
+
+    Args:
+        was_padding: by input, which of its entries were padding before the masks changed.
+        fresh: by input, draws from its domain.
+    """
+    revealed = {name: np.where(was_padding[name], fresh[name], array) if "padded" in inputs[name] else array
+                for name, array in feed.items()}  # fmt: skip
+    return pad(inputs, revealed)
+
+
+def half_trailing(mask: Array, where: int, generator: np.random.Generator) -> Array:
+    """Return a mask of whose rows along the last axis half hide all entries from some place on, as data mostly do."""
+    kept = generator.integers(0, mask.shape[-1], mask.shape[:-1], endpoint=True)[..., None]
+    chosen = generator.random(mask.shape[:-1])[..., None] < 0.5
+    trailing = np.where(np.arange(mask.shape[-1]) < kept, 1 - where, where).astype(mask.dtype)
+    drawn: Array = np.where(chosen, trailing, mask)
+    return drawn
