@@ -99,9 +99,9 @@ def scan_result(wildcards):
     return {"scan": best_point(wildcards)} if wildcards.run in SCANS else {}
 
 
-def test_set(wildcards):
-    """Give the test set of a run and its datasheet, where it has one."""
-    return {} if wildcards.run in GIVEN else data_of("test")(wildcards)
+def events_of(wildcards):
+    """Give the events that a run's cases are made of, and their datasheet, where it has some."""
+    return {} if wildcards.run in GIVEN else data_of("train", "test")(wildcards)
 
 
 def runtimes_for(wildcards):

@@ -5,13 +5,16 @@ rule make_cases:
     """Make the cases that every target is validated on, with what the witnesses say of each."""
     input:
         unpack(witnesses),
-        unpack(test_set),
+        unpack(events_of),
         best=best_point,
         pins=project("envs/gate.yaml"),
     output:
         cases="<results>/{run}/validate/cases.safetensors",
     log:
         "<logs>/{run}/make_cases.log",
+        # Where the witnesses fail.
+        evidence="<logs>/{run}/witnesses.json",
+        page="<logs>/{run}/witnesses.html",
     benchmark:
         "<benchmarks>/{run}/make_cases.tsv"
     conda:
@@ -31,6 +34,7 @@ rule make_cases:
             "validate/batch_sizes",
             "validate/axis_sizes",
             "validate/never_empty",
+            "validate/widest_limit",
             "seed",
         ),
     script:

@@ -7,30 +7,45 @@ from torchship.step import log, step
 
 import torch
 from torchship.axis_sizes import read_axes
-from torchship.cases import make_inputs, witness_cases, write_cases
+from torchship.case_inputs import make_inputs
+from torchship.cases import witness_cases, write_cases
 from torchship.chosen import with_best
 from torchship.datasets import read_set
-from torchship.witnesses import read_reference, read_witnesses, require_agreement, require_reference
+from torchship.errors import ParityError, WitnessError
+from torchship.witness_page import write_failure
+from torchship.witnesses import (
+    comparer_of,
+    read_reference,
+    read_witnesses,
+    require_agreement,
+    require_reference,
+)
 
 
-def make_cases(files: dict[str, Path], output: Path, *, run: str, model: dict[str, Any]) -> None:
+def make_cases(
+    files: dict[str, Path], outputs: dict[str, Path], *, run: str, model: dict[str, Any]
+) -> None:  # fmt: skip
     """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
-    witnesses, events, expected = read_witnesses(model, files), None, None
+    witnesses, events, training, expected = read_witnesses(model, files), None, None, None
     if "test" in files:
-        events = read_set(files["test"], files["datasheet"])
+        events, training = (read_set(files[name], files["datasheet"]) for name in ("test", "train"))
     elif "reference" in files:
         events, expected = read_reference(files["reference"], model["inputs"], model["outputs"])
-    # One more than the largest batch of a training is tried as well.
-    beyond = model["train"]["batch_size"]
     made = make_inputs(
-        model["inputs"], events, model["validate"], beyond=beyond, seed=model["seed"], axes=read_axes(model)
-    )
-    cases, facts = witness_cases(witnesses, made)
-    facts["handcoded"] = require_agreement(witnesses, cases, run)
-    if expected is not None:
-        facts["reference"] = require_reference(cases, expected, run)
-    write_cases(output, cases, {**facts, "arbiter": witnesses.arbiter.kind})
+        model["inputs"], events, model["validate"], training=training, comparer=comparer_of(witnesses),
+        # One more than the largest batch of a training is tried as well.
+        beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
+    )  # fmt: skip
+    try:
+        cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
+        facts["handcoded"] = require_agreement(witnesses, cases, run)
+        if expected is not None:
+            facts["reference"] = require_reference(cases, expected, run)
+    except ParityError as error:
+        write_failure(outputs, f"The witnesses: {run}", error)
+        raise WitnessError(f"{run}: {error}; the whole story is in {outputs['page']}") from error
+    write_cases(outputs["cases"], cases, {**facts, "arbiter": witnesses.arbiter.kind})
     ratios = {**facts["handcoded"], **facts.get("reference", {})}
     log.info(
         "%d cases; the witnesses agree: %s in float32 within %.2g spreads, limit %.3g spreads, %s",
@@ -43,7 +58,10 @@ if __name__ == "__main__":
     with step():
         make_cases(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
-            Path(snakemake.output.cases),
+            {
+                "cases": Path(snakemake.output.cases),
+                **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
+            },
             run=snakemake.wildcards.run,
             model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

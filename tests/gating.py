@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import torch
 from support import DEFAULTS, PROJECT, merge
 from torchship.canonical import canonicalize
-from torchship.cases import Witnesses, make_inputs, witness_cases
+from torchship.case_inputs import make_inputs
+from torchship.cases import Witnesses, witness_cases
 from torchship.contract import expected_metadata, violations
 from torchship.examination import conclude, examine
 from torchship.exporting import export
@@ -16,6 +17,7 @@ from torchship.gate import Failure, Model
 from torchship.networks import network_class
 from torchship.roundoff import TorchArbiter
 from torchship.runtimes import LocalRuntime
+from torchship.witness_checks import require_rounding
 
 # Steps set it; two test processes with two threads each would only wait for one another.
 torch.set_num_threads(1)
@@ -95,12 +97,18 @@ def gated(
     modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET["ir"], about=about)
     witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
     validate = {**VALIDATE, "batch_sizes": batches, "axis_sizes": axes}
-    made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed)
-    cases, facts = witness_cases(witnesses, made)
+    made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed, comparer=witnesses.arbiter)
+    cases, facts = witness_cases(witnesses, made, VALIDATE["widest_limit"])
     return Gated(
         name=name, module=module, inputs=inputs, outputs=outputs, proto=proto, content=proto.SerializeToString(),
         modules=modules, witnesses=witnesses, cases=cases, facts=facts,
     )  # fmt: skip
+
+
+def needed_of(arbiter, feed):
+    """Give how many spreads the arbiter's own float32 is from its float64, and what it says."""
+    output = arbiter.witness(feed)
+    return require_rounding(arbiter, [({"number": 0, "origin": "drawn", "sizes": {}}, feed, output)]), output
 
 
 def network_file(name):

@@ -6,35 +6,22 @@ A file of cases holds, for case `k` of the list in its header, `k/input/<name>`,
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.axis_sizes import (
-    ANY_SIZE,
-    BATCH,
-    EVERY,
-    USUAL_BATCH,
-    Axes,
-    largest_sizes,
-    shape_matrix,
-    usual_sizes,
-)
 from torchship.datasets import Arrays, read_about, read_arrays, write_arrays
-from torchship.domain import draw, edge_draws, independent, rows
-from torchship.errors import DataError, ParityError
-from torchship.limits import SAMPLES, Witnessed, factor, torch_needs, witness_in_parts
+from torchship.errors import DataError, ParityError, WitnessError
+from torchship.limits import SAMPLES, Witnessed, factor, witness_in_parts
+from torchship.witness_checks import require_finite, require_narrow, require_rounding
 
 log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
-
-# Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
-LARGE_DRAWS = 16
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,8 @@ class Case:
     """Inputs, where they are from, and what a correct file gives for them.
 
     Attributes:
-        about: `origin`, `sizes` of the dynamic axes, and of cases from the test set `first`, their first event.
+        about: `number`, `origin`, `sizes` of the dynamic axes, and of cases from the test set `first`, their first
+            event.
         feed: the inputs by name.
         exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
     """
@@ -58,60 +46,6 @@ class Case:
         """Say which case it is, for a message."""
         sizes = ", ".join(f"{axis} {size}" for axis, size in self.about["sizes"].items())
         return f"{self.about['origin']}, {sizes}"
-
-
-def make_inputs(
-    inputs: Mapping[str, Any], events: Arrays | None, validate: Mapping[str, Any], *, beyond: int, seed: int,
-    axes: Axes = EVERY,
-) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:  # fmt: skip
-    """Give the inputs of all cases, in order.
-
-    These are all events of the test set, in batches of the largest size; for each shape of the matrix the first events
-    of the test set, repeated where it is shorter, and uniform draws; and at the usual shape the corners of the domain
-    and the ends of each discrete input. Inputs that are not made of independent events are drawn at their largest, too.
-
-    Args:
-        beyond: the largest batch of the training.
-        axes: which sizes the dynamic axes may have.
-
-    Yields:
-        what a `Case` has as `about`, and the inputs by name.
-    """
-    generator = np.random.default_rng(seed)
-    batches = axes.get(BATCH, ANY_SIZE)
-    largest = batches.nearest(max(validate["batch_sizes"]))
-    shapes = shape_matrix(inputs, validate, beyond, axes)
-    ways = edge_draws(inputs)
-    if events is not None and not independent(inputs):
-        yield {"origin": "reference", "sizes": sizes_of(inputs, events), "first": 0}, dict(events)
-    elif events is not None:
-        count = len(next(iter(events.values())))
-        sizes = sizes_of(inputs, events)
-        for first in range(0, count, largest):
-            # The last batch may be filled with the first events, up to a size that it may have.
-            size = batches.nearest(min(largest, count - first))
-            feed = rows({name: events[name] for name in inputs}, (first + np.arange(size)) % count)
-            yield {"origin": "test set", "sizes": {**sizes, BATCH: size}, "first": first}, feed
-        for batch in sorted({shape[BATCH] for shape in shapes} - {0, count}):
-            chosen = np.arange(batch) % count
-            feed = rows({name: events[name] for name in inputs}, chosen)
-            yield {"origin": "test set, repeated" if batch > count else "test set, its first events",
-                   "sizes": {**sizes, BATCH: batch}}, feed  # fmt: skip
-    for sizes in shapes:
-        yield {"origin": ways[0][0], "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
-    if not independent(inputs):
-        sizes = largest_sizes(inputs, validate, axes)
-        for _ in range(LARGE_DRAWS):
-            yield {"origin": f"{ways[0][0]}, large", "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
-    usual = usual_sizes(inputs, axes, USUAL_BATCH)
-    for origin, way in ways[1:]:
-        yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
-
-
-def sizes_of(inputs: Mapping[str, Any], feed: Feed) -> dict[str, int]:
-    """Give the sizes that the dynamic axes of some inputs have."""
-    return {axis: feed[name].shape[place] for name, tensor in inputs.items()
-            for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
 
 
 class Witnesses:
@@ -143,41 +77,53 @@ class Witnesses:
 
 
 def witness_cases(
-    witnesses: Witnesses, made: Iterable[tuple[dict[str, Any], dict[str, Array]]]
+    witnesses: Witnesses, made: Iterable[tuple[dict[str, Any], dict[str, Array]]], widest: float = np.inf
 ) -> tuple[list[Case], dict[str, Any]]:
     """Ask the witnesses for all cases.
 
+    Args:
+        widest: limits above that, in units of an output's range, tell nothing.
+
     Returns:
         the cases, and about them all: `needed`, what torch's own float32 needs of the limit in spreads, the `factor` of
-        the limits, and `not_taken`, the empty shapes that the network itself does not take, with its reason.
+        the limits, `widths` by output, see `widths.Width`, `not_finite`, where rounding makes NaN of numbers, and
+        `not_taken`, the empty shapes that the network itself does not take, with its reason.
 
     Raises:
-        ParityError: the network does not take a shape that is declared, or its float32 is not within rounding of its
-            float64.
+        WitnessError: the witnesses do not agree, or their limits tell nothing; with the evidence.
+        ParityError: the network does not take a shape that is declared.
     """
     asked, not_taken = [], []
-    for about, feed in made:
+    for number, (about, feed) in enumerate(made):
+        numbered = {"number": number, **about}
         try:
             output = witness_in_parts(witnesses.arbiter, feed)
+        except WitnessError:
+            raise
         except ParityError as error:
             if 0 not in about["sizes"].values():
                 raise
             not_taken.append({"sizes": about["sizes"], "reason": str(error)})
             continue
-        asked.append((about, feed, output))
-    needed = torch_needs(output for _, _, output in asked)
-    used = factor(needed)
+        asked.append((numbered, feed, output))
+    facts: dict[str, Any] = {"not_taken": not_taken}
+    facts["not_finite"] = require_finite(witnesses.arbiter, asked)
+    facts["needed"] = require_rounding(witnesses.arbiter, asked)
+    facts["factor"] = factor(facts["needed"])
     cases = [
         Case(
             about,
             feed,
             exact={name: value.exact for name, value in output.items()},
             single={name: value.single for name, value in output.items()},
-            limit=witnesses.limits(feed, output, used),
+            limit=witnesses.limits(feed, output, facts["factor"]),
         )
         for about, feed, output in asked
     ]
-    return cases, {"needed": needed, "factor": used, "not_taken": not_taken}
+    facts["widths"] = {
+        name: width.document() for name, width in require_narrow(witnesses.arbiter, cases, widest).items()
+    }
+    return cases, facts
 
 
 def write_cases(path: Path, cases: Sequence[Case], about: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """What can go wrong, by kind: each message is one line that says what, where, with the numbers, and what to do."""
 
+from typing import Any
+
 
 class TorchshipError(Exception):
     """Base of all errors that a user can mend; a step prints its one line and exits with 1."""
@@ -35,6 +37,18 @@ class TargetError(TorchshipError):
 
 class ParityError(TorchshipError):
     """Two implementations of one network disagree by more than the bound."""
+
+
+class WitnessError(ParityError):
+    """Those who say what is right do not agree, or so vaguely that nothing can be judged.
+
+    Attributes:
+        evidence: what is known, for the page.
+    """
+
+    def __init__(self, message: str, evidence: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.evidence = evidence or {}
 
 
 class StorageError(TorchshipError):

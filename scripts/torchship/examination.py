@@ -93,10 +93,22 @@ def examine(
     done.evidence["bad_input"], wrong = bad_input.examine(model, number, judge, good, sizes, validate["promises"])
     done.failures += wrong
     look_for_worse(done, model, number, witnesses, factor, cases, validate, seed)
+    done.evidence["largest"] = largest_errors(done.evidence)
     if any(failure.check in ("parity", "search", "regression") for failure in done.failures):
         done.evidence["located"] = place_failure(done, model, cases, witnesses, factor, modules or {}, tolerance)
     model.runtime.close(number)
     return done
+
+
+def largest_errors(evidence: Mapping[str, Any]) -> dict[str, float]:
+    """Return by output the largest error in any runtime, at any setting, in units of the limit."""
+    found: dict[str, float] = {}
+    usual = [{name: float(difference["ratio"]) for name, difference in entry["outputs"].items()}
+             for entry in evidence["cases"]]  # fmt: skip
+    for ratios in [*usual, *(row.get("ratios", {}) for row in evidence["runtimes"])]:
+        for name, ratio in ratios.items():
+            found[name] = max(found.get(name, 0.0), ratio)
+    return found
 
 
 def good_inputs(model: Model, seed: int) -> tuple[dict[str, int], dict[str, Array]]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.errors import ParityError
 
 Array = NDArray[Any]
 
@@ -111,29 +110,6 @@ def witness_in_parts(arbiter: Any, feed: Mapping[str, Array], samples: int = SAM
 def joined(parts: Sequence[Witnessed]) -> Witnessed:
     """Put the parts of a batch together."""
     return Witnessed(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Witnessed)))
-
-
-def torch_needs(cases: Iterable[Mapping[str, Witnessed]]) -> float:
-    """Give the largest |float32 - float64| of the arbiter itself over some cases, in spreads.
-
-    Raises:
-        ParityError: it is beyond what rounding explains, so that the witnesses do not agree.
-    """
-    largest, where = 0.0, ""
-    for number, case in enumerate(cases):
-        for name, output in case.items():
-            ratio = ratios(output.single, output.exact, output.scale)
-            if ratio.size and float(ratio.max()) > largest:
-                event = int(np.unravel_index(int(ratio.argmax()), ratio.shape)[0]) if ratio.ndim else 0
-                largest, where = float(ratio.max()), f"case {number}, output {name}, event {event}"
-    if not largest <= MOST_OF_TORCH:
-        raise ParityError(
-            f"the witnesses disagree: the reference's own float32 is {largest:.3g} spreads from float64 "
-            f"({where}), more than {MOST_OF_TORCH:g}; the network is discontinuous there, overflows in float32, or "
-            "computes in another type: restrict the domain (low, high), or look for a comparison, a large constant, an "
-            "exponential"
-        )
-    return largest
 
 
 def factor(needed: float) -> float:

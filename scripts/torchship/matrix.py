@@ -113,9 +113,10 @@ def against(results: Results, usual: Results, cases: Sequence[Case]) -> dict[str
 
     Returns:
         `elements` compared, how many are `different`, the largest difference between both in units in the last place
-        (`ulp`), and the largest from float64 in units of the limit (`ratio`).
+        (`ulp`), the largest from float64 in units of the limit (`ratio`), and the same by output (`ratios`).
     """
-    elements, different, ulp, ratio = 0, 0, 0.0, 0.0
+    elements, different, ulp = 0, 0, 0.0
+    largest: dict[str, float] = {}
     for found, other, case in zip(results, usual, cases, strict=True):
         if isinstance(found, str) or isinstance(other, str):
             continue
@@ -133,5 +134,7 @@ def against(results: Results, usual: Results, cases: Sequence[Case]) -> dict[str
                 # NaN on one side is as far as it gets.
                 ulp = max(ulp, float(np.where(np.isnan(steps), np.inf, steps).max()))
             if mine.size:
-                ratio = max(ratio, float(ratios(mine, exact, case.limit[name]).max()))
-    return {"elements": elements, "different": different, "ulp": ulp, "ratio": ratio}
+                found_ratio = float(ratios(mine, exact, case.limit[name]).max())
+                largest[name] = max(largest.get(name, 0.0), found_ratio)
+    return {"elements": elements, "different": different, "ulp": ulp,
+            "ratio": max(largest.values(), default=0.0), "ratios": largest}  # fmt: skip

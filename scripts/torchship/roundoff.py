@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchship.errors import ParityError
+from torchship.errors import ParityError, WitnessError
 from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
-from torchship.torch_modes import Noise, Rounding, Step, Trace, Wide, plain_kernels
+from torchship.thresholds import Comparisons, some_of
+from torchship.torch_modes import NO_NOISE, Comparing, Noise, Rounding, Step, Trace, Wide, plain_kernels
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -25,6 +26,8 @@ Feed = Mapping[str, Array]
 # Samples that are evaluated at once, as one larger batch. What depends on weights alone is disturbed once for all of
 # them, so there must be some evaluations, too: with four such numbers a spread is hardly ever far too small.
 TOGETHER = 8
+# Times what rounding does, for what must not depend on it.
+EXAGGERATED = 16.0
 # Of the largest number: what another order of a sum in float64 may make of it.
 SAME_SUM = 1e-11
 
@@ -60,7 +63,7 @@ class TorchArbiter:
         """Return for each output its value in float64 and float32, and the spread that rounding gives it.
 
         Raises:
-            ParityError: the arbiter does not understand an operation: disturbed by nothing, it gives something else.
+            WitnessError: the arbiter does not understand an operation: disturbed by nothing, it gives something else.
         """
         self.require_understanding(feed)
         exact, single = self.evaluate(feed), self.evaluate(feed, torch.float32)
@@ -98,23 +101,23 @@ class TorchArbiter:
         """Check once that an evaluation that is disturbed by nothing is the plain one, bit by bit, on the way as well.
 
         Raises:
-            ParityError: it is not, with the operation.
+            WitnessError: it is not, with the operation.
         """
         if self._understood or not all(array.size for array in feed.values()):
             return
-        plain, undisturbed = self._traced(feed, None), self._traced(feed, Noise(0.0, self.seed))
+        plain, undisturbed = self._traced(feed, None), self._traced(feed, NO_NOISE)
         for one, other in zip(plain, undisturbed, strict=False):
             if one.operation != other.operation or not same(one.value, other.value):
                 why = "it draws random numbers in evaluation mode" if one.seeded else (
                     "disturbed by nothing, it gives another result")  # fmt: skip
-                raise ParityError(
+                raise WitnessError(
                     f"the arbiter does not understand operation {one.operation!r}{place_of(one)}: {why}, so that no "
                     "limit can be derived; write it by other operations"
                 )
-        found, wanted = self._call(feed, torch.float64, Rounding(Noise(0.0, self.seed))), self.evaluate(feed)
+        found, wanted = self._call(feed, torch.float64, Rounding(NO_NOISE)), self.evaluate(feed)
         wrong = [name for name in self.outputs if not same(found[name], wanted[name])]
         if wrong or len(plain) != len(undisturbed):
-            raise ParityError(
+            raise WitnessError(
                 f"the arbiter does not understand the network: evaluated twice, output {(wrong or self.outputs)[0]!r} "
                 "differs; does it draw random numbers, or keep something from one call to the next?"
             )
@@ -133,6 +136,14 @@ class TorchArbiter:
                     numbers = [value[place] for value in given if value.shape == step.value.shape]
                     return step, ", ".join(f"{number:.10g}" for number in numbers)
         return None
+
+    def comparisons(self, feed: Feed, *, disturbed: int = 0) -> Comparisons:
+        """Return what the module compares on the way, see `thresholds.Comparer`."""
+        tensors = self._tensors(feed, torch.float64)
+        noise = Noise(EXAGGERATED * UNIT_FLOAT32, self.seed + disturbed) if disturbed else None
+        comparing = Comparing(noise, tensors)
+        self._evaluate(tensors, torch.float64, comparing)
+        return Comparisons(comparing.outcomes, some_of(comparing.constants))
 
     def _disturbed(self, feed: Feed, exact: Mapping[str, Array], samples: int) -> Iterator[dict[str, Array]]:
         """Yield the outputs of disturbed evaluations, several at once where events are independent."""

@@ -11,6 +11,9 @@ from torchship.errors import ConfigError
 from torchship.naming import require_known
 from torchship.targets import require_environments
 
+# A limit above that share of an output's range needs a reason.
+WIDEST_LIMIT = 0.01
+
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
 SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
@@ -131,11 +134,13 @@ def check_validation(place: str, validate: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: it does not.
     """
-    if validate["tolerance"] > 1.0 and validate["reason"] is None:
-        raise ConfigError(
-            f"{place}/validate/tolerance is {validate['tolerance']}: above 1 the gate lets through more than rounding "
-            "explains; say why in validate/reason, which is printed with the verdict"
-        )
+    loosened = {"tolerance": 1.0, "widest_limit": WIDEST_LIMIT}
+    for key, usual in loosened.items():
+        if validate[key] > usual and validate["reason"] is None:
+            raise ConfigError(
+                f"{place}/validate/{key} is {validate[key]}: above {usual:g} the gate lets through more than rounding "
+                "explains; say why in validate/reason, which is printed with the verdict"
+            )
 
 
 def check_tensors(place: str, section: Mapping[str, Any]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.axis_sizes import BATCH, usual_sizes
-from torchship.cases import Case, Witnesses, sizes_of
+from torchship.case_inputs import sizes_of
+from torchship.cases import Case, Witnesses
 from torchship.domain import (
     corners,
     discrete,

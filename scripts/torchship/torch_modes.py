@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.op_rules import Operation, Rule, operation, rule_of
+from torchship.thresholds import constants_of
 
 Array = NDArray[Any]
 
@@ -68,6 +69,9 @@ class Noise:
         chosen = pool[first : first + size]
         # In the layout of the value, or a matrix would be laid out anew, and its products summed in another order.
         return chosen.as_strided(value.shape, value.stride(), first) if dense(value) else chosen.view(value.shape)
+
+
+NO_NOISE = Noise(0.0, 0)
 
 
 def dense(value: Tensor) -> bool:
@@ -150,16 +154,17 @@ def as_float32(value: Tensor) -> Tensor:
 
 
 class Rounding(Wide):  # type: ignore[no-untyped-call]
-    """Disturbs what float32 would round, see `op_rules.Rule`."""
+    """Disturbs what float32 would round, see `op_rules.Rule`; without noise nothing, by not being there."""
 
-    def __init__(self, noise: Noise) -> None:
+    def __init__(self, noise: Noise | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.noise = noise
+        self._disturbing = noise is not None
+        self.noise = noise or NO_NOISE
 
     def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
         """Evaluate one operation, as if it rounded."""
         rule = rule_of(done, args, kwargs)
-        if rule is Rule.EXACT:
+        if rule is Rule.EXACT or not self._disturbing:
             return func(*args, **kwargs)
         scale = scale_of(rule, args[0]) if rule in (Rule.GATED, Rule.RESAMPLED) else None
         if rule in (Rule.SUM, Rule.STEPPED, Rule.RESAMPLED, Rule.ENTROPY):
@@ -272,7 +277,6 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
     """Records every value in the order in which it was computed, with the place in the user's code that asked for it.
 
     Args:
-        noise: None disturbs nothing, by not being there.
         inputs: what the module is given.
         places: whether to look for the lines of code, which takes time.
 
@@ -281,18 +285,14 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, noise: Noise | None, inputs: Sequence[Tensor], *, places: bool = True) -> None:
-        super().__init__(noise or Noise(0.0, 0))
+        super().__init__(noise)
         self.steps: list[Step] = []
         self.path = ModulePath()
-        self._disturbing, self._places = noise is not None, places
+        self._places = places
         # The step that made a tensor last. Tensors are kept, so that no other gets the memory of one that is gone.
         self._made: dict[int, int] = {}
         self._following = {storage(value) for value in inputs}
         self._kept: list[Tensor] = list(inputs)
-
-    def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
-        """Evaluate one operation, disturbed if asked to."""
-        return super().compute(func, done, args, kwargs) if self._disturbing else func(*args, **kwargs)
 
     def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
         """Record what an operation made or wrote to."""
@@ -319,6 +319,38 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
                 reached.update(self.steps[place].sources)
             else:
                 self.steps[place].between = False
+
+
+# Comparisons, and roundings to integers.
+COMPARED = frozenset(
+    "bucketize ceil eq floor floor_divide ge gt heaviside isin le lt ne round searchsorted sign trunc".split()
+)
+
+
+class Comparing(Rounding):  # type: ignore[no-untyped-call]
+    """Collects what is compared: the outcomes, and the constants that the inputs, or what follows from them, meet."""
+
+    def __init__(self, noise: Noise | None, inputs: Sequence[Tensor]) -> None:
+        super().__init__(noise)
+        self.outcomes: list[Array] = []
+        self.constants: set[float] = set()
+        self._following = {storage(value) for value in inputs}
+        self._kept = list(inputs)
+
+    def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
+        """Follow what depends on the inputs, and look at comparisons."""
+        given = list(tensors([*args, *kwargs.values()]))
+        if not any(storage(value) in self._following for value in given):
+            return
+        for value in tensors(result):
+            self._following.add(storage(value))
+            self._kept.append(value)
+        to_integer = done.name == "to_copy" and given[0].is_floating_point() and not result.is_floating_point()
+        if (done.name in COMPARED or to_integer) and isinstance(result, Tensor):
+            self.outcomes.append(result.numpy().copy())
+            numbers = [float(value) for value in args if isinstance(value, int | float)]
+            others = [value.numpy() for value in given if storage(value) not in self._following]
+            self.constants |= {*numbers, *constants_of(others)}
 
 
 def storage(value: Tensor) -> int:

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from gating import needed_of
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
-from torchship.limits import factor, ratios, torch_needs
+from torchship.limits import factor, ratios
 from torchship.roundoff import TorchArbiter
 from torchship.runtimes import session
 
@@ -51,7 +52,7 @@ def build(seed):
 def largest_ratio(seed):
     """Give the file's largest error in units of the limit."""
     module, content, feed = build(seed)
-    output = TorchArbiter(module, ["x"], ["y"], seed).witness(feed)
-    limit = factor(torch_needs([output])) * output["y"].scale
+    needed, output = needed_of(TorchArbiter(module, ["x"], ["y"], seed), feed)
+    limit = factor(needed) * output["y"].scale
     found = session(content).run(None, feed)[0]
     return float(ratios(found, output["y"].exact, limit).max())

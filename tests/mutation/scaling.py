@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from gating import VALIDATE, gated
 from support import DEFAULTS, PROJECT, merge
-from torchship.cases import make_inputs, witness_cases
+from torchship.case_inputs import make_inputs
+from torchship.cases import witness_cases
 from torchship.examination import examine
 from torchship.gate import Model
 from torchship.plotting import figure

@@ -6,19 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gating import NETWORKS, gated, network_file
+from gating import NETWORKS, gated, needed_of, network_file
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship import limits
 from torchship.axis_sizes import shape_matrix, traced_sizes
-from torchship.cases import LARGE_DRAWS, Witnesses, make_inputs, witness_cases
+from torchship.case_inputs import LARGE_DRAWS, make_inputs
+from torchship.cases import Witnesses, witness_cases
 from torchship.domain import draw, edge_draws
 from torchship.errors import ParityError
 from torchship.frames import RefusedError
 from torchship.gate import Model, check_signature
 from torchship.interpreters import interpreter
-from torchship.limits import LEAST, ratios, torch_needs, witness_in_parts
+from torchship.limits import LEAST, ratios, witness_in_parts
 from torchship.remote import Runtime
 from torchship.roundoff import TorchArbiter
 from torchship.runtimes import LocalRuntime
@@ -109,7 +110,7 @@ def test_the_limit_of_many_random_networks_holds():
         layers = [layer for _ in range(seed % 5) for layer in (nn.Linear(8, 8), activations[generator.integers(7)])]
         module = nn.Sequential(nn.Linear(3, 8), activations[seed % 7], *layers, nn.Linear(8, 2))
         x = generator.uniform(-3, 3, (50, 3)).astype(np.float32)
-        largest.append(torch_needs([TorchArbiter(module, ["x"], ["y"], seed).witness({"x": x})]))
+        largest.append(needed_of(TorchArbiter(module, ["x"], ["y"], seed), {"x": x})[0])
     # Which operations are off by how much depends on the processor.
     assert max(largest) < 0.75 * LEAST
     # The limit is near what rounding does, for all of them.
@@ -142,9 +143,11 @@ def test_witnesses_that_disagree_judge_nobody():
 
     x = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]
     with pytest.raises(
-        ParityError, match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, output y, event"
+        ParityError,
+        match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
+        r"what rounding does, 'exp' at unit/test_gate_networks.py:\d+ makes it",
     ):
-        torch_needs([TorchArbiter(Overflowing(), ["x"], ["y"]).witness({"x": x})])
+        needed_of(TorchArbiter(Overflowing(), ["x"], ["y"]), {"x": x})
 
 
 def test_a_module_that_casts_by_itself_is_still_evaluated_in_float64():
