@@ -42,8 +42,9 @@ def write(title: str, validations: Documents, picture: str | None = None) -> str
     if picture:
         body += [heading("Errors"), graphic(picture)]
     body += [paragraph(ABOUT, "note"), heading("Targets"), largest(validations)]
-    body += [*witnesses(validations), *settings(validations), *shapes(validations), *decided(validations)]
-    return page(title, [*body, *searched(validations), *bad_input(validations)])
+    body += [*witnesses(validations), *limits(validations), *drawn(validations), *settings(validations)]
+    body += [*shapes(validations), *decided(validations), *searched(validations), *bad_input(validations)]
+    return page(title, body)
 
 
 def failures(target: str, document: Document) -> list[str]:
@@ -108,6 +109,47 @@ def witnesses(validations: Documents) -> list[str]:
         body.append(paragraph(f"Passed is what is within {document['tolerance']:g} of the limit."))
     skipped = [f"The network itself does not take {sizes_of(one)}: {one['reason']}" for one in document["not_taken"]]
     return [*body, *(paragraph(line, "fair") for line in skipped)]
+
+
+def limits(validations: Documents) -> list[str]:
+    """Say how wide the limits are, beside each output's range and beside the errors that were seen."""
+    rows, notes = [], []
+    for target, document in validations.items():
+        for output, width in document.get("widths", {}).items():
+            seen = float(document.get("largest", {}).get(output, 0.0))
+            rows.append([target, output, float(width["range"]), float(width["median"]), float(width["largest"]),
+                         f"{width['wide']:,} of {width['numbers']:,}", 1.0 / seen if seen else "no error"])  # fmt: skip
+        notes += [f"{target}: in case {one['case']}, output {one['output']}, event {one['event']}, rounding makes "
+                  f"{float(one['share']):.0%} of the evaluations NaN or infinite: {one['operation']}."
+                  for one in document.get("not_finite", [])[:MOST]]  # fmt: skip
+    if not rows:
+        return []
+    header = ["Target", "Output", "Its range", "Limit, median [range]", "Limit, largest [range]", "Wide limits",
+              "Limit / largest error seen"]  # fmt: skip
+    note = (
+        "The range is that of the output over the cases, but for one number in a thousand at either end. A limit is wide "
+        "above validate/widest_limit of it: there, right and wrong cannot be told apart. The last column is over all "
+        "runtimes and settings."
+    )
+    body = [heading("How far a correct file may be off"), table(header, rows), paragraph(note, "note")]
+    return [*body, *(paragraph(line, "fair") for line in dict.fromkeys(notes))]
+
+
+def drawn(validations: Documents) -> list[str]:
+    """Say how many cases lie where, and the largest error among them."""
+    rows = []
+    for target, document in validations.items():
+        found: dict[str, list[Document]] = {}
+        for case in document.get("cases", []):
+            found.setdefault(case["origin"], []).append(case)
+        for origin, cases in found.items():
+            differences = [difference for case in cases for difference in case["outputs"].values()]
+            largest = max((float(difference["ratio"]) for difference in differences), default=0.0)
+            numbers = ", ".join(str(case["number"]) for case in cases[:MOST]) + (", …" if cases[MOST:] else "")
+            rows.append([target, origin, numbers, sum(case["sizes"].get("batch", 1) for case in cases),
+                         sum(difference["elements"] for difference in differences), largest])  # fmt: skip
+    header = ["Target", "Where inputs lie", "Cases", "Events", "Numbers compared", "Largest error [limit]"]
+    return [heading("What was tried"), table(header, rows)] if rows else []
 
 
 def settings(validations: Documents) -> list[str]:

@@ -21,10 +21,12 @@ from torchship.domain import (
     edge_draws,
     element_type,
     limits_of,
+    on_values,
     rows,
     uniform,
 )
 from torchship.gate import Failure, Model, judge_case, run_feed
+from torchship.graph_constants import graph_constants
 from torchship.limits import ratios
 from torchship.padding import hidden, repad
 
@@ -39,6 +41,8 @@ SURVIVORS = 32
 CONFIRMING_SAMPLES = 128
 # Candidates that are confirmed, and kept.
 KEPT = 8
+# Of the numbers that are drawn anew in a child, the share that is on constants, integers and ends.
+SPECIAL = 0.5
 # Numbers of an input that the evidence spells out; larger ones are in worst.safetensors.
 MOST_SHOWN = 64
 
@@ -74,7 +78,9 @@ def search(
     together = model.separate
     sizes = usual_sizes(model.inputs, model.axes, POPULATION if together else 1)
     generator = np.random.default_rng([seed, 1])
-    population = first_population(model.inputs, sizes, starts, generator, together=together)
+    # What the file compares with; the network's own constants are in the cases that the search starts from.
+    constants = graph_constants(model.content)
+    population = first_population(model.inputs, sizes, starts, generator, constants, together=together)
     best: list[tuple[float, Feed]] = []
     tried, generations, begin = 0, 0, time.monotonic()
     while tried < evaluations:
@@ -89,20 +95,22 @@ def search(
         generations += 1
         # The sort is stable: of equals the older one stays.
         best = sorted([*best, *scored], key=lambda pair: -pair[0])[:SURVIVORS]
-        population = next_population(model.inputs, sizes, [feed for _, feed in best], generator, together=together)
+        population = next_population(model.inputs, sizes, [feed for _, feed in best], generator, constants,
+                                     together=together)  # fmt: skip
     return confirm(model, number, witnesses, factor, best, tried, generations, tolerance, together=together)
 
 
 def first_population(
     inputs: Mapping[str, Any], sizes: Mapping[str, int], starts: Sequence[Feed], generator: np.random.Generator,
-    *, together: bool,
+    constants: Sequence[float], *, together: bool,
 ) -> Feed:  # fmt: skip
-    """Give the starts, corners, and uniform draws."""
+    """Return the starts, corners, uniform draws, and draws on constants that are compared with."""
     if not together:
         ways = edge_draws(inputs)
         return draw(inputs, ways[0][1], sizes, generator)
-    half = -(-sizes[BATCH] // 2)
-    drawn = [draw(inputs, dict.fromkeys(inputs, way), {**sizes, BATCH: half}, generator) for way in (corners, uniform)]
+    part = {**sizes, BATCH: -(-sizes[BATCH] // 3)}
+    drawn = [draw(inputs, dict.fromkeys(inputs, way), part, generator) for way in (corners, uniform)]
+    drawn.append(on_values(inputs, part, dict.fromkeys(inputs, constants), generator))
     shape = {name: array.shape[1:] for name, array in drawn[0].items()}
     usable = [feed for feed in starts if {name: array.shape[1:] for name, array in feed.items()} == shape]
     return {name: np.concatenate([feed[name] for feed in [*usable, *drawn]])[: sizes[BATCH]] for name in inputs}
@@ -129,7 +137,7 @@ def score(
 
 def next_population(
     inputs: Mapping[str, Any], sizes: Mapping[str, int], parents: Sequence[Feed], generator: np.random.Generator,
-    *, together: bool,
+    constants: Sequence[float], *, together: bool,
 ) -> Feed:  # fmt: skip
     """Give children: of two parents each, with some of their numbers changed a little, a lot, or to the last place."""
     count = sizes[BATCH] if together else 1
@@ -140,12 +148,14 @@ def next_population(
         mothers, fathers = rows(stacks, first), rows(stacks, second)
     else:
         mothers, fathers = parents[first[0]], parents[second[0]]
+    special = on_values(inputs, sizes, dict.fromkeys(inputs, constants), generator)
     for name, tensor in inputs.items():
         from_father = generator.random(mothers[name].shape) < 0.3
         child = np.where(from_father, fathers[name], mothers[name])
         hides = [hidden(tensor, feed, child.ndim) for feed in (fathers, mothers)]
         was_padding[name] = np.where(from_father, *hides)
-        fresh[name] = uniform(tensor, sizes, generator)
+        drawn = uniform(tensor, sizes, generator)
+        fresh[name] = np.where(generator.random(drawn.shape) < SPECIAL, special[name], drawn)
         rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size, 1) / 2), 0.0, count))
         rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
         chosen = generator.random(child.shape) < rate
