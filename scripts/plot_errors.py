@@ -40,15 +40,14 @@ def plot_errors(
             beside += [(arrays[f"exact/{name}"], arrays[f"signed/{name}"]) for name in outputs]
             for panel, (x, y) in zip(axes, beside, strict=True):
                 panel.scatter(x, y, **points)
-            label = f"{target} (ONNX Runtime {versions[target]})"
-            spread.hist(signed[target], bins=np.linspace(-reach, reach, BINS + 1), histtype="step", color=color,
-                        linewidth=linewidth, label=label)  # fmt: skip
+            counts, edges = np.histogram(signed[target], bins=np.linspace(-reach, reach, BINS + 1))
+            spread.stairs(counts, edges, color=color, linewidth=linewidth,
+                          label=f"{target} (ONNX Runtime {versions[target]})")  # fmt: skip
         for panel, name in zip(axes, [*columns, *(f"{name} in float64" for name in outputs)], strict=True):
             panel.set(xlabel=name, ylabel="error [limit]", ylim=(-1.08 * reach, 1.08 * reach))
             panel.locator_params(axis="x", nbins=5)
         spread.set(xlabel="error [limit]", ylabel="outputs", xlim=(-1.08 * reach, 1.08 * reach))
-        if outputs:
-            spread.set(yscale="log", ylim=(0.5, None))
+        spread.set(**{"yscale": "log", "ylim": (0.5, None)} if outputs else {"ylim": (0.5, 1.5), "yticks": []})
         for limit in (-1, 1):
             spread.axvline(limit, color="black", linestyle="--", linewidth=0.8)
             for panel in axes:

@@ -52,6 +52,8 @@ def write_errors(
     columns, left_out = choose_columns(inputs, largest, axis)
     floats = [name for name in outputs if any(case.exact[name].dtype.kind == "f" for case in cases)]
     shown = floats[:MOST_OUTPUTS]
+    # Integers are equal, or the gate has failed: there is nothing to draw.
+    columns = columns if shown else []
     left_out += [f"nothing of output {name}" + ("" if name in floats else ", which is not floating point")
                  for name in outputs if name not in shown]  # fmt: skip
     kept: dict[str, list[Array]] = {}

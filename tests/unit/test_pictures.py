@@ -118,7 +118,7 @@ def picture(folder, name, **changes):
         ("counts", ["jets[0]", "jets[1]", "trigger", "category"], ["nothing of output best, which is not floating point"]),
         ("many", [f"x{place}[0]" for place in range(8)],
          [*(f"1 of 2 numbers of x{place}" for place in range(8)), "0 of 2 numbers of x8", "0 of 2 numbers of x9", "nothing of output y4", "nothing of output y5"]),
-        ("decided", ["x[0]", "x[1]"], ["nothing of output best, which is not floating point"]),
+        ("decided", [], ["nothing of output best, which is not floating point"]),
         ("scalar", ["x"], []),
     ],
 )  # fmt: skip
