@@ -20,7 +20,7 @@ rule plot_errors:
         runtime=growing(5),
     params:
         code=source_code("plot_errors"),
-        model=knobs("inputs", "outputs", "export/targets"),
+        targets=export_targets,
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_errors.py"

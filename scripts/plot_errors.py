@@ -1,67 +1,70 @@
-"""Plot the gate's errors against the inputs and the output, and their distribution in each target's runtime."""
+"""Plot the gate's errors against the inputs and the outputs, and their distribution in each target's runtime."""
 
 import itertools
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from torchship.step import step
 
 import numpy as np
-from torchship.datasets import read_arrays
+from torchship.datasets import read_about, read_arrays
 from torchship.files import read_json
-from torchship.plotting import drawing
+from torchship.plotting import drawing, lay_out, rows_and_columns
 
-MOST_FEATURES = 4
 # Runtimes often agree bit by bit: thinner lines on wider ones show all that lie on one another.
 WIDTHS = [4.2, 2.6, 1.2]
-BINS = np.linspace(-1.0, 1.0, 101)
+BINS = 100
 
 
 def plot_errors(
-    errors: dict[str, Path], validations: dict[str, Path], svg: Path, png: Path,
-    *, model: dict[str, Any], style: dict[str, Any],
-) -> None:  # fmt: skip
+    errors: dict[str, Path], validations: dict[str, Path], svg: Path, png: Path, *, style: dict[str, Any]
+) -> None:
     found = {target: read_arrays(path) for target, path in errors.items()}
     versions = {target: read_json(path)["runtime"]["onnxruntime"] for target, path in validations.items()}
-    name, tensor = next(iter(model["inputs"].items()))
-    width = min(array["input"].shape[1] if array["input"].ndim == 2 else 0 for array in found.values())
-    shown = min(width, MOST_FEATURES)
-    features = tensor.get("features") or [f"{name}[{place}]" for place in range(width)]
-    columns = max(2, shown)
-    with drawing(svg, png, style, size=(3.6 * columns, 6.4)) as drawn:
-        grid = drawn.add_gridspec(2, columns)
-        panels = [drawn.add_subplot(grid[0, place]) for place in range(shown)]
-        beside = drawn.add_subplot(grid[1, : columns // 2])
-        spread = drawn.add_subplot(grid[1, columns // 2 :])
+    # The targets are judged on the same cases.
+    about = read_about(next(iter(errors.values())))
+    columns, outputs = about["columns"], about["outputs"]
+    signed = {target: np.concatenate([arrays[f"signed/{name}"] for name in outputs] or [np.zeros(0)])
+              for target, arrays in found.items()}  # fmt: skip
+    # A tolerance above 1 lets more than a limit pass.
+    reach = max(1.0, *(float(np.abs(values).max(initial=0.0)) for values in signed.values()))
+    panels = len(columns) + len(outputs) + 1
+    rows, width = rows_and_columns(panels)
+    with drawing(svg, png, style, size=(3.6 * width, 3.2 * rows)) as drawn:
+        *axes, spread = lay_out(drawn, panels)
         looks = zip(itertools.cycle(style["colors"]), itertools.cycle(WIDTHS))
         for (target, arrays), (color, linewidth) in zip(found.items(), looks, strict=False):
             points = {"s": 3, "color": color, "alpha": 0.5, "linewidths": 0, "rasterized": True}
-            for place, axes in enumerate(panels):
-                axes.scatter(arrays["input"][:, place], arrays["ratio"], **points)
-                axes.set_xlabel(features[place])
-            beside.scatter(arrays["output"], arrays["signed"], **points)
-            label = f"{target} (ONNX Runtime {versions[target]})"
-            spread.hist(np.clip(arrays["signed"], -1, 1), bins=BINS, histtype="step", color=color,
-                        linewidth=linewidth, label=label)  # fmt: skip
-        beside.set_xlabel(f"{', '.join(model['outputs'])} in float64")
-        spread.set(xlabel="error [limit]", ylabel="outputs", yscale="log", ylim=(0.5, None))
-        spread.axvline(-1, color="black", linestyle="--", linewidth=0.8)
-        spread.axvline(1, color="black", linestyle="--", linewidth=0.8)
-        for axes in [*panels, beside]:
-            axes.set(ylabel="error [limit]", ylim=(-1.08, 1.08))
-            for limit in (-1, 1):
-                axes.axhline(limit, color="black", linestyle="--", linewidth=0.8)
-        drawn.legend(*spread.get_legend_handles_labels(), loc="outside upper center", ncols=columns, fontsize=8)
+            beside = [(arrays["input"][:, place], arrays["ratio"]) for place in range(len(columns))]
+            beside += [(arrays[f"exact/{name}"], arrays[f"signed/{name}"]) for name in outputs]
+            for panel, (x, y) in zip(axes, beside, strict=True):
+                panel.scatter(x, y, **points)
+            counts, edges = np.histogram(signed[target], bins=np.linspace(-reach, reach, BINS + 1))
+            spread.stairs(counts, edges, color=color, linewidth=linewidth,
+                          label=f"{target} (ONNX Runtime {versions[target]})")  # fmt: skip
+        for panel, name in zip(axes, [*columns, *(f"{name} in float64" for name in outputs)], strict=True):
+            panel.set(xlabel=name, ylabel="error [limit]", ylim=(-1.08 * reach, 1.08 * reach))
+            panel.locator_params(axis="x", nbins=5)
+        spread.set(xlabel="error [limit]", ylabel="outputs", xlim=(-1.08 * reach, 1.08 * reach))
+        spread.set(**{"yscale": "log", "ylim": (0.5, None)} if outputs else {"ylim": (0.5, 1.5), "yticks": []})
+        for limit in (-1, 1):
+            spread.axvline(limit, color="black", linestyle="--", linewidth=0.8)
+            for panel in axes:
+                panel.axhline(limit, color="black", linestyle="--", linewidth=0.8)
+        drawn.legend(*spread.get_legend_handles_labels(), loc="outside upper center", ncols=max(2, width), fontsize=8)
+        if about["left_out"]:
+            text = "Shown: " + "; ".join(about["left_out"])
+            drawn.supxlabel(textwrap.fill(text, 57 * width), fontsize=8)
 
 
 if __name__ == "__main__":
     with step():
-        targets = snakemake.params.model["export"]["targets"]
+        targets = snakemake.params.targets
         plot_errors(
             dict(zip(targets, map(Path, snakemake.input.errors), strict=True)),
             dict(zip(targets, map(Path, snakemake.input.validations), strict=True)),
             Path(snakemake.output.svg),
             Path(snakemake.output.png),
-            model=snakemake.params.model,
             style=snakemake.params.style,
         )

@@ -13,10 +13,11 @@ from torchship.axis_sizes import read_axes
 from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.chosen import with_best
 from torchship.errors import ParityError
-from torchship.evidence import static_failures, write_errors, write_evidence
+from torchship.evidence import static_failures, write_evidence
 from torchship.examination import conclude, examine
 from torchship.files import read_json, write_text
 from torchship.gate import Model
+from torchship.plotted_errors import write_errors
 from torchship.remote import Runtime
 from torchship.verdict import verdict_line
 from torchship.witnesses import read_witnesses
@@ -52,7 +53,7 @@ def validate_target(
         for path in claims:
             path.unlink(missing_ok=True)
         raise ParityError(f"{what}: {line}; the whole story is in {outputs['page']}")
-    write_errors(outputs["errors"], judged, done.results)
+    write_errors(outputs["errors"], judged, done.results, model["inputs"], model["outputs"])
     write_evidence(outputs["validation"], document)
     log.info("%s: %s", what, line)
 

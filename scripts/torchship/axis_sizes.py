@@ -113,8 +113,17 @@ def own_size(allowed: AxisRange, place: int, taken: set[int | None]) -> int:
 
 
 def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL) -> dict[str, int]:
-    """Return a size of each dynamic axis that is neither special nor large, with a batch of `batch` where it may be."""
-    return {axis: axes.get(axis, ANY_SIZE).nearest(batch if axis == BATCH else USUAL) for axis in dynamic_axes(inputs)}
+    """Return a size of each dynamic axis that is neither special nor large, with a batch of `batch` where it may be.
+
+    The least size may be special (as many particles as neighbours), so an axis that needs more than usual is as traced.
+    """
+    traced = traced_sizes(inputs, axes)
+    ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
+    return {
+        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL
+        else allowed.nearest(USUAL)
+        for axis, allowed in ranges.items()
+    }  # fmt: skip
 
 
 def largest_sizes(inputs: Tensors, validate: Mapping[str, Any], axes: Axes = EVERY) -> dict[str, int]:

@@ -1,28 +1,17 @@
 """The evidence of the gate: written, checked against its schema, and said in one line."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import numpy as np
 import yaml
-from numpy.typing import NDArray
-from torchship.cases import Case
 from torchship.contract import violations
-from torchship.datasets import write_arrays
 from torchship.files import plain, write_json
 from torchship.gate import Failure
-from torchship.limits import ratios
 from torchship.provenance import PROJECT
-
-Array = NDArray[Any]
-
-# Events of the errors that are kept for the plots.
-MOST_EVENTS = 20000
-MOST_FEATURES = 16
 
 
 def static_failures(
@@ -65,41 +54,3 @@ def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
     spelled = plain(dict(document))
     jsonschema.validate(spelled, schema())
     write_json(path, spelled)
-
-
-def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, Array] | str]) -> None:
-    """Write what the plots show: of each event its inputs and its error in units of the limit, and of each output.
-
-    Arrays `input` [events, features], the first input's first features; `ratio` [events], signed, of the output that is
-    furthest off; `output` and `signed` [outputs], float64's value and (found - expected) / limit of each number.
-    """
-    kept: dict[str, list[Array]] = {"input": [], "ratio": [], "output": [], "signed": []}
-    for case, found in zip(cases, results, strict=True):
-        first = next(iter(case.feed.values()))
-        events = len(first)
-        if isinstance(found, str) or not events:
-            continue
-        largest = np.zeros(events)
-        for name, exact in case.exact.items():
-            if not exact.size or exact.dtype.kind != "f":
-                continue
-            with np.errstate(all="ignore"):
-                sign = np.sign(found[name].astype(np.float64) - exact)
-            signed = sign * ratios(found[name], exact, case.limit[name])
-            kept["output"].append(exact.ravel())
-            kept["signed"].append(signed.ravel())
-            if len(exact) == events:
-                rows = signed.reshape(events, -1)
-                worst = rows[np.arange(events), np.abs(rows).argmax(axis=1)]
-                largest = np.where(np.abs(worst) > np.abs(largest), worst, largest)
-        kept["input"].append(first.reshape(events, -1)[:, :MOST_FEATURES].astype(np.float64))
-        kept["ratio"].append(largest)
-    width = min((array.shape[1] for array in kept["input"]), default=0)
-    kept["input"] = [array[:, :width] for array in kept["input"]]
-    arrays = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in kept.items()}
-    write_arrays(path, {name: thinned(array) for name, array in arrays.items()})
-
-
-def thinned(array: Array) -> Array:
-    """Give evenly chosen rows, not more than a plot can show."""
-    return array[:: max(1, -(-len(array) // MOST_EVENTS))]

@@ -54,6 +54,20 @@ def drawing(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, f
             drawn.savefig(part, format="png", dpi=style["dpi"])
 
 
+def rows_and_columns(panels: int) -> tuple[int, int]:
+    """Return how many rows and columns a figure of some panels has."""
+    columns = min(panels, 2 if panels <= 4 else 3 if panels <= 9 else 4)
+    return -(-panels // columns), columns
+
+
+def lay_out(drawn: Figure, panels: int) -> list[Axes]:
+    """Return the axes of some panels, row by row; the last takes what is left of its row."""
+    rows, columns = rows_and_columns(panels)
+    grid = drawn.add_gridspec(rows, columns)
+    places = [grid[divmod(number, columns)] for number in range(panels - 1)]
+    return [drawn.add_subplot(place) for place in [*places, grid[rows - 1, (panels - 1) % columns :]]]
+
+
 def colormap(name: str) -> str:
     """Give a colour map's name if matplotlib has it.
 

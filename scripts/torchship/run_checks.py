@@ -113,6 +113,9 @@ def check_training(place: str, section: Mapping[str, Any]) -> None:
     widths = [tensor["shape"][1:] for tensor in section["inputs"].values()]
     if surface and widths != [[2]]:
         raise ConfigError(f"{place}/evaluate/surface needs one input of shape [batch, 2]; set it to null")
+    shapes = [tensor["shape"] for tensor in section["outputs"].values()]
+    if surface and (len(shapes) != 1 or len(shapes[0]) != 2):
+        raise ConfigError(f"{place}/evaluate/surface needs one output [batch, n], not {shapes}; set it to null")
 
 
 def check_batches(place: str, train: Mapping[str, Any]) -> None:

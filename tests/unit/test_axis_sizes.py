@@ -74,7 +74,10 @@ def test_each_axis_is_traced_at_a_size_of_its_own():
 def test_the_usual_and_the_largest_sizes_keep_to_the_ranges():
     axes = read_axes({"axes": {"particles": {"least": 8, "multiple": 8}, "batch": {"most": 32}}})
     assert usual_sizes(PARTICLES) == {"batch": 5, "particles": 5}
-    assert usual_sizes(PARTICLES, axes, 64) == {"batch": 32, "particles": 8}
+    # Eight times the second prime.
+    assert usual_sizes(PARTICLES, axes, 64) == {"batch": 32, "particles": 40}
+    assert usual_sizes(PARTICLES, read_axes({"axes": {"particles": {"least": 8, "traced": 32}}}))["particles"] == 32
+    assert usual_sizes(PARTICLES, read_axes({"axes": {"particles": {"multiple": 4}}}))["particles"] == 8
     assert largest_sizes(PARTICLES, TRIED, axes) == {"batch": 32, "particles": 64}
 
 

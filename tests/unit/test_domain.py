@@ -1,9 +1,11 @@
 """The declared domain: of each feature, with padding that follows a mask, and what is drawn from it."""
 
 import re
+import textwrap
 
 import numpy as np
 import pytest
+import yaml
 from support import DEFAULTS, PROJECT, SCHEMA, merge
 from torchship import bad_input
 from torchship.axis_sizes import read_axes
@@ -278,6 +280,16 @@ def test_a_configuration_gives_steps_lists_alone(config):
     assert section["inputs"]["x"]["low"] == [1e-4, -2.4]
     assert section["inputs"]["x"]["high"] == [1e5, 2.4]
     assert section["axes"] == {}
+
+
+def test_the_example_of_the_page_is_a_configuration(config):
+    page = (PROJECT / "docs" / "gate.md").read_text()
+    block = textwrap.dedent(re.search(r"(?m)(?:^    .*\n|^\n)+", page[page.index("    inputs:\n") :]).group())
+    given = yaml.safe_load(block)
+    section = configured(config, given["inputs"], axes=given["axes"])
+    assert section["inputs"]["particles"]["high"] == [1e5, 2.4, 3.15, 1e-4]
+    feed = draw(section["inputs"], dict.fromkeys(section["inputs"], uniform), SIZES, np.random.default_rng(0))
+    check_domain(feed, section["inputs"], "drawn")
 
 
 def changed(**changes):

@@ -70,7 +70,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     ]  # fmt: skip
     errors = read_arrays(tmp_path / "errors.safetensors")
     assert len(errors["input"]) == len(errors["ratio"]) == sum(case["sizes"]["batch"] for case in evidence["cases"])
-    assert np.abs(errors["signed"]).max() == evidence["worst"]["ratio"]
+    assert np.abs(errors["signed/y"]).max() == evidence["worst"]["ratio"]
 
 
 def test_the_same_file_gives_the_same_evidence(trained, tmp_path):

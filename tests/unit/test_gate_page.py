@@ -1,15 +1,9 @@
 """The gate's page says what the evidence says; its picture is the same every time."""
 
-import numpy as np
 import pytest
 from gating import gated
-from support import DEFAULTS
 from torchship import gate_page
-from torchship.datasets import write_arrays
-from torchship.files import sha256, write_json
 from torchship.verdict import describe_location, in_words, verdict_line
-
-from plot_errors import plot_errors
 
 PLAIN = {
     "tolerance": 1.0, "reason": None, "arbiter": "torch eager", "handcoded": {}, "sha256": "0" * 64,
@@ -74,20 +68,3 @@ def test_the_place_of_a_failure_in_words(fault, words):
     assert verdict_line(found).startswith(
         "here: wrong; first differs at node 'n' (Gemm) of torch module 'l1', after 'm'"
     )
-
-
-def test_the_picture_is_the_same_every_time(tmp_path):
-    generator = np.random.default_rng(0)
-    arrays = {"input": generator.random((200, 6)), "ratio": generator.uniform(-0.3, 0.3, 200),
-              "output": generator.random(400), "signed": generator.uniform(-0.3, 0.3, 400)}  # fmt: skip
-    write_arrays(tmp_path / "errors.safetensors", arrays)
-    write_json(tmp_path / "validation.json", PLAIN)
-    model = {"inputs": {"x": {"shape": ["batch", 6]}}, "outputs": {"y": {"shape": ["batch", 2]}}}
-    made = []
-    for name in ("one", "two"):
-        paths = [tmp_path / f"{name}.{kind}" for kind in ("svg", "png")]
-        plot_errors({"latest": tmp_path / "errors.safetensors"}, {"latest": tmp_path / "validation.json"}, *paths,
-                    model=model, style=DEFAULTS["plots"])  # fmt: skip
-        made.append([sha256(path) for path in paths])
-    assert made[0] == made[1]
-    assert "latest (ONNX Runtime 1.32.0)" in paths[0].read_text()
