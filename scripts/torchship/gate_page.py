@@ -127,9 +127,9 @@ def limits(validations: Documents) -> list[str]:
     header = ["Target", "Output", "Its range", "Limit, median [range]", "Limit, largest [range]", "Wide limits",
               "Limit / largest error seen"]  # fmt: skip
     note = (
-        "The range is that of the output over the cases, but for one number in a thousand at either end. A limit is wide "
-        "above validate/widest_limit of it: there, right and wrong cannot be told apart. The last column is over all "
-        "runtimes and settings."
+        "The range is that of the output over the cases, but for one number in a thousand at either end. A limit is "
+        "wide above validate/widest_limit of it: there, right and wrong cannot be told apart. The last column is over "
+        "all runtimes and settings."
     )
     body = [heading("How far a correct file may be off"), table(header, rows), paragraph(note, "note")]
     return [*body, *(paragraph(line, "fair") for line in dict.fromkeys(notes))]

@@ -66,10 +66,10 @@ class Recorded:
 
 
 def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnessed:
-    """Put together what was computed; integer outputs have no spread and must be equal."""
+    """Put together what was computed; integer outputs must be equal, but where rounding makes others of them."""
     nothing = np.zeros(exact.shape)
     if not np.issubdtype(exact.dtype, np.floating):
-        return Witnessed(exact, single, nothing, nothing)
+        return Witnessed(exact, single, moved(exact, samples), nothing)
     squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
     with np.errstate(all="ignore"):
         for sample in samples:
@@ -84,6 +84,16 @@ def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnesse
     # Where float64 itself is not finite a comparison is of kind alone, equal or not.
     there = np.isfinite(exact)
     return Witnessed(exact, single, np.where(there, scale, 0.0), np.where(there, 1.0 - finite / max(count, 1), 0.0))
+
+
+def moved(exact: Array, samples: Iterable[Array]) -> Array:
+    """Return how far rounding, or the order of equal numbers, moves integers: 0 where it does not."""
+    furthest = np.zeros(exact.shape)
+    if exact.dtype.kind in "iub":
+        for sample in samples:
+            if sample.shape == exact.shape:
+                furthest = np.maximum(furthest, np.abs(sample.astype(np.float64) - exact.astype(np.float64)))
+    return furthest
 
 
 def witness_in_parts(arbiter: Any, feed: Mapping[str, Array], samples: int = SAMPLES) -> dict[str, Witnessed]:

@@ -26,6 +26,7 @@ class Rule(Enum):
         STEPPED: a quotient that is cut to an integer: the terms, not the result.
         RESAMPLED: places between pixels, which weigh the pixels beside them, each term, and the result.
         ENTROPY: each term, and the logarithm of 1 + exp(-x): absolute.
+        ORDERED: nothing, but which of equal numbers comes first is nowhere defined.
     """
 
     EXACT = auto()
@@ -39,6 +40,7 @@ class Rule(Enum):
     STEPPED = auto()
     RESAMPLED = auto()
     ENTROPY = auto()
+    ORDERED = auto()
 
 
 NAMES = {
@@ -58,11 +60,11 @@ NAMES = {
         "permute_copy pixel_shuffle pixel_unshuffle positive put rand rand_like randint randint_like randn randn_like "
         "randperm range reflection_pad1d reflection_pad2d reflection_pad3d relu relu6 repeat repeat_interleave "
         "replication_pad1d replication_pad2d replication_pad3d roll rot90 round scalar_tensor scatter searchsorted "
-        "select_copy select_scatter sgn sign signbit slice_copy slice_scatter sort split_copy squeeze_copy stack "
-        "t_copy take take_along_dim threshold tile to_copy topk trace_copy transpose_copy tril tril_indices triu "
-        "triu_indices trunc unfold_copy uniform unique2 unique_consecutive unique_dim unsafe_index unsafe_view "
-        "unsqueeze_copy upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d "
-        "upsample_nearest_exact2d upsample_nearest_exact3d view_copy where zero zeros zeros_like"
+        "select_copy select_scatter sgn sign signbit slice_copy slice_scatter split_copy squeeze_copy stack t_copy "
+        "take take_along_dim threshold tile to_copy trace_copy transpose_copy tril tril_indices triu triu_indices "
+        "trunc unfold_copy uniform unique2 unique_consecutive unique_dim unsafe_index unsafe_view unsqueeze_copy "
+        "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d upsample_nearest_exact2d "
+        "upsample_nearest_exact3d view_copy where zero zeros zeros_like"
     ),
     Rule.BOUNDED: "sigmoid tanh erf erfc sin cos sinc hardsigmoid atan special_erfcx i0 special_i0e i1 special_i1e",
     Rule.SHIFTED: (
@@ -77,6 +79,7 @@ NAMES = {
         "grid_sampler_2d grid_sampler_3d upsample_bicubic2d upsample_bicubic2d_aa upsample_bilinear2d "
         "upsample_bilinear2d_aa upsample_linear1d upsample_trilinear3d"
     ),
+    Rule.ORDERED: "sort topk",
     Rule.ENTROPY: "binary_cross_entropy_with_logits soft_margin_loss",
     # Tagged as pointwise, but a product is added to something that it may cancel with.
     Rule.SUM: "addcmul addcdiv lerp",
@@ -154,4 +157,6 @@ def rule_of(done: Operation, args: Any, kwargs: Any) -> Rule:
             rule = Rule.STEPPED
         case "round" if kwargs.get("decimals"):
             rule = Rule.SUM
+        case "sort" if kwargs.get("stable"):
+            rule = Rule.EXACT
     return rule

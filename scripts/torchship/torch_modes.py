@@ -47,13 +47,24 @@ class Noise:
         """Begin again with the first numbers."""
         self._places = random.Random(self.seed)  # noqa: S311 -- no secret
 
+    def permutation(self, count: int) -> Tensor:
+        """Return a random order of so many things."""
+        return torch.randperm(count, generator=torch.Generator().manual_seed(self._places.getrandbits(31)))
+
     def relative(self, value: Tensor) -> Tensor:
         """Return a value times 1 + noise, which keeps zeros, infinities and NaN."""
-        return value * self._slice(self._relative, value)
+        if value.numel() <= POOL or not dense(value):
+            return value * self._slice(self._relative, value)
+        # Large weights a part at a time, each with other noise.
+        result = torch.empty_like(value)
+        flat, made = (array.as_strided((value.numel(),), (1,)) for array in (value, result))
+        for part, into in zip(flat.split(POOL // 2), made.split(POOL // 2), strict=True):
+            torch.mul(part, self._slice(self._relative, part), out=into)
+        return result
 
     def relative_(self, value: Tensor) -> None:
         """Multiply a value by 1 + noise in its place."""
-        value.mul_(self._slice(self._relative, value))
+        value.copy_(self.relative(value))
 
     def absolute(self, value: Tensor, scale: Tensor | float) -> Tensor:
         """Return a value plus noise of a scale."""
@@ -173,6 +184,8 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             kwargs = {key: value if key in done.written else self._terms(value) for key, value in kwargs.items()}
             for key in done.written - done.out:
                 self._in_place(kwargs[key] if isinstance(key, str) else args[key])
+        elif rule is Rule.ORDERED:
+            return self._in_some_order(func, args, kwargs)
         elif rule in (Rule.SOFTMAX, Rule.LOG_SOFTMAX):
             args = (self._distances(args[0], args[1]), *args[1:])
         result = func(*args, **kwargs)
@@ -182,6 +195,23 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         for key in done.written:
             self._round_in_place(kwargs[key] if isinstance(key, str) else args[key], rule, scale)
         return fresh
+
+    def _in_some_order(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Sort, or take the largest or smallest, with equal numbers in a random order."""
+        named = {argument.name: place for place, argument in enumerate(func._schema.arguments)}  # noqa: SLF001
+
+        def argument(name: str, default: Any) -> Any:
+            place = named.get(name, len(args))
+            return kwargs.get(name, args[place] if place < len(args) else default)
+
+        value, axis = args[0], argument("dim", -1)
+        if self.noise.unit == 0.0 or "values" in kwargs or value.dim() == 0:
+            return func(*args, **kwargs)
+        order = self.noise.permutation(value.shape[axis])
+        largest = argument("descending", default=False) or ("largest" in named and argument("largest", default=True))
+        found, places = value.index_select(axis, order).sort(dim=axis, descending=largest, stable=True)
+        count = argument("k", value.shape[axis])
+        return found.narrow(axis, 0, count), order[places.narrow(axis, 0, count)]
 
     def _terms(self, value: Any) -> Any:
         if isinstance(value, Tensor):

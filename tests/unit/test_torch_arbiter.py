@@ -241,3 +241,32 @@ def test_samples_of_one_batch_are_those_of_many():
         calls.append(len([size for size in count if size == 8 * len(EVENTS)]))
         assert ratios(output.single, output.exact, LEAST * output.scale).max() < 1.0
     assert calls == [4, 0]
+
+
+def test_the_order_of_equal_numbers_is_not_judged():
+    """torch says of sort and topk that the order of ties is undefined; jets of equal pt are such."""
+
+    class Leading(nn.Module):
+        def forward(self, jets):
+            order = torch.argsort(jets[:, :, 0], dim=1, descending=True)
+            best = torch.topk(jets[:, :, 0], 2, dim=1).indices
+            return torch.gather(jets[:, :, 1], 1, order), best
+
+    jets = np.random.default_rng(0).uniform(0, 1, (20, 4, 2)).astype(np.float32)
+    jets[:10, 1:3, 0] = 2.0
+    found = TorchArbiter(Leading(), ["jets"], ["eta", "best"]).witness({"jets": jets})
+    swapped = found["eta"].exact[:, [1, 0, 2, 3]]
+    off = ratios(swapped, found["eta"].exact, LEAST * found["eta"].scale)
+    assert off[:10].max() < 1.0 < off[10:, :2].min()
+    exchanged = found["best"].exact[:, ::-1]
+    off = ratios(exchanged, found["best"].exact, LEAST * found["best"].scale)
+    assert off[:10].max() < 1.0 < off[10:].min()
+
+
+def test_weights_larger_than_the_pool_of_noise_are_disturbed(monkeypatch):
+    torch.manual_seed(0)
+    module, x = nn.Linear(64, 64), np.random.default_rng(0).uniform(-1, 1, (3, 64)).astype(np.float32)
+    usual = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
+    monkeypatch.setattr("torchship.torch_modes.POOL", 1000)
+    small = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
+    assert 0.8 < np.median(small.scale / usual.scale) < 1.25
