@@ -136,20 +136,31 @@ def limits(validations: Documents) -> list[str]:
 
 
 def drawn(validations: Documents) -> list[str]:
-    """Say how many cases lie where, and the largest error among them."""
-    rows = []
+    """Say how many cases lie where, and the largest error among them in each target."""
+    found: dict[str, dict[str, list[Document]]] = {}
     for target, document in validations.items():
-        found: dict[str, list[Document]] = {}
         for case in document.get("cases", []):
-            found.setdefault(case["origin"], []).append(case)
-        for origin, cases in found.items():
-            differences = [difference for case in cases for difference in case["outputs"].values()]
-            largest = max((float(difference["ratio"]) for difference in differences), default=0.0)
-            numbers = ", ".join(str(case["number"]) for case in cases[:MOST]) + (", …" if cases[MOST:] else "")
-            rows.append([target, origin, numbers, sum(case["sizes"].get("batch", 1) for case in cases),
-                         sum(difference["elements"] for difference in differences), largest])  # fmt: skip
-    header = ["Target", "Where inputs lie", "Cases", "Events", "Numbers compared", "Largest error [limit]"]
-    return [heading("What was tried"), table(header, rows)] if rows else []
+            found.setdefault(case["origin"], {}).setdefault(target, []).append(case)
+    rows = []
+    for origin, by_target in found.items():
+        cases = max(by_target.values(), key=len)
+        numbers = ", ".join(str(case["number"]) for case in cases[:MOST]) + (", …" if cases[MOST:] else "")
+        elements = sum(difference["elements"] for case in cases for difference in case["outputs"].values())
+        largest = [
+            max((float(difference["ratio"]) for case in by_target.get(target, [])
+                 for difference in case["outputs"].values()), default="–")
+            for target in validations
+        ]  # fmt: skip
+        rows.append([origin, numbers, sum(case["sizes"].get("batch", 1) for case in cases), elements, *largest])
+    header = [
+        "Where inputs lie",
+        "Cases",
+        "Events",
+        "Numbers compared",
+        *(f"{target} [limit]" for target in validations),
+    ]
+    note = "The last columns have the largest error of each target in units of the limit."
+    return [heading("What was tried"), table(header, rows), paragraph(note, "note")] if rows else []
 
 
 def settings(validations: Documents) -> list[str]:
