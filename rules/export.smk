@@ -29,6 +29,7 @@ rule export_onnx:
             "network",
             "inputs",
             "outputs",
+            "axes",
             "evaluate/threshold",
             "export/opset",
             "export/input_shapes",

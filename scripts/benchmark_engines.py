@@ -8,10 +8,10 @@ from torchship.step import log, step
 
 import numpy as np
 import torch
-from torchship.cases import USUAL
+from torchship.axis_sizes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 from torchship.chosen import with_best
 from torchship.datasets import read_about
-from torchship.domain import draw, dynamic_axes, uniform
+from torchship.domain import draw, uniform
 from torchship.engines import engines
 from torchship.files import write_rows
 from torchship.parity import compare, require
@@ -28,12 +28,12 @@ def benchmark_engines(
     """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
     torch.set_num_threads(1)
     knobs, witnesses = model["benchmark"], read_witnesses(model, files)
-    first, *others = dynamic_axes(model["inputs"])
+    first, axes = dynamic_axes(model["inputs"])[0], read_axes(model)
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         makers = engines(files, onnx, Path(folder), model)
-        for batch in knobs["batch_sizes"]:
-            sizes = {first: batch, **dict.fromkeys(others, USUAL)}
+        for batch in dict.fromkeys(axes.get(first, ANY_SIZE).nearest(size) for size in knobs["batch_sizes"]):
+            sizes = {**usual_sizes(model["inputs"], axes), first: batch}
             ways = dict.fromkeys(model["inputs"], uniform)
             feed = draw(model["inputs"], ways, sizes, np.random.default_rng(model["seed"]))
             made = {name: make(feed) for name, make in makers.items()}

@@ -9,6 +9,7 @@ from torchship.step import log, step
 import onnx
 import torch
 from torchship import provenance
+from torchship.axis_sizes import read_axes
 from torchship.canonical import canonicalize, save
 from torchship.chosen import with_best
 from torchship.contract import expected_metadata, violations
@@ -24,7 +25,7 @@ def export_onnx(
 ) -> None:  # fmt: skip
     module = load(network, model["network"].get("arguments", {}), weights)
     opset = min(model["export"]["opset"], target["opset"])
-    proto = export(module, model["inputs"], model["outputs"], opset)
+    proto = export(module, model["inputs"], model["outputs"], opset, read_axes(model))
     about = {
         "network": run,
         "target": name,

@@ -6,6 +6,7 @@ from typing import Any
 from torchship.step import log, step
 
 import torch
+from torchship.axis_sizes import read_axes
 from torchship.cases import make_inputs, witness_cases, write_cases
 from torchship.chosen import with_best
 from torchship.datasets import read_set
@@ -22,7 +23,9 @@ def make_cases(files: dict[str, Path], output: Path, *, run: str, model: dict[st
         events, expected = read_reference(files["reference"], model["inputs"], model["outputs"])
     # One more than the largest batch of a training is tried as well.
     beyond = model["train"]["batch_size"]
-    made = make_inputs(model["inputs"], events, model["validate"], beyond=beyond, seed=model["seed"])
+    made = make_inputs(
+        model["inputs"], events, model["validate"], beyond=beyond, seed=model["seed"], axes=read_axes(model)
+    )
     cases, facts = witness_cases(witnesses, made)
     facts["handcoded"] = require_agreement(witnesses, cases, run)
     if expected is not None:

@@ -9,6 +9,7 @@ from torchship.step import log, step
 
 import torch
 from torchship import gate_page
+from torchship.axis_sizes import read_axes
 from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.chosen import with_best
 from torchship.errors import ParityError
@@ -30,7 +31,7 @@ def validate_target(
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         done = examine(
-            Model(content, own, model["inputs"], model["outputs"]), judged, witnesses, factor,
+            Model(content, own, model["inputs"], model["outputs"], read_axes(model)), judged, witnesses, factor,
             model["validate"], threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
             kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
         )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.domain import element_type, independent, limits_of
+from torchship.domain import element_type, limits_of
 from torchship.errors import ParityError
 from torchship.gate import Failure, Model, run_feed
 from torchship.limits import ratios
@@ -83,7 +83,7 @@ def examine(
     if isinstance(good, str):
         return [], []  # refused for another reason, which the cases say
     rows, failures = [], []
-    separate = independent({**model.inputs, **model.outputs})
+    separate = model.separate
     trials = list(bad_numbers(model.inputs, feed, sizes))
     expectations = expected_of(judge, [spoilt for _, _, spoilt in trials], separate=separate)
     for (promise, what, spoilt), expected in zip(trials, expectations, strict=True):

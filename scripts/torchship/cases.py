@@ -13,8 +13,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.axis_sizes import (
+    ANY_SIZE,
+    BATCH,
+    EVERY,
+    USUAL_BATCH,
+    Axes,
+    largest_sizes,
+    shape_matrix,
+    usual_sizes,
+)
 from torchship.datasets import Arrays, read_about, read_arrays, write_arrays
-from torchship.domain import BATCH, draw, dynamic_axes, edge_draws, fits, independent, rows
+from torchship.domain import draw, edge_draws, independent, rows
 from torchship.errors import DataError, ParityError
 from torchship.limits import SAMPLES, Witnessed, factor, torch_needs, witness_in_parts
 
@@ -23,12 +33,6 @@ log = logging.getLogger(__name__)
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
 
-# The example that torch traces has these sizes, in the order of the dynamic axes: each its own prime, so that no two
-# axes look alike, and none is 1, which the exporter would take for a constant.
-TRACED = (3, 5, 7, 11, 13, 17, 19, 23)
-
-# The other axes while one is varied.
-USUAL = 5
 # Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
 LARGE_DRAWS = 16
 
@@ -56,45 +60,27 @@ class Case:
         return f"{self.about['origin']}, {sizes}"
 
 
-def traced_sizes(inputs: Mapping[str, Any]) -> dict[str, int]:
-    """Give the size of each dynamic axis in the example that is traced."""
-    return dict(zip(dynamic_axes(inputs), TRACED, strict=False))
-
-
-def shape_matrix(inputs: Mapping[str, Any], validate: Mapping[str, Any], beyond: int) -> list[dict[str, int]]:
-    """Give the sizes to try: each dynamic axis at each of its sizes, the others as usual; and all at 0, 1 and 2.
-
-    The traced size and 0 are among them, and a batch beyond `beyond`, the largest that training has seen.
-    """
-    traced = traced_sizes(inputs)
-    base = {axis: validate["batch_sizes"][-1] if axis == BATCH and len(traced) == 1 else USUAL for axis in traced}
-    found = []
-    for axis in traced:
-        wanted = {*validate["batch_sizes"], beyond + 1} if axis == BATCH else set(validate["axis_sizes"])
-        empty = set() if axis in validate["never_empty"] else {0}
-        found += [{**base, axis: size} for size in sorted(empty | {traced[axis], *wanted})]
-    found += [
-        dict.fromkeys(traced, size) for size in ((1, 2) if set(traced) & set(validate["never_empty"]) else (0, 1, 2))
-    ]
-    unique = {tuple(sizes.items()): sizes for sizes in found if fits(inputs, sizes)}
-    return list(unique.values())
-
-
 def make_inputs(
-    inputs: Mapping[str, Any], events: Arrays | None, validate: Mapping[str, Any], *, beyond: int, seed: int
-) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+    inputs: Mapping[str, Any], events: Arrays | None, validate: Mapping[str, Any], *, beyond: int, seed: int,
+    axes: Axes = EVERY,
+) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:  # fmt: skip
     """Give the inputs of all cases, in order.
 
     These are all events of the test set, in batches of the largest size; for each shape of the matrix the first events
     of the test set, repeated where it is shorter, and uniform draws; and at the usual shape the corners of the domain
     and the ends of each discrete input. Inputs that are not made of independent events are drawn at their largest, too.
 
+    Args:
+        beyond: the largest batch of the training.
+        axes: which sizes the dynamic axes may have.
+
     Yields:
         what a `Case` has as `about`, and the inputs by name.
     """
     generator = np.random.default_rng(seed)
-    largest = max(validate["batch_sizes"])
-    shapes = shape_matrix(inputs, validate, beyond)
+    batches = axes.get(BATCH, ANY_SIZE)
+    largest = batches.nearest(max(validate["batch_sizes"]))
+    shapes = shape_matrix(inputs, validate, beyond, axes)
     ways = edge_draws(inputs)
     if events is not None and not independent(inputs):
         yield {"origin": "reference", "sizes": sizes_of(inputs, events), "first": 0}, dict(events)
@@ -102,8 +88,9 @@ def make_inputs(
         count = len(next(iter(events.values())))
         sizes = sizes_of(inputs, events)
         for first in range(0, count, largest):
-            feed = {name: events[name][first : first + largest] for name in inputs}
-            size = len(next(iter(feed.values())))
+            # The last batch may be filled with the first events, up to a size that it may have.
+            size = batches.nearest(min(largest, count - first))
+            feed = rows({name: events[name] for name in inputs}, (first + np.arange(size)) % count)
             yield {"origin": "test set", "sizes": {**sizes, BATCH: size}, "first": first}, feed
         for batch in sorted({shape[BATCH] for shape in shapes} - {0, count}):
             chosen = np.arange(batch) % count
@@ -113,11 +100,10 @@ def make_inputs(
     for sizes in shapes:
         yield {"origin": ways[0][0], "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     if not independent(inputs):
-        axes = dynamic_axes(inputs)
-        sizes = {axis: max(validate["batch_sizes" if axis == BATCH else "axis_sizes"]) for axis in axes}
+        sizes = largest_sizes(inputs, validate, axes)
         for _ in range(LARGE_DRAWS):
             yield {"origin": f"{ways[0][0]}, large", "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
-    usual = {axis: 64 if axis == BATCH else USUAL for axis in dynamic_axes(inputs)}
+    usual = usual_sizes(inputs, axes, USUAL_BATCH)
     for origin, way in ways[1:]:
         yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
 

@@ -53,7 +53,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         if set(scan) != {"metric"}:
             # A model's points are its own, not those that hold for all and these.
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
-        runs[run] = {**entry, **merged, "seed": config["seed"], "device": config["device"]}
+        runs[run] = {"axes": {}, **entry, **merged, "seed": config["seed"], "device": config["device"]}
         check_kind(run, entry)
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, runs[run], config["targets"], project)

@@ -12,7 +12,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
-from torchship.domain import BATCH, element_type
+from torchship.axis_sizes import BATCH
+from torchship.domain import element_type
 
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT

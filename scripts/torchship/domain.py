@@ -5,37 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.axis_sizes import BATCH, Sizes, Tensors, shape_of
 
 Array = NDArray[Any]
-Tensors = Mapping[str, Any]
-Sizes = Mapping[str, int]
-
-BATCH = "batch"
 
 
 def element_type(tensor: Mapping[str, Any]) -> np.dtype[Any]:
     """Give the type of a declared tensor's elements, float32 where it says nothing."""
     dtype: np.dtype[Any] = np.dtype(tensor.get("dtype", "float32"))
     return dtype
-
-
-def dynamic_axes(tensors: Tensors) -> list[str]:
-    """Give the names of all dynamic axes, in the order in which they appear."""
-    return list(dict.fromkeys(axis for tensor in tensors.values() for axis in tensor["shape"] if isinstance(axis, str)))
-
-
-def shape_of(tensor: Mapping[str, Any], sizes: Sizes) -> list[int]:
-    """Give a tensor's shape with these sizes of its dynamic axes."""
-    return [sizes[axis] if isinstance(axis, str) else axis for axis in tensor["shape"]]
-
-
-def fits(tensors: Tensors, sizes: Sizes) -> bool:
-    """Say whether there are inputs with these sizes: nothing can index an empty axis."""
-    return all(
-        sizes[tensor["indexes"]] > 0 or 0 in shape_of(tensor, sizes)
-        for tensor in tensors.values()
-        if "indexes" in tensor
-    )
 
 
 def limits_of(tensor: Mapping[str, Any], sizes: Sizes) -> tuple[float, float]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship import bad_input, decisions, locate, matrix
-from torchship.cases import USUAL, Case, Witnesses
-from torchship.domain import BATCH, draw, dynamic_axes, edge_draws, independent
+from torchship.axis_sizes import BATCH, usual_sizes
+from torchship.cases import Case, Witnesses
+from torchship.domain import draw, edge_draws
 from torchship.frames import RefusedError
 from torchship.gate import (
     Failure,
@@ -100,7 +101,7 @@ def examine(
 
 def good_inputs(model: Model, seed: int) -> tuple[dict[str, int], dict[str, Array]]:
     """Give inputs of the usual sizes from the domain."""
-    sizes = dict.fromkeys(dynamic_axes(model.inputs), USUAL)
+    sizes = usual_sizes(model.inputs, model.axes)
     return sizes, draw(model.inputs, edge_draws(model.inputs)[0][1], sizes, np.random.default_rng([seed, 2]))
 
 
@@ -154,7 +155,7 @@ def place_failure(
     if not failing:
         return None
     case = min(failing, key=lambda case: sum(array.size for array in case.feed.values()))
-    if independent({**model.inputs, **model.outputs}):
+    if model.separate:
         case = failing_event(model, case, tolerance)
     located = locate.locate(model, case.feed, witnesses.arbiter.record(case.feed), factor, modules)
     return {**located, "fault": locate.fault(model.content, case)} if located else None

@@ -10,12 +10,14 @@ import onnx
 import torch
 from onnx import defs
 from torch import nn
-from torchship.cases import traced_sizes
+from torchship.axis_sizes import EVERY, Axes, traced_sizes
 from torchship.domain import draw, element_type, uniform
 from torchship.errors import ExportError
 
 
-def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int) -> onnx.ModelProto:
+def export(
+    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int, axes: Axes = EVERY
+) -> onnx.ModelProto:
     """Export with torch's exporter, dynamic axes and names as declared.
 
     Raises:
@@ -25,8 +27,8 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
     # conversion to an older operator set that fails. What matters is checked below.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.CRITICAL)
-    examples = example(inputs)
-    axes = tuple(
+    examples = example(inputs, axes)
+    dynamic = tuple(
         {i: torch.export.Dim(axis) for i, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
         for tensor in inputs.values()
     )
@@ -43,7 +45,7 @@ def export(module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, A
                 opset_version=opset,
                 input_names=list(inputs),
                 output_names=list(outputs),
-                dynamic_shapes=axes,
+                dynamic_shapes=dynamic,
                 external_data=False,
             )
     except Exception as error:
@@ -114,9 +116,9 @@ def acts_on_last_axis(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
     return axis == -1 or ranks.get(node.output[0]) == axis + 1
 
 
-def example(inputs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
+def example(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[torch.Tensor, ...]:
     """Give inputs to trace with: from the domain, so that they are possible, each dynamic axis of its own size."""
-    drawn = draw(inputs, dict.fromkeys(inputs, uniform), traced_sizes(inputs), np.random.default_rng(0))
+    drawn = draw(inputs, dict.fromkeys(inputs, uniform), traced_sizes(inputs, axes), np.random.default_rng(0))
     return tuple(torch.from_numpy(array) for array in drawn.values())
 
 

@@ -1,13 +1,14 @@
 """The comparison of an exported file with the witnesses: case by case, and what its shapes allow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.axis_sizes import BATCH, EVERY, Axes, single_events
 from torchship.cases import Case
-from torchship.domain import BATCH, element_type
+from torchship.domain import element_type, independent
 from torchship.errors import ParityError
 from torchship.frames import RefusedError
 from torchship.parity import Difference, compare, explain
@@ -45,12 +46,19 @@ class Model:
     Attributes:
         runtime: a `runtimes.LocalRuntime` or an `interpreters.Runtime`.
         inputs, outputs: the declared tensors by name.
+        axes: which sizes the dynamic axes may have.
     """
 
     content: bytes
     runtime: Any
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
+    axes: Axes = field(default_factory=lambda: EVERY)
+
+    @property
+    def separate(self) -> bool:
+        """Whether events know nothing of one another, and one may be given alone."""
+        return independent({**self.inputs, **self.outputs}) and single_events(self.axes)
 
 
 def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]:

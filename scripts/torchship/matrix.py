@@ -1,12 +1,13 @@
 """The runtime matrix: one file at several settings and versions, and what differs bit by bit between them."""
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.axis_sizes import BATCH
 from torchship.cases import Case
-from torchship.domain import BATCH, independent
 from torchship.frames import RefusedError
 from torchship.gate import Failure, Model, batch_of_one, judge_all, judge_case, run_all
 from torchship.limits import ratios
@@ -54,7 +55,7 @@ def run_matrix(
             for failure in wrong
             if failure.place not in known
         ]
-    if independent({**model.inputs, **model.outputs}):
+    if model.separate:
         row, wrong = try_one_by_one(model, cases, usual, known, tolerance)
         rows.append(row)
         failures += wrong
@@ -68,7 +69,7 @@ def try_setting(
 ) -> tuple[dict[str, Any], list[Failure]]:
     """Run the cases at one setting."""
     setting = describe(runtime.version, level, threads)
-    here = Model(model.content, runtime, model.inputs, model.outputs)
+    here = replace(model, runtime=runtime)
     try:
         number = runtime.open(model.content, level, threads)
     except RefusedError as refused:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torchship.axis_sizes import AxisRange, dynamic_axes
 from torchship.errors import ConfigError
 from torchship.targets import require_environments
 
@@ -166,6 +167,9 @@ def check_tensors(place: str, section: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
             )
+    for axis, entry in section["axes"].items():
+        require_known(axis, dynamic_axes(section["inputs"]), f"{place}/axes", "dynamic axis of an input")
+        check_range(f"{place}/axes/{axis}", AxisRange(**entry))
     both = section["inputs"].keys() & section["outputs"].keys()
     if both:
         raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
@@ -204,6 +208,21 @@ def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str]) -> None
         raise ConfigError(f"{place} is of dtype {tensor['dtype']}, but its domain holds {numbers}")
 
 
-def dynamic_axes(inputs: Mapping[str, Any]) -> list[str]:
-    """Give the names of all dynamic axes."""
-    return sorted({axis for tensor in inputs.values() for axis in tensor["shape"] if isinstance(axis, str)})
+def check_range(place: str, allowed: AxisRange) -> None:
+    """Check that a range of sizes holds more than one, and the size that is traced.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    step = f" that are multiples of {allowed.multiple}" if allowed.multiple > 1 else ""
+    if allowed.largest is not None and allowed.smallest >= allowed.largest:
+        raise ConfigError(
+            f"{place}: from least {allowed.least} to most {allowed.most} there are not two sizes{step}: an axis of one "
+            "size is not dynamic, write that size into the shape"
+        )
+    if allowed.traced is not None and not (allowed.allows(allowed.traced) and allowed.traced > 1):
+        end = "any size" if allowed.largest is None else allowed.largest
+        raise ConfigError(
+            f"{place}/traced is {allowed.traced}: it must be one of the sizes from {max(allowed.smallest, 2)} to "
+            f"{end}{step}"
+        )

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.cases import USUAL, Case, Witnesses, sizes_of
+from torchship.axis_sizes import BATCH, usual_sizes
+from torchship.cases import Case, Witnesses, sizes_of
 from torchship.domain import (
-    BATCH,
     corners,
     discrete,
     draw,
-    dynamic_axes,
     edge_draws,
     element_type,
-    independent,
     limits_of,
     rows,
     uniform,
@@ -71,9 +69,8 @@ def search(
     Returns:
         None where the runtime refuses all that was tried.
     """
-    together = independent({**model.inputs, **model.outputs})
-    size = POPULATION if together else 1
-    sizes = {axis: size if axis == BATCH else USUAL for axis in dynamic_axes(model.inputs)}
+    together = model.separate
+    sizes = usual_sizes(model.inputs, model.axes, POPULATION if together else 1)
     generator = np.random.default_rng([seed, 1])
     population = first_population(model.inputs, sizes, starts, generator, together=together)
     best: list[tuple[float, Feed]] = []
@@ -86,7 +83,7 @@ def search(
         scored = score(model, number, witnesses, factor, population, together=together)
         if scored is None:
             return None
-        tried += POPULATION
+        tried += sizes[BATCH] if together else POPULATION
         generations += 1
         # The sort is stable: of equals the older one stays.
         best = sorted([*best, *scored], key=lambda pair: -pair[0])[:SURVIVORS]
@@ -102,14 +99,14 @@ def first_population(
     if not together:
         ways = edge_draws(inputs)
         return draw(inputs, ways[0][1], sizes, generator)
-    half = POPULATION // 2
+    half = -(-sizes[BATCH] // 2)
     drawn = [
         {name: way(tensor, {**sizes, BATCH: half}, generator) for name, tensor in inputs.items()}
         for way in (corners, uniform)
     ]
     shape = {name: array.shape[1:] for name, array in drawn[0].items()}
     usable = [feed for feed in starts if {name: array.shape[1:] for name, array in feed.items()} == shape]
-    return {name: np.concatenate([feed[name] for feed in [*usable, *drawn]])[:POPULATION] for name in inputs}
+    return {name: np.concatenate([feed[name] for feed in [*usable, *drawn]])[: sizes[BATCH]] for name in inputs}
 
 
 def score(
@@ -120,14 +117,15 @@ def score(
     found = run_feed(model, number, population)
     if isinstance(found, str):
         return None
-    worst = np.zeros(POPULATION if together else 1)
+    count = len(next(iter(population.values()))) if together else 1
+    worst = np.zeros(count)
     for name, expected in exact.items():
         if name in found and found[name].shape == expected.shape and expected.size:
             ratio = ratios(found[name], expected, limit[name])
             worst = np.maximum(worst, ratio.reshape(len(worst), -1).max(axis=1))
     if not together:
         return [(float(worst[0]), population)]
-    return [(float(worst[event]), rows(population, slice(event, event + 1))) for event in range(POPULATION)]
+    return [(float(worst[event]), rows(population, slice(event, event + 1))) for event in range(count)]
 
 
 def next_population(
@@ -135,7 +133,7 @@ def next_population(
     *, together: bool,
 ) -> Feed:  # fmt: skip
     """Give children: of two parents each, with some of their numbers changed a little, a lot, or to the last place."""
-    count = POPULATION if together else 1
+    count = sizes[BATCH] if together else 1
     children: Feed = {}
     first, second = generator.integers(len(parents), size=(2, count))
     for name, tensor in inputs.items():

@@ -10,8 +10,8 @@ import onnx
 import onnx_ir
 import torch
 from torch.onnx._internal.exporter._verification import verify_onnx_program
-from torchship.cases import USUAL
-from torchship.domain import BATCH, draw, dynamic_axes, uniform
+from torchship.axis_sizes import BATCH, USUAL, dynamic_axes
+from torchship.domain import draw, uniform
 from torchship.exporting import example
 from torchship.runtimes import session
 

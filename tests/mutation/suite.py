@@ -20,8 +20,9 @@ from gating import NETWORKS, VALIDATE, gated
 from mutants import Mutant, mutants
 from outcome_page import page
 from random_networks import largest_ratio
-from torchship.cases import USUAL, Case, shape_matrix
-from torchship.domain import BATCH, corners, draw, dynamic_axes, uniform
+from torchship.axis_sizes import BATCH, USUAL, dynamic_axes, shape_matrix
+from torchship.cases import Case
+from torchship.domain import corners, draw, uniform
 from torchship.frames import RefusedError
 from torchship.gate import Model, check_signature, judge_case, run_feed
 from torchship.runtimes import LocalRuntime

@@ -11,8 +11,9 @@ from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship import limits
-from torchship.cases import LARGE_DRAWS, TRACED, Witnesses, make_inputs, shape_matrix, witness_cases
-from torchship.domain import draw, dynamic_axes, edge_draws
+from torchship.axis_sizes import shape_matrix, traced_sizes
+from torchship.cases import LARGE_DRAWS, Witnesses, make_inputs, witness_cases
+from torchship.domain import draw, edge_draws
 from torchship.errors import ParityError
 from torchship.frames import RefusedError
 from torchship.gate import Model, check_signature
@@ -33,9 +34,9 @@ def test_correct_files_pass(name):
     assert 0.01 < evidence["worst"]["ratio"] < 0.6
     assert evidence["search"]["worst"]["ratio"] < 0.8
     # Every dynamic axis is tried at the size that was traced, at another prime, and empty unless that cannot be.
-    for place, axis in enumerate(dynamic_axes(network.inputs)):
+    for axis, traced in traced_sizes(network.inputs).items():
         tried = {entry["sizes"][axis] for entry in evidence["cases"]}
-        assert {1, 2, 7, TRACED[place]} <= tried
+        assert {1, 2, 7, traced} <= tried
         assert (0 in tried) == (axis not in ("particles",))
 
 
