@@ -55,7 +55,7 @@ class Examination:
 def examine(
     model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float, validate: Mapping[str, Any], *,
     threshold: float, seed: int, others: Sequence[Any] = (), kept: Sequence[Case] = (),
-    modules: Mapping[str, str] | None = None,
+    modules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Examination:  # fmt: skip
     """Examine a file.
 
@@ -146,7 +146,7 @@ def worst_cases(cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], mos
 
 def place_failure(
     done: Examination, model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float,
-    modules: Mapping[str, str], tolerance: float,
+    modules: Mapping[str, Mapping[str, str]], tolerance: float,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Find where in the graph the failing case with the smallest inputs goes wrong."""
     failing = [case for case, entry in zip(cases, done.evidence["cases"], strict=True)

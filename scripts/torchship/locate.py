@@ -23,7 +23,11 @@ MOST_AXES = 4
 
 
 def locate(
-    model: Model, feed: Mapping[str, Array], reference: Sequence[Recorded], factor: float, modules: Mapping[str, str]
+    model: Model,
+    feed: Mapping[str, Array],
+    reference: Sequence[Recorded],
+    factor: float,
+    modules: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any] | None:
     """Find the first node from which on nothing that the file computes is anything that the reference computed.
 
@@ -35,7 +39,7 @@ def locate(
         feed: one event, or as little as fails.
         reference: of the arbiter, see `record` there.
         factor: of the limits.
-        modules: the torch module of each node, by the node's name.
+        modules: what each node was made from, by its name: `module`, `line`, `code`.
 
     Returns:
         `node`, `operator`, `module`, and `after`, the last node before it that agrees. None where every node agrees,
@@ -58,7 +62,7 @@ def locate(
         if tested and not any(passed[name] for name in tested):
             before = [earlier for earlier in proto.graph.node[:place] if any(agrees.get(n) for n in earlier.output)]
             return {
-                "node": node.name, "operator": node.op_type, "module": modules.get(node.name, ""),
+                "node": node.name, "operator": node.op_type, "module": modules.get(node.name, {}).get("module", ""),
                 "after": before[-1].name if before else None,
             }  # fmt: skip
     return None

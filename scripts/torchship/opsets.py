@@ -1,7 +1,6 @@
-"""Operator sets: which one torch translates to, and how a model is brought down to an older one."""
+"""Operator sets: how a translated model is brought down to an older one."""
 
 import logging
-from collections.abc import Iterable
 
 import onnx
 import onnxscript.optimizer
@@ -9,19 +8,6 @@ import onnxscript.version_converter
 from onnx import ModelProto, NodeProto, defs
 from torchship import origins
 from torchship.errors import ExportError
-
-# The oldest operator set that torch's exporter translates to; what is older is made by conversion.
-OLDEST_NATIVE = 18
-
-
-def native(opset: int) -> int:
-    """Return the operator set that torch translates to where this one is asked for."""
-    return max(opset, OLDEST_NATIVE)
-
-
-def natives(opsets: Iterable[int]) -> list[int]:
-    """Return the operator sets to translate to, so that all these can be made of them, the newest first."""
-    return sorted({native(opset) for opset in opsets}, reverse=True)
 
 
 def bring(model: ModelProto, opset: int) -> ModelProto:

@@ -5,8 +5,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-
-from torch import fx, nn
+from typing import Any
 
 # As Python prints a frame: its file, its line, and below it what stands there.
 FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+), in [^\n]+(?:\n[ \t]+(?P<code>[^\n]+))?')
@@ -21,10 +20,10 @@ class Line:
     code: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.code}" if self.code else self.place
+        return f"{self.place} (`{self.code}`)" if self.code else self.place
 
 
-def user_folder(module: nn.Module) -> Path | None:
+def user_folder(module: Any) -> Path | None:
     """Return the folder of the file that defines a network; None for one of torch's own."""
     code = getattr(getattr(type(module).forward, "__func__", type(module).forward), "__code__", None)
     if not isinstance(code, CodeType):
@@ -63,9 +62,10 @@ def line_of_traceback(trace: TracebackType | None, folder: Path | None) -> Line 
     found = None
     while trace is not None:
         frame, number = trace.tb_frame, trace.tb_lineno
-        node = frame.f_locals.get("node")
-        if isinstance(node, fx.Node):
-            found = line_in_text(str(node.meta.get("stack_trace", "")), folder) or found
+        # While torch translates, its frames hold the node of its own graph that is being translated.
+        noted = getattr(frame.f_locals.get("node"), "meta", {})
+        if isinstance(noted, dict) and "stack_trace" in noted:
+            found = line_in_text(str(noted["stack_trace"]), folder) or found
         if folder is not None and is_users(Path(frame.f_code.co_filename), folder):
             found = line_of(frame.f_code.co_filename, number, source(frame.f_code.co_filename, number), folder)
         trace = trace.tb_next
