@@ -1,8 +1,8 @@
 """Why torch cannot export a network, in one line: the root cause's own words, the axis, the user's line, what to do.
 
-torch wraps an error several times, and says less with each layer; sizes that it takes for fixed are told without the line
-that fixed them. So an export that failed is traced once more, and the conditions on sizes that torch notes on the way
-are kept with the line of the user's that was being executed.
+torch wraps an error several times, and says less with each layer; that it took a size for fixed is told without the
+line that fixed it. So an export that failed is traced once more, and the conditions on sizes that torch notes on the
+way are kept with the line of the user's that was being executed.
 """
 
 import logging

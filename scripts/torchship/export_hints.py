@@ -22,8 +22,8 @@ AXES = "axes: {{{axis}: {{least: …, most: …, multiple: …, traced: …}}}}"
 HINTS = (
     _hint(
         r"(?P<size>\d+) not in VR\[(?P<least>-?\d+), (?P<most>\w+)\]",
-        "axis {axis} was traced with size {size}, which is not within {least} to {most}: declare which sizes the network "
-        "takes, as axes: {{{axis}: {{least: {least}}}}} in the model's section",
+        "axis {axis} was traced with size {size}, which is not within {least} to {most}: declare which sizes the "
+        "network takes, as axes: {{{axis}: {{least: {least}}}}} in the model's section",
     ),
     _hint(
         r"k not in range for dimension|selected index k out of range|index .* is out of bounds|out of range",
@@ -62,7 +62,7 @@ HINTS = (
         "the network computes in another type, as under torch.autocast: export it without, or cast its outputs back",
     ),
     _hint(
-        r"missing a required argument|required positional argument|positional arguments? but|unexpected keyword argument",
+        r"missing a required argument|required positional argument|positional arguments? but|unexpected keyword",
         "the declared inputs must be those of forward(), in order",
     ),
     _hint(

@@ -1,4 +1,4 @@
-"""Export of an eager torch module to ONNX: traced once, translated once for each operator set that torch itself writes."""
+"""Export of an eager torch module to ONNX: traced once, translated for each operator set that torch itself writes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

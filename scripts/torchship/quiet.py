@@ -1,4 +1,4 @@
-"""torch's exporter without what it prints: logs, warnings, tracebacks of one of its two ways to trace, source of graphs."""
+"""torch's exporter without what it prints: logs, warnings, tracebacks of one of its ways to trace, graphs as code."""
 
 import contextlib
 import importlib

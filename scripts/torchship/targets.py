@@ -26,7 +26,7 @@ def natives(opsets: Iterable[int]) -> list[int]:
 
 
 def file_opset(asked: int, target: Mapping[str, Any]) -> int:
-    """Return the operator set of a target's file: the one that is asked for, or the target's newest if that is older."""
+    """Return the operator set of a target's file: the one that is asked for, or the target's newest if that is less."""
     return min(asked, int(target["opset"]))
 
 
