@@ -9,7 +9,7 @@ from torchship.step import log, step
 from torchship import provenance
 from torchship.canonical import canonicalize, save
 from torchship.chosen import with_best
-from torchship.contract import expected_metadata, violations
+from torchship.contract import expected_metadata, notes, violations
 from torchship.errors import ExportError
 from torchship.files import read_json, sha256, write_json
 from torchship.graph_signature import check_graph
@@ -33,10 +33,8 @@ def export_onnx(
         "workflow_commit": provenance.commit(),
     }
     origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
-    broken = violations(
-        proto.SerializeToString(), target, inputs=model["inputs"], outputs=model["outputs"], metadata=about,
-        input_shapes=model["export"]["input_shapes"],
-    )  # fmt: skip
+    content, declared = proto.SerializeToString(), {key: model[key] for key in ("inputs", "outputs")}
+    broken = violations(content, target, **declared, metadata=about, input_shapes=model["export"]["input_shapes"])
     if broken:
         raise ExportError(f"{run}/{name}: {broken[0]}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))
     save(proto, output)
@@ -50,6 +48,7 @@ def export_onnx(
         "operators": dict(Counter(node.op_type for node in proto.graph.node)),
         "modules": origins,
         "metadata": about,
+        "notes": notes(content, target, **declared),
         "exporter": made["exporter"],
     }
     write_json(report, document)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torchship.axis_sizes import AxisRange, dynamic_axes
 from torchship.errors import ConfigError
-from torchship.targets import require_environments
+from torchship.targets import require_classes, require_environments
 
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
@@ -59,6 +59,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
     place = f"models/{run}"
     for target in section["export"]["targets"]:
         require_known(target, targets, "export/targets", "target")
+    require_classes({name: targets[name] for name in section["export"]["targets"]})
     require_environments(targets, section["export"]["targets"], project / "envs")
     check_tensors(place, section)
     check_validation(place, section["validate"])

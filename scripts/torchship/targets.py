@@ -59,6 +59,20 @@ def pins_of(targets: Targets, name: str) -> str:
     return f"onnxruntime-{targets[name]['onnxruntime']}.yaml"
 
 
+def require_classes(targets: Targets) -> None:
+    """Check that every target of CMSSW, and no other, says which generation of its class it has.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    for name, facts in targets.items():
+        if (facts["contract"] == "cmssw") != (facts["class"] is not None):
+            raise ConfigError(
+                f"targets/{name}/class is {facts['class']!r} with contract {facts['contract']!r}: with `contract: "
+                "cmssw` it must be allocating or into, else null"
+            )
+
+
 def require_environments(targets: Targets, used: list[str], environments: Path) -> None:
     """Check that every runtime that is needed has its environment file.
 

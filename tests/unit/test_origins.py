@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch.export
 from networks.origins import blocks, network
 from onnx import helper
 from torchship import origins
@@ -58,8 +59,6 @@ def test_nothing_of_it_stays_in_the_file(models):
 
 
 def test_one_trace_serves_all_operator_sets(monkeypatch):
-    import torch.export
-
     traces = []
     real = torch.export.export
     monkeypatch.setattr(torch.export, "export", lambda *args, **kwargs: traces.append(1) or real(*args, **kwargs))
