@@ -75,7 +75,10 @@ def examine(
     except RefusedError as refused:
         done.failures.append(Failure("refused", f"ONNX Runtime {model.runtime.version}", str(refused)))
         return done
-    done.failures += check_signature(model.runtime.signature(number), model)
+    try:
+        done.failures += check_signature(model.runtime.signature(number), model)
+    except RefusedError as refused:
+        done.failures.append(Failure("refused", f"ONNX Runtime {model.runtime.version}", str(refused)))
     done.results = run_all(model, number, cases)
     entries, wrong, worst = judge_all(cases, done.results, model.outputs, tolerance)
     done.failures += [*shape_failures(entries), *wrong]
