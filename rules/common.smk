@@ -22,7 +22,7 @@ from torchship.imports import digest, library_modules
 from torchship.naming import suggest
 from torchship.provenance import commit
 from torchship.scans import FOLDER, expand as expand_scan
-from torchship.targets import pins_of, runtimes_of
+from torchship.targets import file_opset, natives, pins_of, runtimes_of
 
 
 def project(path):

@@ -1,12 +1,42 @@
 """Export: a canonical ONNX file for each target."""
 
 
-rule export_onnx:
-    """Export the shipped network for one target."""
+rule translate_network:
+    """Trace the shipped network and translate it to ONNX, once for all targets."""
     input:
         network=network_file,
         best=best_point,
         weights=rules.train_network.output.weights,
+        pins=project("envs/export.yaml"),
+    output:
+        program="<results>/{run}/export/translated.zip",
+        report="<results>/{run}/export/translated.json",
+    log:
+        "<logs>/{run}/translate_network.log",
+    benchmark:
+        "<benchmarks>/{run}/translate_network.tsv"
+    wildcard_constraints:
+        run=f"{any_of(TRAINED)}|{points_of(SCANS)}",
+    conda:
+        "../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        code=source_code("translate_network"),
+        model=knobs("network", "inputs", "outputs", "axes"),
+        opsets=translation_opsets,
+    script:
+        "../scripts/translate_network.py"
+
+
+rule export_onnx:
+    """Bring the translated network to one target."""
+    input:
+        program=rules.translate_network.output.program,
+        translated=rules.translate_network.output.report,
+        best=best_point,
         pins=project("envs/export.yaml"),
     output:
         model="<results>/{run}/export/{target}/model.onnx",
@@ -26,10 +56,8 @@ rule export_onnx:
     params:
         code=source_code("export_onnx"),
         model=knobs(
-            "network",
             "inputs",
             "outputs",
-            "axes",
             "evaluate/threshold",
             "export/opset",
             "export/input_shapes",

@@ -40,6 +40,13 @@ def export_targets(wildcards):
     return targets_of(wildcards.run)
 
 
+def translation_opsets(wildcards):
+    """Give the operator sets that a run's network is translated to, of which the files of all its targets are made."""
+    section = section_of(wildcards.run)["export"]
+    targets = [config["targets"][name] for name in section["targets"]]
+    return natives(file_opset(section["opset"], target) for target in targets)
+
+
 def points_digest(wildcards):
     """Give what stands for the points of a run's scan and their order."""
     return sha256("\n".join(SCANS[wildcards.run]).encode()).hexdigest()[:16]

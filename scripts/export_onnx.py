@@ -1,4 +1,4 @@
-"""Export the shipped network to a canonical ONNX file for one deployment target."""
+"""Bring the translated network to one deployment target: its canonical ONNX file."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,38 +6,35 @@ from typing import Any
 
 from torchship.step import log, step
 
-import onnx
-import torch
 from torchship import provenance
-from torchship.axis_sizes import read_axes
 from torchship.canonical import canonicalize, save
 from torchship.chosen import with_best
-from torchship.contract import expected_metadata, violations
+from torchship.contract import expected_metadata, notes, violations
 from torchship.errors import ExportError
-from torchship.exporting import export
-from torchship.files import sha256, write_json
-from torchship.networks import load
+from torchship.files import read_json, sha256, write_json
+from torchship.graph_signature import check_graph
+from torchship.opsets import bring
+from torchship.targets import file_opset, native
+from torchship.translations import read_translation
 
 
 def export_onnx(
-    network: Path, weights: Path, output: Path, report: Path,
+    program: Path, translated: Path, output: Path, report: Path,
     *, run: str, target: dict[str, Any], model: dict[str, Any], name: str,
 ) -> None:  # fmt: skip
-    module = load(network, model["network"].get("arguments", {}), weights)
-    opset = min(model["export"]["opset"], target["opset"])
-    proto = export(module, model["inputs"], model["outputs"], opset, read_axes(model))
+    opset, made = file_opset(model["export"]["opset"], target), read_json(translated)
+    proto = bring(read_translation(program, translated, native(opset)), opset)
+    check_graph(proto, model["inputs"], model["outputs"])
     about = {
         "network": run,
         "target": name,
         **expected_metadata(model["inputs"], model["outputs"], model["evaluate"]["threshold"]),
-        "weights_sha256": sha256(weights),
+        "weights_sha256": made["weights_sha256"],
         "workflow_commit": provenance.commit(),
     }
     origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
-    broken = violations(
-        proto.SerializeToString(), target, inputs=model["inputs"], outputs=model["outputs"], metadata=about,
-        input_shapes=model["export"]["input_shapes"],
-    )  # fmt: skip
+    content, declared = proto.SerializeToString(), {key: model[key] for key in ("inputs", "outputs")}
+    broken = violations(content, target, **declared, metadata=about, input_shapes=model["export"]["input_shapes"])
     if broken:
         raise ExportError(f"{run}/{name}: {broken[0]}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))
     save(proto, output)
@@ -51,7 +48,8 @@ def export_onnx(
         "operators": dict(Counter(node.op_type for node in proto.graph.node)),
         "modules": origins,
         "metadata": about,
-        "exporter": {"torch": torch.__version__, "onnx": onnx.__version__},
+        "notes": notes(content, target, **declared),
+        "exporter": made["exporter"],
     }
     write_json(report, document)
     log.info("opset %d, IR %d, %d bytes, sha256 %s", opset, proto.ir_version, document["bytes"], document["sha256"])
@@ -60,8 +58,8 @@ def export_onnx(
 if __name__ == "__main__":
     with step():
         export_onnx(
-            Path(snakemake.input.network),
-            Path(snakemake.input.weights),
+            Path(snakemake.input.program),
+            Path(snakemake.input.translated),
             Path(snakemake.output.model),
             Path(snakemake.output.report),
             run=snakemake.wildcards.run,

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 from support import DEFAULTS, PROJECT, make_data, small_model, train_in, want
 from torchship import cpp
+from torchship.targets import file_opset, natives
 
 from check_code import check_code
 from export_onnx import export_onnx
 from extract_weights import extract_weights
 from generate_code import generate_code
 from make_cases import make_cases
+from translate_network import translate_network
 
 
 @pytest.fixture
@@ -48,12 +50,16 @@ def trained(tmp_path_factory):
     check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
     witnesses = {name: getattr(files, name) for name in ("network", "trained", "weights", "python", "datasheet")}
     make_cases({**witnesses, "test": sets["test"]}, files.cases, run="xor", model=model)
+    targets = {name: DEFAULTS["targets"][name] for name in model["export"]["targets"]}
+    files.program, files.translated = folder / "translated.zip", folder / "translated.json"
+    opsets = natives(file_opset(model["export"]["opset"], target) for target in targets.values())
+    translate_network(files.network, files.trained, files.program, files.translated, model=model, opsets=opsets)
     files.onnx, files.export = {}, {}
-    for target in model["export"]["targets"]:
-        files.onnx[target], files.export[target] = folder / f"{target}.onnx", folder / f"{target}.json"
+    for name, target in targets.items():
+        files.onnx[name], files.export[name] = folder / f"{name}.onnx", folder / f"{name}.json"
         export_onnx(
-            files.network, files.trained, files.onnx[target], files.export[target],
-            run="xor", target=DEFAULTS["targets"][target], model=model, name=target,
+            files.program, files.translated, files.onnx[name], files.export[name],
+            run="xor", target=target, model=model, name=name,
         )  # fmt: skip
     return files
 

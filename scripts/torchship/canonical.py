@@ -7,22 +7,23 @@ from typing import Any
 
 import onnx
 from google.protobuf.message import Message
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 from torchship.errors import ExportError
 from torchship.files import replacing
+from torchship.origins import Origin, read
 
 PRODUCER = "torchship"
 
 
-def canonicalize(model: ModelProto, *, graph: str, opset: int, ir: int, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Bring a model into its canonical form, in place, and give what each node was made from.
+def canonicalize(model: ModelProto, *, graph: str, opset: int, ir: int, about: Mapping[str, Any]) -> dict[str, Origin]:
+    """Bring a model into its canonical form, in place, and return what each node was made from.
 
     Checks the operator set, sets the IR version, removes all metadata and doc strings of the exporter (they hold
     absolute paths and lines of source), sorts what has no order of its own, and puts `about` into the metadata, one
     JSON value a key.
 
     Returns:
-        the torch module that each node came from, by the node's name, read before it is removed.
+        of each node by its name, `module`, `line` and `code`: see `origins`, whose metadata are read and removed.
 
     Raises:
         ExportError: the model has another operator set than was asked for, or uses a foreign operator domain.
@@ -34,7 +35,7 @@ def canonicalize(model: ModelProto, *, graph: str, opset: int, ir: int, about: M
             "choose another export/opset (torch falls back silently when it cannot convert)"
         )
     model.ir_version = ir
-    origins = {node.name: origin(node) for node in model.graph.node}
+    origins = {node.name: read(node) for node in model.graph.node}
     strip(model)
     for node in model.graph.node:
         attributes = sorted(node.attribute, key=lambda attribute: attribute.name)
@@ -49,14 +50,6 @@ def canonicalize(model: ModelProto, *, graph: str, opset: int, ir: int, about: M
     model.producer_name, model.producer_version = PRODUCER, ""
     onnx.helper.set_model_props(model, {key: json.dumps(value, sort_keys=True) for key, value in sorted(about.items())})
     return origins
-
-
-def origin(node: NodeProto) -> str:
-    """Give the torch module that the exporter notes for a node, '' where it notes none."""
-    scopes = {entry.key: entry.value for entry in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "[]")
-    # A Python list literal of nested scopes, innermost last but one: ['', 'l1', 'linear'].
-    names = [part.strip(" '\"") for part in scopes.strip("[]").split(",")]
-    return names[-2] if len(names) > 1 else ""
 
 
 def strip(message: Message) -> None:

@@ -1,7 +1,7 @@
 """What a deployment target demands of a file before it runs: versions, operators, one file, and CMSSW's contract.
 
-The last is that of `cms::Ort::ONNXRuntime` (PhysicsTools/ONNXRuntime), whose sources were compiled and run: each line
-says what the class does with a file that breaks it. Some of that is silent.
+The last is that of `cms::Ort::ONNXRuntime` (PhysicsTools/ONNXRuntime), whose sources were compiled and run in both of
+their generations: each line says what the target's class does with a file that breaks it. Some of that is silent.
 """
 
 import json
@@ -18,6 +18,10 @@ from torchship.domain import element_type
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
 
+# The two generations of that class, as targets.yaml has them under `class`: in the older one ONNX Runtime allocates the
+# outputs; the newer one, since March 2026, has it write into memory whose size it works out before (`runInto`).
+INTO = "into"
+
 # The names of the domain of ONNX's own operators.
 ONNX = ("", "ai.onnx")
 
@@ -30,7 +34,7 @@ def violations(
 
     Args:
         content: the file that ships.
-        target: an entry of targets.yaml: `opset`, `ir`, and `contract`, cmssw or null.
+        target: an entry of targets.yaml: `opset`, `ir`, `contract`, cmssw or null, and `class`, its generation.
         inputs, outputs: the declared tensors by name.
         metadata: what the file must say of itself, by key.
         input_shapes: the caller passes the sizes of further dynamic axes, as newer series of CMSSW can.
@@ -41,12 +45,37 @@ def violations(
         return [f"the file is no ONNX model: {error}"]
     found = [*versions(model, target), *operators(model), *external(model), *wrong_metadata(model, metadata)]
     if target.get("contract") == "cmssw":
-        for kind, values, declared in (
-            ("input", model.graph.input, inputs),
-            ("output", model.graph.output, outputs),
-        ):
-            found += [line for value in values for line in cmssw(kind, value, declared, input_shapes=input_shapes)]
+        for kind, value, declared in signature(model, inputs, outputs):
+            found += cmssw(kind, value, declared, into=target["class"] == INTO, input_shapes=input_shapes)
     return found
+
+
+def notes(
+    content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
+) -> list[str]:
+    """Return a line for everything that whoever calls a file at its target must keep to, as was declared.
+
+    Args:
+        content, target, inputs, outputs: see `violations`.
+    """
+    if target.get("contract") != "cmssw":
+        return []
+    fixed = {}
+    for kind, value, declared in signature(onnx.load_from_string(content), inputs, outputs):
+        size = fixed_batch(value, declared)
+        if size is not None:
+            fixed[f"{kind} {value.name!r}"] = size
+    return [
+        f"{place}: a caller must call with batch {size}; any other throws an exception" for place, size in fixed.items()
+    ]
+
+
+def signature(
+    model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield the inputs and outputs of a model, each with its kind and what is declared of its kind."""
+    yield from (("input", value, inputs) for value in model.graph.input)
+    yield from (("output", value, outputs) for value in model.graph.output)
 
 
 def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
@@ -126,31 +155,57 @@ def flat_length(tensor: Mapping[str, Any]) -> int | None:
     return None if any(isinstance(axis, str) for axis in axes) else math.prod(axes)
 
 
-def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, input_shapes: bool) -> list[str]:
-    """Give what cms::Ort::ONNXRuntime does not take of one input or output, and what it does with it."""
-    tensor, place = value.type.tensor_type, f"{kind} {value.name!r}"
-    shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+def axes_of(value: Any) -> list[str | int]:
+    """Return the axes of an input or output: a name where one is dynamic, which may be empty, a number where not."""
+    return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim]
+
+
+def fixed_batch(value: Any, declared: Mapping[str, Any]) -> int | None:
+    """Return the batch that an input or output is fixed to, if it is declared so: shape [1, …]."""
+    shape, wanted = axes_of(value), declared.get(value.name, {}).get("shape", [None])
+    return shape[0] if shape and isinstance(shape[0], int) and wanted[:1] == shape[:1] else None
+
+
+def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, into: bool, input_shapes: bool) -> list[str]:
+    """Return what cms::Ort::ONNXRuntime does not take of one input or output, and what it does with it.
+
+    Args:
+        into: whether the class is of the newer generation.
+        input_shapes: the caller passes the sizes of further dynamic axes.
+    """
+    tensor, place, shape = value.type.tensor_type, f"{kind} {value.name!r}", axes_of(value)
     found = []
     if value.name not in declared:
         found.append(f"{place} is not declared: CMSSW finds inputs and outputs by their names; declared are "
                      f"{', '.join(declared)}")  # fmt: skip
+    throws = kind == "input" or into
     if tensor.elem_type != CMSSW_TYPE:
         number = TensorProto.DataType.Name(tensor.elem_type)
-        does = "throws an exception" if kind == "input" else "reads garbage without an error"
+        does = "throws an exception" if throws else "reads garbage without an error"
         found.append(f"{place} is {number}: cms::Ort::ONNXRuntime {does}; cast to float32 in the network")
     if not shape:
         return [*found, f"{place} is a scalar: the constructor throws an exception; give it a batch axis"]
-    if not isinstance(shape[0], str):
-        found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
-                     "throws an exception")  # fmt: skip
+    if isinstance(shape[0], int):
+        if fixed_batch(value, declared) is None:
+            found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
+                         "throws an exception")  # fmt: skip
     elif value.name in declared and declared[value.name]["shape"][0] != BATCH:
-        found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or an exception is thrown as soon as "
-                     "both differ")  # fmt: skip
+        does = "an exception is thrown" if throws else "its data come out transposed, without an error,"
+        found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or {does} as soon as both differ")
     free = [axis for axis in shape[1:] if isinstance(axis, str)]
+    return found + further_axes(kind, place, free, into=into, input_shapes=input_shapes)
+
+
+def further_axes(kind: str, place: str, free: list[str], *, into: bool, input_shapes: bool) -> list[str]:
+    """Return what cms::Ort::ONNXRuntime does with dynamic axes beside the batch."""
+    said = f"{place} has further dynamic axes {free}: "
+    if free and kind == "output" and into:
+        does = "run() throws an exception, with input_shapes as well, and asks for output_shapes in runInto(); "
+        return [f"{said}{does}fix their sizes, or choose an older target"]
     if free and not input_shapes:
-        found.append(f"{place} has further dynamic axes {free}: an exception unless the caller passes input_shapes; "
-                     "fix their sizes, or set export/input_shapes")  # fmt: skip
-    return found
+        does = "an exception unless the caller passes input_shapes; "
+        return [f"{said}{does}fix their sizes, or set export/input_shapes"]
+    return []
 
 
 def expected_metadata(inputs: Mapping[str, Any], outputs: Mapping[str, Any], working_point: float) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Examination:
 def examine(
     model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float, validate: Mapping[str, Any], *,
     threshold: float, seed: int, others: Sequence[Any] = (), kept: Sequence[Case] = (),
-    modules: Mapping[str, str] | None = None,
+    modules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Examination:  # fmt: skip
     """Examine a file.
 
@@ -75,7 +75,10 @@ def examine(
     except RefusedError as refused:
         done.failures.append(Failure("refused", f"ONNX Runtime {model.runtime.version}", str(refused)))
         return done
-    done.failures += check_signature(model.runtime.signature(number), model)
+    try:
+        done.failures += check_signature(model.runtime.signature(number), model)
+    except RefusedError as refused:
+        done.failures.append(Failure("refused", f"ONNX Runtime {model.runtime.version}", str(refused)))
     done.results = run_all(model, number, cases)
     entries, wrong, worst = judge_all(cases, done.results, model.outputs, tolerance)
     done.failures += [*shape_failures(entries), *wrong]
@@ -158,7 +161,7 @@ def worst_cases(cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], mos
 
 def place_failure(
     done: Examination, model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float,
-    modules: Mapping[str, str], tolerance: float,
+    modules: Mapping[str, Mapping[str, str]], tolerance: float,
 ) -> dict[str, Any] | None:  # fmt: skip
     """Find where in the graph the failing case with the smallest inputs goes wrong."""
     failing = [case for case, entry in zip(cases, done.evidence["cases"], strict=True)

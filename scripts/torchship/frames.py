@@ -33,7 +33,7 @@ def read_frame(stream: IO[bytes]) -> tuple[Any, bytes]:
     """Read one frame: its document, and its block.
 
     Raises:
-        EOFError: the other side has ended.
+        EOFError: the other side has ended, maybe in the middle of a frame.
     """
     parts = []
     for _ in range(2):
@@ -41,5 +41,7 @@ def read_frame(stream: IO[bytes]) -> tuple[Any, bytes]:
         if len(length) < 8:
             raise EOFError
         part = stream.read(int.from_bytes(length, "little"))
+        if len(part) < int.from_bytes(length, "little"):
+            raise EOFError
         parts.append(part)
     return json.loads(parts[0]), parts[1]

@@ -94,8 +94,6 @@ def telling(value: Array) -> bool:
 def origin_of(modules: Mapping[str, Any], node: str) -> dict[str, str]:
     """Return the torch module and the line of code that a node is from, '' where that is not known."""
     found = modules.get(node) or {}
-    if isinstance(found, str):  # MERGE
-        found = {"module": found}
     return {key: found.get(key, "") for key in ("module", "line")}
 
 

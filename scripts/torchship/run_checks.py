@@ -9,7 +9,7 @@ from torchship.axis_sizes import AxisRange, dynamic_axes
 from torchship.domain_checks import check_padding, numbers, spelled_out
 from torchship.errors import ConfigError
 from torchship.naming import require_known
-from torchship.targets import require_environments
+from torchship.targets import require_classes, require_environments
 
 # A limit above that share of an output's range needs a reason.
 WIDEST_LIMIT = 0.01
@@ -46,6 +46,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
     place = f"models/{run}"
     for target in section["export"]["targets"]:
         require_known(target, targets, "export/targets", "target")
+    require_classes({name: targets[name] for name in section["export"]["targets"]})
     require_environments(targets, section["export"]["targets"], project / "envs")
     check_tensors(place, section)
     axes = dynamic_axes(section["inputs"])

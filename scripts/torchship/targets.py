@@ -1,6 +1,6 @@
 """Which runtimes can be had here, and which one stands in for a target whose own cannot."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,26 @@ from torchship.errors import ConfigError
 
 Targets = Mapping[str, Mapping[str, Any]]
 
+# The oldest operator set that torch's exporter translates to; what is older is made of that by conversion.
+OLDEST_NATIVE = 18
+
 # The target that is today's runtime: it must read the files of all others.
 TODAY = "latest"
+
+
+def native(opset: int) -> int:
+    """Return the operator set that torch translates to where this one is asked for."""
+    return max(opset, OLDEST_NATIVE)
+
+
+def natives(opsets: Iterable[int]) -> list[int]:
+    """Return the operator sets to translate to, so that all these can be made of them, the newest first."""
+    return sorted({native(opset) for opset in opsets}, reverse=True)
+
+
+def file_opset(asked: int, target: Mapping[str, Any]) -> int:
+    """Return the operator set of a target's file: the one that is asked for, or the target's newest if that is less."""
+    return min(asked, int(target["opset"]))
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -39,6 +57,20 @@ def runtimes_of(targets: Targets, name: str) -> list[str]:
 def pins_of(targets: Targets, name: str) -> str:
     """Give the file in envs/ that pins a target's runtime."""
     return f"onnxruntime-{targets[name]['onnxruntime']}.yaml"
+
+
+def require_classes(targets: Targets) -> None:
+    """Check that every target of CMSSW, and no other, says which generation of its class it has.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    for name, facts in targets.items():
+        if (facts["contract"] == "cmssw") != (facts["class"] is not None):
+            raise ConfigError(
+                f"targets/{name}/class is {facts['class']!r} with contract {facts['contract']!r}: with `contract: "
+                "cmssw` it must be allocating or into, else null"
+            )
 
 
 def require_environments(targets: Targets, used: list[str], environments: Path) -> None:

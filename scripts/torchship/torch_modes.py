@@ -58,7 +58,7 @@ class Noise:
         # Large weights a part at a time, each with other noise.
         result = torch.empty_like(value)
         flat, made = (array.as_strided((value.numel(),), (1,)) for array in (value, result))
-        for part, into in zip(flat.split(POOL // 2), made.split(POOL // 2), strict=True):
+        for part, into in zip(torch.split(flat, POOL // 2), torch.split(made, POOL // 2), strict=True):
             torch.mul(part, self._slice(self._relative, part), out=into)
         return result
 

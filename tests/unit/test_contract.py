@@ -8,8 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support import DEFAULTS
-from torchship.contract import expected_metadata, flat_length, violations
+from torchship.contract import expected_metadata, flat_length, notes, violations
+from torchship.errors import ConfigError
 from torchship.files import read_json
+from torchship.targets import require_classes
 
 TARGET = DEFAULTS["targets"]["cmssw_14_2"]
 
@@ -120,6 +122,65 @@ def test_each_violation_is_named(trained, model, change, message):
     change(model)
     lines = broken(trained, model)
     assert any(re.search(message, line) for line in lines), lines
+
+
+INTO = {**TARGET, "class": "into"}
+
+
+def free_output(model):
+    free_width(model)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "width"
+
+
+@pytest.mark.parametrize(
+    ("change", "older", "newer"),
+    [
+        (set_output_type, r"output 'y' is INT64: .* reads garbage without an error", r"output 'y' is INT64: .* throws an exception"),
+        (set_type, r"input 'x' is DOUBLE: .* throws an exception", r"input 'x' is DOUBLE: .* throws an exception"),
+        (free_output, None, r"output 'y' has further dynamic axes \['width'\]: run\(\) throws an exception, with input_shapes as well, and asks for output_shapes in runInto\(\)"),
+        (free_width, None, None),
+    ],
+)  # fmt: skip
+def test_the_two_generations_of_the_class_are_told_apart(trained, model, change, older, newer):
+    """Row by row what was seen of both on compiling and running them, with input_shapes passed."""
+    change(model)
+    for target, message in ((TARGET, older), (INTO, newer)):
+        lines = broken(trained, model, target=target, input_shapes=True)
+        assert bool(lines) == (message is not None), lines
+        assert message is None or any(re.match(message, line) for line in lines), lines
+
+
+def test_an_output_without_a_batch_is_silent_in_the_older_class_alone(trained, model):
+    declared = {"y": {"shape": ["hits", 1]}}
+    (older,) = broken(trained, model, outputs=declared)
+    assert "its data come out transposed, without an error, as soon as both differ" in older
+    (newer,) = broken(trained, model, outputs=declared, target=INTO)
+    assert "it must be the batch, or an exception is thrown" in newer
+    # Of an input both throw.
+    for target in (TARGET, INTO):
+        (line,) = broken(trained, model, inputs={"x": {"shape": ["hits", 2]}}, target=target)
+        assert "an exception is thrown" in line
+
+
+def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = {"inputs": {"x": {"shape": [1, 2]}}, "outputs": {"y": {"shape": [1, 1]}}}
+    for target in (TARGET, INTO):
+        assert broken(trained, model, target=target, **fixed) == []
+        told = notes(model.SerializeToString(), target, **fixed)
+        assert told == [f"{place}: a caller must call with batch 1; any other throws an exception"
+                        for place in ("input 'x'", "output 'y'")]  # fmt: skip
+    # Where the declaration says that it is dynamic, it is a violation.
+    assert any("axis 0 must be the dynamic batch" in line for line in broken(trained, model))
+    assert notes(model.SerializeToString(), {**TARGET, "contract": None}, **fixed) == []
+
+
+def test_every_target_of_cmssw_says_which_generation_it_has():
+    for name, facts in DEFAULTS["targets"].items():
+        assert facts["class"] == (None if name == "latest" else "into" if name == "cmssw_dev" else "allocating")
+    with pytest.raises(ConfigError, match=r"targets/mine/class is None with contract 'cmssw'"):
+        require_classes({"mine": {**TARGET, "class": None}})
 
 
 def test_other_targets_have_no_such_contract(trained, model):

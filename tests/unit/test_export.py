@@ -14,8 +14,9 @@ from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship.canonical import canonicalize, save
 from torchship.errors import ExportError
-from torchship.exporting import check_signature, export
+from torchship.exporting import export
 from torchship.files import read_json, sha256
+from torchship.graph_signature import check_signature
 from torchship.runtimes import session
 
 PLAIN = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}, {"y": {"shape": ["batch", 1]}}
@@ -25,7 +26,10 @@ import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from support import DEFAULTS, small_model
 from export_onnx import export_onnx
-export_onnx(Path({network!r}), Path({weights!r}), Path("model.onnx"), Path("export.json"),
+from translate_network import translate_network
+translated = Path("translated.zip"), Path("translated.json")
+translate_network(Path({network!r}), Path({weights!r}), *translated, model=small_model(), opsets=[20])
+export_onnx(*translated, Path("model.onnx"), Path("export.json"),
             run="xor", target=DEFAULTS["targets"]["latest"], model=small_model(), name="latest")
 """
 
@@ -38,6 +42,7 @@ def test_the_bytes_do_not_depend_on_folder_or_process(trained, tmp_path):
         folder.mkdir()
         environment = {**os.environ, "PYTHONHASHSEED": salt}
         subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, capture_output=True)
+        assert sha256(folder / "translated.zip") == sha256(trained.program)
         assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
 
 
@@ -50,7 +55,9 @@ def test_a_file_is_what_its_target_takes(trained, target):
     report = read_json(trained.export[target])
     assert report["sha256"] == sha256(trained.onnx[target])
     assert report["operators"] == {"Gemm": 2, "Sigmoid": 2}
-    assert report["modules"]["node_linear_1"] == "l2"
+    assert report["modules"]["node_linear_1"] == {
+        "module": "l2", "line": "models/xor.py:15", "code": "return torch.sigmoid(self.l2(x))"
+    }  # fmt: skip
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert metadata["target"] == f'"{target}"'
     assert set(metadata) == set(report["metadata"])

@@ -1,0 +1,48 @@
+"""Trace the shipped network and translate it to ONNX, once for all targets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torchship.step import log, step
+
+import onnx
+import onnxscript
+import torch
+from torchship.axis_sizes import read_axes, traced_sizes
+from torchship.chosen import with_best
+from torchship.exporting import translate
+from torchship.files import sha256, write_json
+from torchship.networks import load
+from torchship.translations import write_translations
+
+
+def translate_network(
+    network: Path, weights: Path, output: Path, report: Path, *, model: dict[str, Any], opsets: Sequence[int]
+) -> None:
+    module = load(network, model["network"].get("arguments", {}), weights)
+    axes = read_axes(model)
+    models = translate(module, model["inputs"], model["outputs"], opsets, axes)
+    write_translations(output, models)
+    document = {
+        "sha256": sha256(output),
+        "weights_sha256": sha256(weights),
+        "opsets": sorted(models),
+        "traced": traced_sizes(model["inputs"], axes),
+        "exporter": {package.__name__: package.__version__ for package in (torch, onnx, onnxscript)},
+    }
+    write_json(report, document)
+    nodes = ", ".join(f"opset {opset}: {len(proto.graph.node)} nodes" for opset, proto in sorted(models.items()))
+    log.info("traced with %s; %s", document["traced"], nodes)
+
+
+if __name__ == "__main__":
+    with step():
+        translate_network(
+            Path(snakemake.input.network),
+            Path(snakemake.input.weights),
+            Path(snakemake.output.program),
+            Path(snakemake.output.report),
+            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            opsets=snakemake.params.opsets,
+        )
