@@ -1,6 +1,7 @@
 """What goes into the archives."""
 
-# What a run makes that is the same every time, by milestone.
+# What a run makes that is the same every time, by milestone. Left out are export/translated.zip and .json, of which the
+# files of all targets are made: the files hold all of it, and their reports what it was made with.
 DETERMINISTIC = {
     "basics": ["tensors.json", "devices.json", "autograd.json", "facts.html"],
     "data": [

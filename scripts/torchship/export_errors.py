@@ -151,7 +151,8 @@ def trace_again(
     """Trace a network once more, and return what was noted of its sizes, and the error that it ended with, if any."""
     logger, guards, failed = logging.getLogger(SYMBOLIC), Guards(folder), None
     # As torch.onnx does, so that sizes of 0 and 1 are like all others.
-    with quiet(), torch.fx.experimental._config.patch(backed_size_oblivious=True):  # noqa: SLF001
+    settings: Any = torch.fx.experimental._config  # noqa: SLF001
+    with quiet(), settings.patch(backed_size_oblivious=True):
         handlers, propagate = logger.handlers[:], logger.propagate
         logger.handlers, logger.propagate = [guards], False
         logger.setLevel(logging.INFO)

@@ -89,6 +89,6 @@ def advice(text: str, axis: str | None) -> str:
     for hint in HINTS:
         match = hint.pattern.search(text)
         if match:
-            words = {key: value.replace("int_oo", "any") for key, value in match.groupdict().items() if value}
+            words = {key: value.replace("int_oo", "infinity") for key, value in match.groupdict().items() if value}
             return hint.advice.format(axis=axis or "<axis>", **words)
     return ""

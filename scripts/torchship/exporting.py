@@ -50,11 +50,11 @@ def translate(
     found = {}
     try:
         for opset in natives(opsets):
-            traced = (module, examples) if program is None else (program.exported_program, ())
+            source, fed = (module, examples) if program is None else (program.exported_program, ())
             with quiet():
                 # The optimiser is called below, since origins are read before it.
                 program = torch.onnx.export(
-                    *traced, None, dynamo=True, verbose=False, opset_version=opset, input_names=list(inputs),
+                    source, fed, None, dynamo=True, verbose=False, opset_version=opset, input_names=list(inputs),
                     output_names=list(outputs), dynamic_shapes=shapes, external_data=False, optimize=False,
                 )  # fmt: skip
                 found[opset] = finished(program, module)
@@ -77,7 +77,7 @@ def finished(program: Any, module: nn.Module) -> ModelProto:
     for node in before.graph.node:
         origins.write(node, origins.of_torch(node, folder))
     program.optimize()
-    after = ModelProto.FromString(program.model_proto.SerializeToString())
+    after: ModelProto = ModelProto.FromString(program.model_proto.SerializeToString())
     strip(after)
     origins.carry(before.graph, after.graph)
     return after

@@ -27,8 +27,20 @@ def bring(model: ModelProto, opset: int) -> ModelProto:
     onnxscript.version_converter.convert_version(converted, opset, fallback=True)
     onnxscript.optimizer.optimize_ir(converted)
     older = ModelProto.FromString(onnxscript.ir.to_proto(converted).SerializeToString())
+    if invalid(older):
+        # The converter keeps attributes that the older set does not have, as ReduceMean's noop_with_empty_axes.
+        return lower(model, opset)
     origins.carry(model.graph, older.graph)
     return lower(older, opset)
+
+
+def invalid(model: ModelProto) -> str | None:
+    """Return what onnx's checker finds wrong with a model, in one line, None if it is valid."""
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:  # the checker and shape inference raise types of their own
+        return " ".join(str(error).split())[:200]
+    return None
 
 
 # Operators whose newer forms, up to opset 20, differ from those since opset 11 only in element types that are not used
@@ -67,10 +79,7 @@ def lower(model: ModelProto, opset: int) -> ModelProto:
         older = ModelProto()
         older.CopyFrom(model)
         older.opset_import[0].version = opset
-        try:
-            onnx.checker.check_model(older, full_check=True)
-        except Exception as error:  # the checker and shape inference raise types of their own
-            problem = " ".join(str(error).split())[:200]
+        problem = invalid(older)
     if problem is not None:
         raise ExportError(
             f"torch exports this network with opset {have} at least, and it cannot be brought to opset {opset}: "

@@ -114,6 +114,17 @@ def test_an_operator_that_an_older_opset_lacks_is_named(module, message):
         export(module.eval(), *PLAIN, 11)
 
 
+class Pooled(nn.Module):
+    def forward(self, x):
+        return x[:, :, None, None].mean(dim=(2, 3)).mean(dim=1, keepdim=True)
+
+
+def test_a_conversion_that_gives_an_invalid_file_is_not_taken():
+    """onnx's converter leaves an attribute of opset 18 at ReduceMean, which no runtime takes in an older set."""
+    with pytest.raises(ExportError, match=r"cannot be brought to opset 15: ReduceMean \(since 18\) are newer"):
+        export(Pooled().eval(), *PLAIN, 15)
+
+
 class Broken(nn.Module):
     def forward(self, x):
         return torch.zeros(int(x.sum()), 1)

@@ -91,7 +91,7 @@ def test_a_failing_node_is_named_with_its_module():
     network = gated("transformer")
     mutant = copy.deepcopy(network.proto)
     # The exporter keeps the transposed weight of a layer under a name of its own.
-    weight = next(node.input[1] for node in mutant.graph.node if network.modules[node.name] == "blocks.1.up")
+    weight = next(node.input[1] for node in mutant.graph.node if network.modules[node.name]["module"] == "blocks.1.up")
     for tensor in mutant.graph.initializer:
         if tensor.name == weight:
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1.001), tensor.name))

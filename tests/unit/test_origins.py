@@ -41,7 +41,7 @@ def test_the_innermost_module_and_the_users_line_are_told(models, opset):
     assert found["Softmax"] == {
         "module": "attend", "line": at(network, "self.attend(h"), "code": "h, _ = self.attend(h, h, h, need_weights=False)"
     }  # fmt: skip
-    assert found["ReduceMean"] == {"module": "", "line": at(network, "return h.mean("), "code": "return h.mean("}
+    assert found["ReduceSum"] == {"module": "", "line": at(network, "return h.sum("), "code": "return h.sum("}
     shared = [origins.read(node) for node in model.graph.node if origins.read(node)["module"] == "shared"]
     assert len(shared) == 4  # it is called twice, a product and a sum each
     # None is without a line, not even those that conversion made.

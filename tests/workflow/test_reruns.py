@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 TRAINING = {
     "train_network", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
-    "generate_code", "check_code", "export_onnx", "make_cases", "validate_target", "write_summary",
+    "generate_code", "check_code", "translate_network", "export_onnx", "make_cases", "validate_target", "write_summary",
     "plot_errors", "write_gate_page", "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
 }  # fmt: skip
 PLOTS = {"plot_training", "plot_benchmark", "plot_device", "plot_surface", "plot_errors"}
@@ -56,13 +56,33 @@ def test_a_changed_knob_reruns_what_uses_it(finished, knob, expected):
 
 
 @pytest.mark.parametrize(
+    "targets",
+    [
+        "export={targets: [latest, cmssw_14_2, cmssw_15_0, cmssw_dev]}",
+        "targets={cmssw_14_2: {ir: 8}}",
+        "targets={cmssw_15_0: {opset: 20}}",
+        "export={input_shapes: true}",
+    ],
+)
+def test_a_changed_target_translates_nothing_anew(finished, targets):
+    planned = finished.planned("--config", targets)
+    assert "export_onnx" in planned
+    assert planned.isdisjoint({"train_network", "translate_network"})
+
+
+def test_an_operator_set_that_is_not_there_is_translated(finished):
+    assert "translate_network" in finished.planned("--config", "export={opset: 18}")
+
+
+@pytest.mark.parametrize(
     ("module", "direct"),
     [
         ("timing", {"benchmark_engines"}),
         ("codegen_cpp", {"generate_code"}),
         # The gate writes a page of a failure itself; the other pages of a run wait for it.
         ("pages", {"write_basics_page", "validate_target"}),
-        ("exporting", {"export_onnx"}),
+        ("exporting", {"translate_network"}),
+        ("origins", {"translate_network"}),
         ("plotting", PLOTS),
     ],
 )

@@ -113,10 +113,10 @@ def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
     shape = "xor/train/weights.safetensors"
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] in (3, 4)
     text = workflow.run(target)
-    assert sorted(rules_in(text)) == ["export_onnx", "train_network"]
+    assert sorted(rules_in(text)) == ["export_onnx", "train_network", "translate_network"]
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] == 2
     text = workflow.run(target, *two)
-    assert sorted(rules_in(text)) == ["choose_best", "export_onnx"]
+    assert sorted(rules_in(text)) == ["choose_best", "export_onnx", "translate_network"]
     assert sha256(workflow.path(shape)) == best
     assert "ConfigError: no run has a scan" in workflow.run("scan", check=False)
 

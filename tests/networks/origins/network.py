@@ -25,6 +25,6 @@ class Network(nn.Module):
         h = self.inputEmbed(x).transpose(1, 2)
         h = self.shared(torch.relu(self.shared(h)))
         h, _ = self.attend(h, h, h, need_weights=False)
-        return h.mean(
+        return h.sum(
             dim=1,
         )
