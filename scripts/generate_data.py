@@ -31,14 +31,14 @@ def generate_data(
         if len(inputs) != 1:
             raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")
         sets = truth_table(target, next(iter(inputs)))
-        check(sets["train"], "the truth table", target, model)
+        check(sets["train"], "the truth table", [target], model)
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
         path = Path(data["path"])
-        arrays = select(read_arrays(path), inputs, target)
+        arrays = select(read_arrays(path), inputs, [target])
         count_events(arrays)
         # Before the events are shuffled, so that a message has their numbers in the file.
-        check(arrays, str(path), target, model)
+        check(arrays, str(path), [target], model)
         sets = split_events(arrays, data["fractions"], seed)
         about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
         about["note"] = "events were shuffled by the seed and cut into the three sets"
@@ -48,8 +48,8 @@ def generate_data(
     write_json(datasheet, describe(sets, outputs, about))
 
 
-def check(arrays: Arrays, place: str, target: str, model: dict[str, Any]) -> None:
-    check_inputs(arrays, model["inputs"], target, place, read_axes(model))
+def check(arrays: Arrays, place: str, targets: list[str], model: dict[str, Any]) -> None:
+    check_inputs(arrays, model["inputs"], targets, place, read_axes(model))
     check_domain(arrays, model["inputs"], place)
 
 

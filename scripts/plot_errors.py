@@ -25,6 +25,8 @@ def plot_errors(
     # The targets are judged on the same cases.
     about = read_about(next(iter(errors.values())))
     columns, outputs = about["columns"], about["outputs"]
+    # A pair of dollars would be set as a formula.
+    labels = [name.replace("$", r"\$") for name in [*columns, *(f"{name} in float64" for name in outputs)]]
     signed = {target: np.concatenate([arrays[f"signed/{name}"] for name in outputs] or [np.zeros(0)])
               for target, arrays in found.items()}  # fmt: skip
     # A tolerance above 1 lets more than a limit pass.
@@ -43,7 +45,7 @@ def plot_errors(
             counts, edges = np.histogram(signed[target], bins=np.linspace(-reach, reach, BINS + 1))
             spread.stairs(counts, edges, color=color, linewidth=linewidth,
                           label=f"{target} (ONNX Runtime {versions[target]})")  # fmt: skip
-        for panel, name in zip(axes, [*columns, *(f"{name} in float64" for name in outputs)], strict=True):
+        for panel, name in zip(axes, labels, strict=True):
             panel.set(xlabel=name, ylabel="error [limit]", ylim=(-1.08 * reach, 1.08 * reach))
             panel.locator_params(axis="x", nbins=5)
         spread.set(xlabel="error [limit]", ylabel="outputs", xlim=(-1.08 * reach, 1.08 * reach))
@@ -54,7 +56,7 @@ def plot_errors(
                 panel.axhline(limit, color="black", linestyle="--", linewidth=0.8)
         drawn.legend(*spread.get_legend_handles_labels(), loc="outside upper center", ncols=max(2, width), fontsize=8)
         if about["left_out"]:
-            text = "Shown: " + "; ".join(about["left_out"])
+            text = "Shown: " + "; ".join(about["left_out"]).replace("$", r"\$")
             drawn.supxlabel(textwrap.fill(text, 57 * width), fontsize=8)
 
 

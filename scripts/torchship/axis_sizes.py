@@ -68,7 +68,9 @@ def read_axes(section: Mapping[str, Any]) -> dict[str, AxisRange]:
 
 def dynamic_axes(tensors: Tensors) -> list[str]:
     """Return the names of all dynamic axes, in the order in which they appear."""
-    return list(dict.fromkeys(axis for tensor in tensors.values() for axis in tensor["shape"] if isinstance(axis, str)))
+    return list(
+        dict.fromkeys(axis for tensor in tensors.values() for axis in tensor.get("shape", ()) if isinstance(axis, str))
+    )
 
 
 def shape_of(tensor: Mapping[str, Any], sizes: Sizes) -> list[int]:

@@ -25,18 +25,21 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
         the promise's name, what was put where, and the inputs.
     """
     for name, tensor in inputs.items():
-        if not feed[name].size or element_type(tensor).kind not in "fiu":
-            continue
+        kind = element_type(tensor)
+        if not feed[name].size or kind.kind not in "fiu":
+            continue  # every truth value is one that is expected, and no text is a bad number
         place = first_real(tensor, feed, name)
         low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in limits_of(tensor, sizes))
-        if element_type(tensor).kind == "f":
+        if kind.kind == "f":
             far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
         else:
-            far = {"outside": [high + 1, low - 1]}
+            ends = np.iinfo(kind)
+            far = {"outside": [value for value in (high + 1, low - 1) if ends.min <= value <= ends.max]}
         for promise, values in far.items():
             for value in values:
                 changed = feed[name].copy()
-                changed.flat[place] = value
+                with np.errstate(over="ignore"):  # the far end of the domain may be beyond float16
+                    changed.flat[place] = value
                 yield promise, f"{value:g} in {name}{'[0]' * (changed.ndim > 0)}", {**feed, name: changed}
 
 
@@ -126,7 +129,7 @@ Expected = tuple[dict[str, Array], dict[str, Array]] | str
 
 def expected_of(judge: Any, feeds: Sequence[Feed], *, separate: bool) -> list[Expected]:
     """Give what the arbiter makes of each; of independent events the first alone, all in one batch, which is quick."""
-    if not separate:
+    if not separate or not feeds:
         return [torch_outcome(judge, feed) for feed in feeds]
     together = torch_outcome(judge, {name: np.concatenate([feed[name][:1] for feed in feeds]) for name in feeds[0]})
     if isinstance(together, str):

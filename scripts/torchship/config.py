@@ -61,7 +61,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         check_run(run, runs[run], config["targets"], project)
         for kind in ("inputs", "outputs"):
             runs[run][kind] = {
-                name: spelled_out(f"models/{run}/{kind}/{name}", tensor) for name, tensor in entry[kind].items()
+                name: spelled_out(f"models/{run}/{kind}/{name}", tensor) for name, tensor in runs[run][kind].items()
             }
         if "network" in entry:
             check_arguments(f"models/{run}/network/arguments", entry["network"], project)

@@ -1,6 +1,6 @@
 """The checks of data against the declared inputs: types, shapes, sizes, padding, and the domain of each feature."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,24 @@ from torchship.axis_sizes import ANY_SIZE, BATCH, EVERY, Axes
 from torchship.domain import element_type, parts_of
 from torchship.domain_checks import label
 from torchship.errors import DataError
+from torchship.naming import suggest
 from torchship.padding import hidden, padding_of
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
-def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: str, axes: Axes = EVERY) -> None:
+def check_inputs(
+    arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str], place: str, axes: Axes = EVERY
+) -> None:
     """Check arrays against the declared inputs: presence, type, shape, finiteness, and sizes of dynamic axes.
 
     Raises:
         DataError: with the array's name and, for a bad value, the first event that has one.
     """
-    for name in [*inputs, target]:
+    for name in [*inputs, *targets]:
         if name not in arrays:
-            raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
+            raise DataError(f"{place} has no array {name!r}{suggest(name, arrays)}, only {', '.join(sorted(arrays))}")
         if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiub":
             raise DataError(
                 f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"

@@ -42,14 +42,13 @@ def uniform(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Genera
     """Draw a tensor uniformly from its domain."""
     shape, dtype = shape_of(tensor, sizes), element_type(tensor)
     if "values" in tensor:
-        return generator.choice(np.array(tensor["values"]), shape).astype(dtype)
+        return np.asarray(generator.choice(np.array(tensor["values"]), shape)).astype(dtype)
     low, high = limits_of(tensor, sizes)
     if dtype.kind in "iub":
-        drawn: Array = generator.integers(low.astype(np.int64), high.astype(np.int64), shape, endpoint=True)
-        return drawn.astype(dtype)
+        drawn = generator.integers(low.astype(np.int64), high.astype(np.int64), shape, endpoint=True)
+        return np.asarray(drawn).astype(dtype)
     # Rounding to float32 may leave the domain by half a unit in the last place.
-    within: Array = np.clip(generator.uniform(low, high, shape).astype(dtype), *ends_of(tensor, sizes))
-    return within
+    return np.asarray(np.clip(np.asarray(generator.uniform(low, high, shape)).astype(dtype), *ends_of(tensor, sizes)))
 
 
 def corners(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Generator) -> Array:
@@ -71,7 +70,7 @@ def highest(tensor: Mapping[str, Any], sizes: Sizes, _: np.random.Generator) -> 
 
 def discrete(tensor: Mapping[str, Any]) -> bool:
     """Say whether a tensor takes only some values: integers, indices, truth values, masks."""
-    return "values" in tensor or element_type(tensor).kind in "iub"
+    return "values" in tensor or element_type(tensor).kind in "iubO"
 
 
 def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:

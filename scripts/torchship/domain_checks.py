@@ -18,7 +18,8 @@ def spelled_out(place: str, tensor: Mapping[str, Any]) -> dict[str, Any]:
             them is not below the other.
     """
     ends = {key: in_order(f"{place}/{key}", tensor[key], tensor) for key in ("low", "high") if key in tensor}
-    for key, value in ends.items():
+    # A file from elsewhere may say the shape itself.
+    for key, value in ends.items() if "shape" in tensor else ():
         require_broadcast(f"{place}/{key}", value, tensor["shape"])
     if len(ends) == 2:
         check_order(place, ends["low"], ends["high"], tensor)
@@ -68,10 +69,10 @@ def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> No
     axes = list(shape)[len(shape) - len(found) :] if found else []
     if len(found) > len(shape) or any(have not in (1, axis) for have, axis in zip(found, axes, strict=True)):
         have = " x ".join(map(str, found))
-        raise ConfigError(
-            f"{place} holds {have} numbers, but the last axis of {list(shape)} has {shape[-1]}"
-            + (" entries" if isinstance(shape[-1], int) else ", any number of entries: give one number for all")
-        )
+        if not shape or isinstance(shape[-1], str):
+            last = f"the last axis of {list(shape)} has any number of entries" if shape else "a scalar has no axis"
+            raise ConfigError(f"{place} holds {have} numbers, but {last}: give one number for all")
+        raise ConfigError(f"{place} holds {have} numbers, but the last axis of {list(shape)} has {shape[-1]} entries")
 
 
 def numbers(value: Ends) -> Iterator[float]:
@@ -130,6 +131,11 @@ def check_padding(place: str, name: str, inputs: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place}/mask is {mask!r}, which is padded itself: a mask says all by itself")
     if told.get("dtype") != "bool" and set(told.get("values", [])) != {0, 1}:
         raise ConfigError(f"{place}/mask is {mask!r}: a mask must declare `values: [0, 1]`")
+    value = padded.get("value", 0.0)
+    if not tensor.get("dtype", "float32").startswith("float") and value != int(value):
+        raise ConfigError(f"{place}/value is {value}, but the input is of dtype {tensor['dtype']}")
+    if "shape" not in told or "shape" not in tensor:
+        return  # a file from elsewhere says them
     fits = len(told["shape"]) <= len(tensor["shape"]) and all(
         axis in (1, other) for axis, other in zip(told["shape"], tensor["shape"], strict=False)
     )
@@ -138,6 +144,3 @@ def check_padding(place: str, name: str, inputs: Mapping[str, Any]) -> None:
             f"{place}/mask is {mask!r} of shape {told['shape']}: its axes must be the first ones of {tensor['shape']}, "
             "or 1 where it holds for all of an axis"
         )
-    value = padded.get("value", 0.0)
-    if not tensor.get("dtype", "float32").startswith("float") and value != int(value):
-        raise ConfigError(f"{place}/value is {value}, but the input is of dtype {tensor['dtype']}")

@@ -49,9 +49,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
     require_classes({name: targets[name] for name in section["export"]["targets"]})
     require_environments(targets, section["export"]["targets"], project / "envs")
     check_tensors(place, section)
-    axes = dynamic_axes(section["inputs"])
-    for axis in section["validate"]["never_empty"]:
-        require_known(axis, axes, f"{place}/validate/never_empty", "dynamic axis of an input")
+    check_axes(place, section)
     check_validation(place, section["validate"])
     if "network" in section:
         networks = (path.stem for path in (project / "models").glob("*.py"))
@@ -165,9 +163,6 @@ def check_tensors(place: str, section: Mapping[str, Any]) -> None:
             )
         if "padded" in tensor:
             check_padding(f"{place}/inputs", name, section["inputs"])
-    for axis, entry in section["axes"].items():
-        require_known(axis, dynamic_axes(section["inputs"]), f"{place}/axes", "dynamic axis of an input")
-        check_range(f"{place}/axes/{axis}", AxisRange(**entry))
     both = section["inputs"].keys() & section["outputs"].keys()
     if both:
         raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
@@ -203,6 +198,22 @@ def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str]) -> None
     ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
     if integer and any(number != int(number) for number in numbers(ends)):
         raise ConfigError(f"{place} is of dtype {tensor['dtype']}, but its domain holds {ends}")
+
+
+def check_axes(place: str, section: Mapping[str, Any]) -> None:
+    """Check what is said of dynamic axes by their names.
+
+    Raises:
+        ConfigError: there is no such axis, or see `check_range`.
+    """
+    axes = dynamic_axes(section["inputs"])
+    named = {f"{place}/axes": section["axes"], f"{place}/validate/never_empty": section["validate"]["never_empty"]}
+    for where, names in named.items():
+        # A file from elsewhere may say its axes itself.
+        for axis in names if all("shape" in tensor for tensor in section["inputs"].values()) else ():
+            require_known(axis, axes, where, "dynamic axis of an input")
+    for axis, entry in section["axes"].items():
+        check_range(f"{place}/axes/{axis}", AxisRange(**entry))
 
 
 def check_range(place: str, allowed: AxisRange) -> None:

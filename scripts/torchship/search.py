@@ -156,7 +156,7 @@ def next_population(
         was_padding[name] = np.where(from_father, *hides)
         drawn = uniform(tensor, sizes, generator)
         fresh[name] = np.where(generator.random(drawn.shape) < SPECIAL, special[name], drawn)
-        rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size, 1) / 2), 0.0, count))
+        rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size if child.ndim else 1, 1) / 2), 0.0, count))
         rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
         chosen = generator.random(child.shape) < rate
         if discrete(tensor):

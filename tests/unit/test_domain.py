@@ -152,7 +152,7 @@ def data(**changes):
 
 
 def test_data_as_declared_pass():
-    check_inputs(data(), PARTICLES, "target", "mine.npz")
+    check_inputs(data(), PARTICLES, ["target"], "mine.npz")
     check_domain(data(), PARTICLES, "mine.npz")
 
 
@@ -191,10 +191,10 @@ def test_a_mask_with_other_values_is_named():
 def test_sizes_of_the_data_must_be_those_that_an_axis_may_have():
     axes = read_axes({"axes": {"particles": {"least": 12}}})
     with pytest.raises(DataError, match=r"mine.npz: axis 'particles' has size 9 in 'particles'; `axes` says least 12"):
-        check_inputs(data(), PARTICLES, "target", "mine.npz", axes)
+        check_inputs(data(), PARTICLES, ["target"], "mine.npz", axes)
     other = data(present=np.ones((200, 7), np.float32))
     with pytest.raises(DataError, match=r"axis 'particles' has size 7 in 'present', 9 in another input"):
-        check_inputs(other, PARTICLES, "target", "mine.npz")
+        check_inputs(other, PARTICLES, ["target"], "mine.npz")
 
 
 def test_events_near_data_are_in_the_domain_and_near():
@@ -268,6 +268,28 @@ def test_ends_by_the_names_of_features_become_lists():
     assert spelled_out("here", tensor) == {**tensor, "low": [0.0, -2.4]}
 
 
+def test_what_a_file_says_itself_may_be_left_out():
+    assert spelled_out("here", {"low": [0.0, 1.0], "high": 2.0}) == {"low": [0.0, 1.0], "high": 2.0}
+    with pytest.raises(ConfigError, match=r"here: low 3.0 of \[1\] must be below high 2.0"):
+        spelled_out("here", {"low": [0.0, 3.0], "high": 2.0})
+    with pytest.raises(
+        ConfigError, match="here/low holds 1 numbers, but a scalar has no axis: give one number for all"
+    ):
+        spelled_out("here", {"shape": [], "low": [0.0], "high": 2.0})
+
+
+def test_scalars_are_drawn_as_arrays():
+    inputs = {"x": {"shape": [], "low": 0.0, "high": 1.0}, "n": {"shape": [], "dtype": "int64", "low": 1, "high": 9},
+              "flag": {"shape": [], "dtype": "bool", "values": [0, 1]}}  # fmt: skip
+    ways = [*(way for _, way in edge_draws(inputs))]
+    generator = np.random.default_rng(0)
+    drawn = [*(draw(inputs, way, {}, generator) for way in ways), on_values(inputs, {}, {"x": [0.5]}, generator)]
+    for feed in [*drawn, near(drawn[0], inputs, generator)]:
+        assert {name: (type(array), array.shape, str(array.dtype)) for name, array in feed.items()} == {
+            "x": (np.ndarray, (), "float32"), "n": (np.ndarray, (), "int64"), "flag": (np.ndarray, (), "bool"),
+        }  # fmt: skip
+
+
 def configured(config, inputs, **changes):
     entry = {**config["models"]["xor"], "inputs": inputs, "evaluate": {"surface": None}, **changes}
     config["models"] = {"xor": entry}
@@ -305,7 +327,7 @@ def changed(**changes):
         (changed(particles={"low": [0.5, -2.4, 3.2, -1e-4]}), "inputs/particles: low 3.2 of phi must be below high 3.2"),
         (changed(particles={"low": [[0.5], [1.0, 2.0]]}), "inputs/particles/low holds lists of unequal lengths"),
         (changed(particles={"low": [0.5, "b", 3.2, -1e-4]}), "inputs/particles/low/1 is 'b': must be of type number or array, finite"),
-        ({"x": {"shape": ["batch", "n"], "low": [0.0, 1.0], "high": 2.0}}, "inputs/x/low holds 2 numbers, but the last axis of ['batch', 'n'] has n, any number of entries"),
+        ({"x": {"shape": ["batch", "n"], "low": [0.0, 1.0], "high": 2.0}}, "inputs/x/low holds 2 numbers, but the last axis of ['batch', 'n'] has any number of entries: give one number for all"),
         ({"x": {"shape": ["batch", 2], "low": {"a": 0.0}, "high": 2.0}}, "inputs/x/low goes by the names of features, but the input has none"),
         ({"x": {"shape": ["batch", 2], "dtype": "int64", "low": [0, 0.5], "high": 2}}, "inputs/x is of dtype int64, but its domain holds [[0, 0.5], 2]"),
         (changed(particles={"padded": {"mask": "presnet"}}), "inputs/particles/padded/mask: unknown input 'presnet' (did you mean present?)"),
