@@ -2,15 +2,17 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
+from torchship.domain import element_type
 from torchship.errors import DataError
 from torchship.files import read_json, replacing, sha256
+from torchship.texts import as_text, is_text, packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +27,8 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Any = No
     their order is not fixed.
     """
     metadata = {"torchship": json.dumps(about, sort_keys=True)} if about is not None else None
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with replacing(path) as part:
-        part.write_bytes(save(contiguous, metadata=metadata))
+        part.write_bytes(save(packed(arrays), metadata=metadata))
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -39,8 +40,9 @@ def read_arrays(path: Path) -> Arrays:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        return load_file(path)
+                found = {name: arrays[name] for name in arrays.files}
+                return {name: as_text(array) if is_text(array) else array for name, array in found.items()}
+        return unpacked(load_file(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except Exception as error:  # the readers raise a different type for every kind of damage
@@ -101,7 +103,7 @@ def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: 
     for name in [*inputs, target]:
         if name not in arrays:
             raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
-        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiu":
+        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "bfiu":
             raise DataError(
                 f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
             )
@@ -112,7 +114,7 @@ def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: 
             )
     for name, tensor in inputs.items():
         array, shape = arrays[name], tensor["shape"]
-        if array.dtype != np.dtype(tensor.get("dtype", "float32")):
+        if array.dtype != element_type(tensor):
             raise DataError(f"{place}: {name!r} is {array.dtype}, declared {tensor.get('dtype', 'float32')}")
         fits = array.ndim == len(shape) and all(
             isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
@@ -136,12 +138,26 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
             ends = tensor["values"] if "values" in tensor else [tensor["low"], tensor["high"]]
         if not arrays[name].size:
             continue
+        if is_text(arrays[name]):
+            check_texts(arrays[name], tensor["values"], f"{place}: {name!r}")
+            continue
         low, high = np.array([min(ends), max(ends)]).astype(arrays[name].dtype)
         if arrays[name].min() < low or arrays[name].max() > high:
             raise DataError(
                 f"{place}: {name!r} goes from {arrays[name].min():g} to {arrays[name].max():g}, outside of the "
                 f"declared domain, {low:g} to {high:g}, that the validation covers: widen low and high"
             )
+
+
+def check_texts(array: NDArray[Any], known: Sequence[str], place: str) -> None:
+    """Check that all texts are among those that are declared.
+
+    Raises:
+        DataError: with the first that is not.
+    """
+    unknown = sorted({str(text) for text in array.ravel()} - set(known))
+    if unknown:
+        raise DataError(f"{place} holds {unknown[0]!r}, which is not among the declared values {list(known)}")
 
 
 def check_target(target: NDArray[Any], loss: str, classes: int, place: str) -> None:

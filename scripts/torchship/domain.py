@@ -14,8 +14,9 @@ BATCH = "batch"
 
 
 def element_type(tensor: Mapping[str, Any]) -> np.dtype[Any]:
-    """Give the type of a declared tensor's elements, float32 where it says nothing."""
-    dtype: np.dtype[Any] = np.dtype(tensor.get("dtype", "float32"))
+    """Return the type of a declared tensor's elements, float32 where it says nothing; strings are Python's objects."""
+    name = tensor.get("dtype", "float32")
+    dtype: np.dtype[Any] = np.dtype(object if name == "string" else name)
     return dtype
 
 
@@ -52,19 +53,20 @@ def uniform(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Genera
     shape, dtype = shape_of(tensor, sizes), element_type(tensor)
     low, high = limits_of(tensor, sizes)
     if "values" in tensor:
-        return generator.choice(np.array(tensor["values"]), shape).astype(dtype)
+        return np.asarray(generator.choice(np.array(tensor["values"]), shape)).astype(dtype)
     if dtype.kind in "iu":
-        return generator.integers(int(low), int(high), shape, dtype=dtype, endpoint=True)
+        return np.asarray(generator.integers(int(low), int(high), shape, dtype=dtype, endpoint=True))
     # Rounding to float32 may leave the domain by half a unit in the last place.
-    drawn: Array = np.clip(generator.uniform(low, high, shape).astype(dtype), dtype.type(low), dtype.type(high))
+    values = np.asarray(generator.uniform(low, high, shape)).astype(dtype)
+    drawn: Array = np.asarray(np.clip(values, dtype.type(low), dtype.type(high)))
     return drawn
 
 
 def corners(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Generator) -> Array:
     """Draw a tensor whose elements are each at one end of the domain."""
     ends = np.array(limits_of(tensor, sizes)).astype(element_type(tensor))
-    drawn: Array = generator.choice(ends, shape_of(tensor, sizes))
-    return drawn
+    # A scalar's choice is an element, not an array.
+    return np.asarray(generator.choice(ends, shape_of(tensor, sizes)), dtype=ends.dtype)
 
 
 def lowest(tensor: Mapping[str, Any], sizes: Sizes, _: np.random.Generator) -> Array:
@@ -79,7 +81,7 @@ def highest(tensor: Mapping[str, Any], sizes: Sizes, _: np.random.Generator) -> 
 
 def discrete(tensor: Mapping[str, Any]) -> bool:
     """Say whether a tensor takes only some values: integers, indices, masks."""
-    return "values" in tensor or element_type(tensor).kind in "iu"
+    return "values" in tensor or element_type(tensor).kind in "biuO"
 
 
 def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:
@@ -126,3 +128,10 @@ def independent(tensors: Tensors) -> bool:
 def rows(feed: Mapping[str, Array], chosen: Sequence[int] | slice | Array) -> dict[str, Array]:
     """Give some events of inputs whose first axis is the batch."""
     return {name: array[chosen] for name, array in feed.items()}
+
+
+def fixed_batch(tensors: Tensors) -> int | None:
+    """Return the batch that all tensors are fixed at, by their first axis; None where it is dynamic, or there is none."""
+    firsts = {tensor["shape"][0] if tensor["shape"] else None for tensor in tensors.values()}
+    (first,) = firsts if len(firsts) == 1 else (None,)
+    return first if isinstance(first, int) else None

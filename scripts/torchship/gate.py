@@ -15,7 +15,10 @@ from torchship.parity import Difference, compare, explain
 Array = NDArray[Any]
 
 # ONNX Runtime's names of the element types that a model may declare.
-TYPES = {"float32": "tensor(float)", "int64": "tensor(int64)", "int32": "tensor(int32)", "bool": "tensor(bool)"}
+TYPES = {
+    **{name: f"tensor({name})" for name in ("float16", "int64", "int32", "uint8", "bool")},
+    **{"float32": "tensor(float)", "float64": "tensor(double)", "object": "tensor(string)"},
+}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.errors import ParityError
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 
@@ -119,6 +120,8 @@ def factor(needed: float) -> float:
 
 def ratios(found: Array, expected: Array, limit: Array) -> Array:
     """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
+    if is_text(np.asarray(found)) or is_text(np.asarray(expected)):
+        return np.where(np.asarray(found) == np.asarray(expected), 0.0, np.inf)
     have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     with np.errstate(all="ignore"):
         absolute = np.abs(have - want)

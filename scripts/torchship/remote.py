@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from safetensors.numpy import load
 from torchship.errors import TargetError
-from torchship.frames import RefusedError, read_frame, write_frame
+from torchship.frames import RefusedError, read_block, read_frame, write_frame
 from torchship.interpreters import environment, last_line
 
 Array = NDArray[Any]
@@ -58,7 +57,7 @@ class Runtime:
             RefusedError: the runtime does not run it on these inputs, or crashes on them.
         """
         answer, block = self._ask({"do": "run", "number": self._there(number)}, feed)
-        arrays = load(block)
+        arrays = read_block(block)
         return {name: arrays[name] for name in answer["outputs"]}
 
     def close(self, number: int) -> None:
