@@ -11,7 +11,8 @@ import torch
 from torchship.cases import USUAL
 from torchship.chosen import with_best
 from torchship.datasets import read_about
-from torchship.domain import draw, dynamic_axes, uniform
+from torchship.description import with_description
+from torchship.domain import draw, dynamic_axes, fixed_batch, uniform
 from torchship.engines import engines
 from torchship.files import write_rows
 from torchship.parity import compare, require
@@ -28,12 +29,14 @@ def benchmark_engines(
     """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
     torch.set_num_threads(1)
     knobs, witnesses = model["benchmark"], read_witnesses(model, files)
-    first, *others = dynamic_axes(model["inputs"])
+    axes = dynamic_axes(model["inputs"])
+    # A file whose axes are all fixed is timed at these.
+    batches = knobs["batch_sizes"] if axes else [fixed_batch(model["inputs"]) or 1]
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         makers = engines(files, onnx, Path(folder), model)
-        for batch in knobs["batch_sizes"]:
-            sizes = {first: batch, **dict.fromkeys(others, USUAL)}
+        for batch in batches:
+            sizes = {axis: USUAL if place else batch for place, axis in enumerate(axes)}
             ways = dict.fromkeys(model["inputs"], uniform)
             feed = draw(model["inputs"], ways, sizes, np.random.default_rng(model["seed"]))
             made = {name: make(feed) for name, make in makers.items()}
@@ -64,5 +67,7 @@ if __name__ == "__main__":
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
             factor=read_about(Path(snakemake.input.cases))["factor"],
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=with_description(
+                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
+            ),
         )

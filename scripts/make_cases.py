@@ -9,6 +9,7 @@ import torch
 from torchship.cases import make_inputs, witness_cases, write_cases
 from torchship.chosen import with_best
 from torchship.datasets import read_set
+from torchship.description import with_description
 from torchship.witnesses import read_reference, read_witnesses, require_agreement, require_reference
 
 
@@ -42,5 +43,7 @@ if __name__ == "__main__":
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             Path(snakemake.output.cases),
             run=snakemake.wildcards.run,
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=with_description(
+                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
+            ),
         )

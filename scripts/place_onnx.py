@@ -7,14 +7,18 @@ from typing import Any
 from torchship.step import log, step
 
 import onnx
-from torchship.contract import operator_set
+from torchship.contract import operator_set, versions
 from torchship.description import read_description
+from torchship.errors import ExportError
 from torchship.files import replacing, sha256, write_json
 
 
 def place_onnx(file: Path, description: Path, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:
     adopted, content = read_description(description), file.read_bytes()
     proto = onnx.load_from_string(content)
+    newer = versions(proto, target)
+    if newer:
+        raise ExportError(f"{adopted.source['file']} for {name}: {newer[0]}")
     with replacing(output) as part:
         part.write_bytes(content)
     document = {

@@ -8,6 +8,7 @@ from torchship.step import step
 
 import numpy as np
 from torchship.datasets import read_arrays
+from torchship.description import with_description
 from torchship.files import read_json
 from torchship.plotting import drawing
 
@@ -23,10 +24,13 @@ def plot_errors(
 ) -> None:  # fmt: skip
     found = {target: read_arrays(path) for target, path in errors.items()}
     versions = {target: read_json(path)["runtime"]["onnxruntime"] for target, path in validations.items()}
-    name, tensor = next(iter(model["inputs"].items()))
+    name, tensor = shown_tensor(model["inputs"])
     width = min(array["input"].shape[1] if array["input"].ndim == 2 else 0 for array in found.values())
     shown = min(width, MOST_FEATURES)
     features = tensor.get("features") or [f"{name}[{place}]" for place in range(width)]
+    # A pair of dollars would be set as a formula.
+    features = [feature.replace("$", r"\$") for feature in features]
+    outputs = ", ".join(model["outputs"]).replace("$", r"\$")
     columns = max(2, shown)
     with drawing(svg, png, style, size=(3.6 * columns, 6.4)) as drawn:
         grid = drawn.add_gridspec(2, columns)
@@ -43,7 +47,7 @@ def plot_errors(
             label = f"{target} (ONNX Runtime {versions[target]})"
             spread.hist(np.clip(arrays["signed"], -1, 1), bins=BINS, histtype="step", color=color,
                         linewidth=linewidth, label=label)  # fmt: skip
-        beside.set_xlabel(f"{', '.join(model['outputs'])} in float64")
+        beside.set_xlabel(f"{outputs} in float64")
         spread.set(xlabel="error [limit]", ylabel="outputs", yscale="log", ylim=(0.5, None))
         spread.axvline(-1, color="black", linestyle="--", linewidth=0.8)
         spread.axvline(1, color="black", linestyle="--", linewidth=0.8)
@@ -54,6 +58,12 @@ def plot_errors(
         drawn.legend(*spread.get_legend_handles_labels(), loc="outside upper center", ncols=columns, fontsize=8)
 
 
+def shown_tensor(inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the input whose features are shown, as `evidence.shown_input` chooses it."""
+    shown = [(name, tensor) for name, tensor in inputs.items() if tensor["shape"] and tensor.get("dtype") != "string"]
+    return shown[0] if shown else ("", {})
+
+
 if __name__ == "__main__":
     with step():
         targets = snakemake.params.model["export"]["targets"]
@@ -62,6 +72,6 @@ if __name__ == "__main__":
             dict(zip(targets, map(Path, snakemake.input.validations), strict=True)),
             Path(snakemake.output.svg),
             Path(snakemake.output.png),
-            model=snakemake.params.model,
+            model=with_description(snakemake.params.model, snakemake.input.get("description")),
             style=snakemake.params.style,
         )

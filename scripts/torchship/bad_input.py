@@ -9,6 +9,7 @@ from torchship.domain import element_type, independent, limits_of
 from torchship.errors import ParityError
 from torchship.gate import Failure, Model, run_feed
 from torchship.limits import ratios
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 Feed = dict[str, Array]
@@ -24,17 +25,20 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
         the promise's name, what was put where, and the inputs.
     """
     for name, tensor in inputs.items():
+        kind = element_type(tensor)
+        if not feed[name].size or kind.kind in "bO":
+            continue  # every truth value is one that is expected, and no text is a bad number
         low, high = limits_of(tensor, sizes)
-        if not feed[name].size:
-            continue
-        if element_type(tensor).kind == "f":
+        if kind.kind == "f":
             far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
         else:
-            far = {"outside": [high + 1, low - 1]}
+            ends = np.iinfo(kind)
+            far = {"outside": [value for value in (high + 1, low - 1) if ends.min <= value <= ends.max]}
         for promise, values in far.items():
             for value in values:
                 changed = feed[name].copy()
-                changed.reshape(len(changed), -1)[0, 0] = value
+                with np.errstate(over="ignore"):  # the far end of the domain may be beyond float16
+                    changed.flat[0] = value
                 yield promise, f"{value:g} in {name}[0]", {**feed, name: changed}
 
 
@@ -42,10 +46,12 @@ def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, st
     """Give calls that don't fit the declaration."""
     for name, tensor in inputs.items():
         array = feed[name]
-        other = np.float64 if element_type(tensor) == np.float32 else np.float32
-        yield "wrong type", f"{name} as {np.dtype(other)}", {**feed, name: array.astype(other)}
+        other = np.dtype(np.float64 if element_type(tensor) == np.float32 else np.float32)
+        numbers = np.zeros(array.shape, other) if is_text(array) else array.astype(other)
+        yield "wrong type", f"{name} as {other}", {**feed, name: numbers}
         yield "wrong rank", f"{name} with an axis more", {**feed, name: array[None]}
-        yield "wrong rank", f"{name} with an axis less", {**feed, name: array[0]}
+        if array.ndim:
+            yield "wrong rank", f"{name} with an axis less", {**feed, name: array[0]}
         others = {key: value for key, value in feed.items() if key != name}
         yield "wrong name", f"{name} called {name}_", {**others, f"{name}_": array}
         yield "missing input", f"no {name}", others
@@ -53,20 +59,22 @@ def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, st
 
 def kind_of(found: Mapping[str, Array]) -> str:
     """Say what numbers the first event's outputs are."""
-    firsts = [np.asarray(array, dtype=np.float64)[:1] for array in found.values() if array.ndim]
-    values = np.concatenate([first.ravel() for first in firsts]) if firsts else np.zeros(0)
+    firsts = [np.asarray(array[:1] if array.ndim else array, dtype=np.float64).ravel()
+              for array in found.values() if not is_text(array)]  # fmt: skip
+    values = np.concatenate(firsts) if firsts else np.zeros(0)
     return "NaN" if np.isnan(values).any() else "infinite" if np.isinf(values).any() else "finite"
 
 
 def as_torch(found: Mapping[str, Array], expected: Mapping[str, Array], limit: Mapping[str, Array]) -> bool:
     """Say whether outputs are the arbiter's; where that was asked for the first event alone, whether this one is."""
-    return all(
-        name in found
-        and found[name].shape[1:] == expected[name].shape[1:]
-        and len(found[name]) >= len(expected[name])
-        and bool((ratios(found[name][: len(expected[name])], expected[name], limit[name]) <= 1.0).all())
-        for name in expected
-    )
+    for name, want in expected.items():
+        have = found.get(name)
+        if have is None or have.ndim != want.ndim:
+            return False
+        first = have[: len(want)] if want.ndim else have
+        if first.shape != want.shape or not (ratios(first, want, limit[name]) <= 1.0).all():
+            return False
+    return True
 
 
 def examine(

@@ -75,13 +75,13 @@ def notes_on_axes(place: str, inputs: Tensors, outputs: Tensors) -> list[str]:
     firsts = {tensor["shape"][0] for tensor in [*inputs.values(), *outputs.values()] if tensor["shape"]}
     (first,) = firsts if len(firsts) == 1 else (BATCH,)
     if isinstance(first, str) and first != BATCH:
-        return [f"axis 0 is {first!r}, whose entries may know of one another: if it is the batch, declare it so in shape"]
+        return [
+            f"axis 0 is {first!r}, whose entries may know of one another: if it is the batch, declare it so in shape"
+        ]
     return []
 
 
-def known_names(
-    place: str, section: Mapping[str, Any], signature: Signature
-) -> list[tuple[str, Sequence[Said]]]:
+def known_names(place: str, section: Mapping[str, Any], signature: Signature) -> list[tuple[str, Sequence[Said]]]:
     """Check that the file has all that the configuration names, and return both kinds with what the file has."""
     kinds = [("inputs", signature.inputs), ("outputs", signature.outputs)]
     for kind, values in kinds:

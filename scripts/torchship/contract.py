@@ -17,8 +17,11 @@ from torchship.domain import BATCH, element_type
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
 
-# The names of the domain of ONNX's own operators.
+# The names of the domain of ONNX's own operators; of its trees and other models, which ONNX Runtime is built with; and
+# of ONNX Runtime's own, which every version has others of.
 ONNX = ("", "ai.onnx")
+ML = "ai.onnx.ml"
+MICROSOFT = "com.microsoft"
 
 
 def violations(
@@ -38,10 +41,12 @@ def violations(
         model = onnx.load_from_string(content)
     except DecodeError as error:
         return [f"the file is no ONNX model: {error}"]
-    found = [*versions(model, target), *operators(model), *external(model), *wrong_metadata(model, metadata)]
+    found = [*versions(model, target), *operators(model, target), *external(model), *wrong_metadata(model, metadata)]
     if target.get("contract") == "cmssw":
+        weights = {tensor.name for tensor in model.graph.initializer}
+        given = [value for value in model.graph.input if value.name not in weights]
         for kind, values, declared in (
-            ("input", model.graph.input, inputs),
+            ("input", given, inputs),
             ("output", model.graph.output, outputs),
         ):
             found += [line for value in values for line in cmssw(kind, value, declared, input_shapes=input_shapes)]
@@ -53,18 +58,26 @@ def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
     found = []
     opset = operator_set(model)
     if opset > target["opset"]:
-        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export anew")
+        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export "
+                     f"anew, or convert: onnx.version_converter.convert_version(model, {target['opset']})")  # fmt: skip
     if model.ir_version > target["ir"]:
-        found.append(f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew")
+        found.append(
+            f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew, or lower it, which "
+            f"changes no operator: model = onnx.load(file); model.ir_version = {target['ir']}; onnx.save(model, file)"
+        )
     return found
 
 
-def operators(model: ModelProto) -> list[str]:
+def operators(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
     """Name the operators that the file's own operator set does not have, or not in this form."""
     opset, nodes = operator_set(model), list(all_nodes(model.graph))
     local = {function.name for function in model.functions}
     foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes
-                      if node.domain not in ONNX and node.op_type not in local})  # fmt: skip
+                      if node.domain not in (*ONNX, ML, MICROSOFT) and node.op_type not in local})  # fmt: skip
+    own = sorted({f"{node.domain}.{node.op_type}" for node in nodes if node.domain == MICROSOFT})
+    if own and not target.get("wheel", True):
+        return [f"{', '.join(own)}: ONNX Runtime's own operators, and whether {target['onnxruntime']} has them, which "
+                "cannot be run here, nothing says; write them by others"]  # fmt: skip
     if foreign:
         return [f"{', '.join(foreign)}: not operators of ONNX, which every runtime has; write them by others"]
     missing = sorted({node.op_type for node in nodes if node.domain in ONNX and not defs.has(node.op_type, opset)})
@@ -139,10 +152,11 @@ def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, input_shapes: b
         found.append(f"{place} is {number}: cms::Ort::ONNXRuntime {does}; cast to float32 in the network")
     if not shape:
         return [*found, f"{place} is a scalar: the constructor throws an exception; give it a batch axis"]
-    if not isinstance(shape[0], str):
+    fixed = value.name in declared and declared[value.name]["shape"][:1] == shape[:1]
+    if not isinstance(shape[0], str) and not fixed:
         found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
                      "throws an exception")  # fmt: skip
-    elif value.name in declared and declared[value.name]["shape"][0] != BATCH:
+    elif value.name in declared and not fixed and declared[value.name]["shape"][0] != BATCH:
         found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or an exception is thrown as soon as "
                      "both differ")  # fmt: skip
     free = [axis for axis in shape[1:] if isinstance(axis, str)]

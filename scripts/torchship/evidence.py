@@ -17,6 +17,7 @@ from torchship.files import plain, write_json
 from torchship.gate import Failure
 from torchship.limits import ratios
 from torchship.provenance import PROJECT
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 
@@ -70,12 +71,13 @@ def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
 def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, Array] | str]) -> None:
     """Write what the plots show: of each event its inputs and its error in units of the limit, and of each output.
 
-    Arrays `input` [events, features], the first input's first features; `ratio` [events], signed, of the output that is
+    Arrays `input` [events, features], the first features of `shown_input`; `ratio` [events], signed, of the output that is
     furthest off; `output` and `signed` [outputs], float64's value and (found - expected) / limit of each number.
     """
+    shown = shown_input(cases[0].feed) if cases else None
     kept: dict[str, list[Array]] = {"input": [], "ratio": [], "output": [], "signed": []}
     for case, found in zip(cases, results, strict=True):
-        first = next(iter(case.feed.values()))
+        first = case.feed[shown] if shown is not None else np.zeros((1, 0))
         events = len(first)
         if isinstance(found, str) or not events:
             continue
@@ -88,7 +90,7 @@ def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, 
             signed = sign * ratios(found[name], exact, case.limit[name])
             kept["output"].append(exact.ravel())
             kept["signed"].append(signed.ravel())
-            if len(exact) == events:
+            if exact.ndim and len(exact) == events:
                 rows = signed.reshape(events, -1)
                 worst = rows[np.arange(events), np.abs(rows).argmax(axis=1)]
                 largest = np.where(np.abs(worst) > np.abs(largest), worst, largest)
@@ -98,6 +100,11 @@ def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, 
     kept["input"] = [array[:, :width] for array in kept["input"]]
     arrays = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in kept.items()}
     write_arrays(path, {name: thinned(array) for name, array in arrays.items()})
+
+
+def shown_input(feed: Mapping[str, Array]) -> str | None:
+    """Return the first input that can be plotted event by event: numbers, and no scalar; None if there is none."""
+    return next((name for name, array in feed.items() if array.ndim and not is_text(array)), None)
 
 
 def thinned(array: Array) -> Array:

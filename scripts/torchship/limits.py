@@ -55,11 +55,14 @@ def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnesse
     """Put together what was computed; integer outputs have no spread and must be equal."""
     if not np.issubdtype(exact.dtype, np.floating):
         return Witnessed(exact, single, np.zeros(exact.shape))
+    # An output that is rounded to a shorter type in the end may round either way.
+    kind, wide = np.finfo(exact.dtype), exact.astype(np.float64)
+    unit, smallest = max(UNIT_FLOAT32, float(kind.eps) / 2.0), max(SMALLEST_FLOAT32, float(kind.smallest_subnormal))
     with np.errstate(all="ignore"):
-        deviations = [sample - exact for sample in samples]
+        deviations = [sample - wide for sample in samples]
         # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
         spread = np.sqrt(np.mean([deviation**2 for deviation in deviations], axis=0))
-        scale = spread + UNIT_FLOAT32 * np.abs(exact) + SMALLEST_FLOAT32
+        scale = spread + unit * np.abs(wide) + smallest
     # Where float64 itself is not finite a comparison is of kind alone, equal or not.
     return Witnessed(exact, single, np.where(np.isfinite(scale), scale, 0.0))
 

@@ -33,7 +33,9 @@ NOT_TENSORS = {
     "sparse_tensor_type": "a sparse tensor",
     "opaque_type": "of an opaque type",
 }
-ZIPMAP = "; it was made by skl2onnx's ZipMap: convert with options={'zipmap': False}, which gives a tensor of probabilities"
+ZIPMAP = (
+    "; it was made by skl2onnx's ZipMap: convert with options={'zipmap': False}, which gives a tensor of probabilities"
+)
 
 Axis = int | str | None
 

@@ -144,7 +144,7 @@ def next_population(
         father = stack[second] if stack is not None else parents[second[0]][name]
         child = np.where(generator.random(mother.shape) < 0.3, father, mother)
         fresh = uniform(tensor, sizes, generator)
-        rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size, 1) / 2), 0.0, count))
+        rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size if child.ndim else 1, 1) / 2), 0.0, count))
         rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
         chosen = generator.random(child.shape) < rate
         if discrete(tensor):
