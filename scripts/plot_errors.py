@@ -48,7 +48,10 @@ def plot_errors(
             spread.hist(np.clip(arrays["signed"], -1, 1), bins=BINS, histtype="step", color=color,
                         linewidth=linewidth, label=label)  # fmt: skip
         beside.set_xlabel(f"{outputs} in float64")
-        spread.set(xlabel="error [limit]", ylabel="outputs", yscale="log", ylim=(0.5, None))
+        spread.set(xlabel="error [limit]", ylabel="outputs")
+        # Whole numbers, truth values and text are equal or not: they have no errors to count.
+        if any(arrays["signed"].size for arrays in found.values()):
+            spread.set(yscale="log", ylim=(0.5, None))
         spread.axvline(-1, color="black", linestyle="--", linewidth=0.8)
         spread.axvline(1, color="black", linestyle="--", linewidth=0.8)
         for axes in [*panels, beside]:

@@ -39,7 +39,8 @@ def validate_target(
         document = conclude(done, static, {
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
-            "notes": report.get("notes", []), "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
+            "notes": report.get("notes", []),
+            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
                                           "static_only": not target["wheel"]},
         })  # fmt: skip
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.

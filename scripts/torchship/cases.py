@@ -98,25 +98,8 @@ def make_inputs(
     largest = max(validate["batch_sizes"])
     shapes = shape_matrix(inputs, validate, beyond)
     ways = edge_draws(inputs)
-    fixed = fixed_batch(inputs)
-    if events is not None and fixed is not None:
-        # A caller calls with that batch, again and again.
-        for first in range(0, len(next(iter(events.values()))), fixed):
-            yield {"origin": "reference", "sizes": {}, "first": first}, rows(events, slice(first, first + fixed))
-    elif events is not None and not independent(inputs):
-        yield {"origin": "reference", "sizes": sizes_of(inputs, events), "first": 0}, dict(events)
-    elif events is not None:
-        count = len(next(iter(events.values())))
-        sizes = sizes_of(inputs, events)
-        for first in range(0, count, largest):
-            feed = {name: events[name][first : first + largest] for name in inputs}
-            size = len(next(iter(feed.values())))
-            yield {"origin": "test set", "sizes": {**sizes, BATCH: size}, "first": first}, feed
-        for batch in sorted({shape[BATCH] for shape in shapes} - {0, count}):
-            chosen = np.arange(batch) % count
-            feed = rows({name: events[name] for name in inputs}, chosen)
-            yield {"origin": "test set, repeated" if batch > count else "test set, its first events",
-                   "sizes": {**sizes, BATCH: batch}}, feed  # fmt: skip
+    if events is not None:
+        yield from from_events(inputs, events, shapes, largest)
     for sizes in shapes:
         yield {"origin": ways[0][0], "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     if not independent(inputs):
@@ -126,7 +109,32 @@ def make_inputs(
             yield {"origin": f"{ways[0][0]}, large", "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     usual = {axis: 64 if axis == BATCH else USUAL for axis in dynamic_axes(inputs)}
     for origin, way in ways[1:]:
-        yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
+        for _ in range(1 if usual else LARGE_DRAWS):
+            yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
+
+
+def from_events(
+    inputs: Mapping[str, Any], events: Arrays, shapes: Sequence[Mapping[str, int]], largest: int
+) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+    """Yield the inputs of the cases that are made of given events, see `make_inputs`."""
+    fixed, sizes = fixed_batch(inputs), sizes_of(inputs, events)
+    count = len(next(iter(events.values()))) if independent(inputs) or fixed is not None else 0
+    if fixed is not None:
+        # A caller calls with that batch, again and again.
+        for first in range(0, count, fixed):
+            yield {"origin": "reference", "sizes": {}, "first": first}, rows(events, slice(first, first + fixed))
+        return
+    if not independent(inputs):
+        yield {"origin": "reference", "sizes": sizes, "first": 0}, dict(events)
+        return
+    for first in range(0, count, largest):
+        feed = {name: events[name][first : first + largest] for name in inputs}
+        size = len(next(iter(feed.values())))
+        yield {"origin": "test set", "sizes": {**sizes, BATCH: size}, "first": first}, feed
+    for batch in sorted({shape[BATCH] for shape in shapes} - {0, count}):
+        feed = rows({name: events[name] for name in inputs}, np.arange(batch) % count)
+        origin = "test set, repeated" if batch > count else "test set, its first events"
+        yield {"origin": origin, "sizes": {**sizes, BATCH: batch}}, feed
 
 
 def sizes_of(inputs: Mapping[str, Any], feed: Feed) -> dict[str, int]:

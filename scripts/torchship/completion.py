@@ -1,7 +1,7 @@
 """The complete inputs and outputs of a file from elsewhere: what the configuration says, and the file for the rest.
 
-The configuration's word is checked against the file's. The domain of an input is in neither a file nor a shape: it is in
-the configuration, or it is the range of the reference outputs' inputs.
+The configuration's word is checked against the file's. Where an input's values lie no file says: it is in the
+configuration, or it is the range of the inputs that come with the reference outputs.
 """
 
 import json
@@ -188,7 +188,7 @@ def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | N
         elif reference is None:
             missing.append(name)
         else:
-            tensor |= ranges_of(name, reference)
+            tensor.update(ranges_of(name, reference))
             notes.append(f"the domain of {name!r} is what the reference has: {spelled(tensor)}")
     if missing:
         raise ConfigError(

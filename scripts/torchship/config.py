@@ -56,7 +56,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
         check_kind(run, entry)
         # What is left out of a file from elsewhere, the step that adopts it reads there.
-        said = {"inputs": {}, "outputs": {}} if "onnx" in entry else {}
+        said: dict[str, Any] = {"inputs": {}, "outputs": {}} if "onnx" in entry else {}
         if "weights" in entry.get("network", {}):
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"]}
         runs[run] = {**said, **entry, **merged, "seed": config["seed"], "device": config["device"]}

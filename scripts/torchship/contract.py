@@ -17,11 +17,9 @@ from torchship.domain import BATCH, element_type
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
 
-# The names of the domain of ONNX's own operators; of its trees and other models, which ONNX Runtime is built with; and
-# of ONNX Runtime's own, which every version has others of.
+# The names of the domain of ONNX's own operators, and that of its trees and encoders, which ONNX Runtime is built with.
 ONNX = ("", "ai.onnx")
 ML = "ai.onnx.ml"
-MICROSOFT = "com.microsoft"
 
 
 def violations(
@@ -41,7 +39,7 @@ def violations(
         model = onnx.load_from_string(content)
     except DecodeError as error:
         return [f"the file is no ONNX model: {error}"]
-    found = [*versions(model, target), *operators(model, target), *external(model), *wrong_metadata(model, metadata)]
+    found = [*versions(model, target), *operators(model), *external(model), *wrong_metadata(model, metadata)]
     if target.get("contract") == "cmssw":
         weights = {tensor.name for tensor in model.graph.initializer}
         given = [value for value in model.graph.input if value.name not in weights]
@@ -68,16 +66,12 @@ def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def operators(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
+def operators(model: ModelProto) -> list[str]:
     """Name the operators that the file's own operator set does not have, or not in this form."""
     opset, nodes = operator_set(model), list(all_nodes(model.graph))
     local = {function.name for function in model.functions}
     foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes
-                      if node.domain not in (*ONNX, ML, MICROSOFT) and node.op_type not in local})  # fmt: skip
-    own = sorted({f"{node.domain}.{node.op_type}" for node in nodes if node.domain == MICROSOFT})
-    if own and not target.get("wheel", True):
-        return [f"{', '.join(own)}: ONNX Runtime's own operators, and whether {target['onnxruntime']} has them, which "
-                "cannot be run here, nothing says; write them by others"]  # fmt: skip
+                      if node.domain not in (*ONNX, ML) and node.op_type not in local})  # fmt: skip
     if foreign:
         return [f"{', '.join(foreign)}: not operators of ONNX, which every runtime has; write them by others"]
     missing = sorted({node.op_type for node in nodes if node.domain in ONNX and not defs.has(node.op_type, opset)})

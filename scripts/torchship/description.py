@@ -1,4 +1,4 @@
-"""What a file from elsewhere is: written once, when it is adopted, and read by every later step. Standard library only."""
+"""What a file from elsewhere is: written once, when it is adopted, read by later steps. Standard library only."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ class Description:
     Attributes:
         inputs, outputs: tensors by name, in the file's order, each with `shape` and `dtype`; inputs with their domain.
         source: the file that it was made from, with its SHA-256, and those of files that held its weights.
-        notes: what a reader of the verdict must know: where a domain is from, what is fixed, what was put into the file.
+        notes: what a reader of the verdict must know: where a domain is from, what is fixed, what was put into it.
         file, sha256: the file that ships, beside the description.
     """
 
@@ -49,8 +49,8 @@ def read_description(path: Path) -> Description:
     found = sha256(file)
     if found != document["sha256"]:
         raise DataError(
-            f"{file} has changed since it was adopted: sha256 {found[:12]}…, was {document['sha256'][:12]}…; delete it, "
-            "so that it is made anew"
+            f"{file} has changed since it was adopted: sha256 {found[:12]}…, was {document['sha256'][:12]}…; delete "
+            "it, so that it is made anew"
         )
     for kind in ("inputs", "outputs"):
         document[kind] = {

@@ -131,7 +131,7 @@ def rows(feed: Mapping[str, Array], chosen: Sequence[int] | slice | Array) -> di
 
 
 def fixed_batch(tensors: Tensors) -> int | None:
-    """Return the batch that all tensors are fixed at, by their first axis; None where it is dynamic, or there is none."""
+    """Return the batch that all tensors have as their first axis; None where it is dynamic, or there is none."""
     firsts = {tensor["shape"][0] if tensor["shape"] else None for tensor in tensors.values()}
     (first,) = firsts if len(firsts) == 1 else (None,)
     return first if isinstance(first, int) else None

@@ -71,8 +71,8 @@ def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
 def write_errors(path: Path, cases: Sequence[Case], results: Sequence[dict[str, Array] | str]) -> None:
     """Write what the plots show: of each event its inputs and its error in units of the limit, and of each output.
 
-    Arrays `input` [events, features], the first features of `shown_input`; `ratio` [events], signed, of the output that is
-    furthest off; `output` and `signed` [outputs], float64's value and (found - expected) / limit of each number.
+    Arrays `input` [events, features], the first features of `shown_input`; `ratio` [events], signed, of the output
+    that is furthest off; `output` and `signed` [outputs], float64's value and (found - expected) / limit of each.
     """
     shown = shown_input(cases[0].feed) if cases else None
     kept: dict[str, list[Array]] = {"input": [], "ratio": [], "output": [], "signed": []}

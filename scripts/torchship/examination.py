@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torchship import bad_input, decisions, locate, matrix
 from torchship.cases import USUAL, Case, Witnesses
-from torchship.domain import BATCH, draw, dynamic_axes, edge_draws, independent
+from torchship.domain import draw, dynamic_axes, edge_draws, independent
 from torchship.frames import RefusedError
 from torchship.gate import (
     Failure,

@@ -17,7 +17,9 @@ Array = NDArray[Any]
 # ONNX Runtime's names of the element types that a model may declare.
 TYPES = {
     **{name: f"tensor({name})" for name in ("float16", "int64", "int32", "uint8", "bool")},
-    **{"float32": "tensor(float)", "float64": "tensor(double)", "object": "tensor(string)"},
+    "float32": "tensor(float)",
+    "float64": "tensor(double)",
+    "object": "tensor(string)",
 }
 
 

@@ -10,13 +10,14 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 from onnx.external_data_helper import load_external_data_for_model
-from torchship.contract import all_nodes
+from torchship.contract import ML, ONNX, all_nodes
 from torchship.errors import DataError, ExportError
+from torchship.graph_roundoff import EXACT
 
 log = logging.getLogger(__name__)
 
 # The element types that inputs and outputs may have, as the configuration spells them.
-DTYPES = {
+DTYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.DOUBLE: "float64",
     TensorProto.FLOAT16: "float16",
@@ -26,6 +27,7 @@ DTYPES = {
     TensorProto.BOOL: "bool",
     TensorProto.STRING: "string",
 }
+SHORT = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 NOT_TENSORS = {
     "sequence_type": "a sequence",
     "map_type": "a map",
@@ -33,9 +35,7 @@ NOT_TENSORS = {
     "sparse_tensor_type": "a sparse tensor",
     "opaque_type": "of an opaque type",
 }
-ZIPMAP = (
-    "; it was made by skl2onnx's ZipMap: convert with options={'zipmap': False}, which gives a tensor of probabilities"
-)
+ZIPMAP = "; skl2onnx's ZipMap makes it: convert with options={'zipmap': False}, which gives probabilities as a tensor"
 
 Axis = int | str | None
 
@@ -128,12 +128,13 @@ def serialized(model: ModelProto, path: Path) -> bytes:
         ExportError: it is larger than one ONNX file can be.
     """
     try:
-        return model.SerializeToString()
+        content: bytes = model.SerializeToString()
     except (EncodeError, ValueError) as error:
         raise ExportError(
             f"{path} is with its weights more than the 2 GB that one ONNX file can hold, and one file is deployed: "
             f"{one_line(error)}"
         ) from error
+    return content
 
 
 def signature(model: ModelProto, path: Path) -> Signature:
@@ -147,11 +148,51 @@ def signature(model: ModelProto, path: Path) -> Signature:
     outputs = list(model.graph.output)
     if not all(value.type.tensor_type.HasField("shape") for value in outputs):
         outputs = inferred(model)
+    refuse_foreign(model, path)
+    refuse_short_floats(model, path)
     return Signature(
         [said(value, f"{path}: input") for value in model.graph.input if value.name not in have],
         [said(value, f"{path}: output") for value in outputs],
         [value.name for value in model.graph.input if value.name in have],
     )
+
+
+def refuse_foreign(model: ModelProto, path: Path) -> None:
+    """Check that all operators are ONNX's, or functions within the file.
+
+    Raises:
+        ExportError: one is not, so that nothing but the runtime itself says what it means.
+    """
+    local = {function.name for function in model.functions}
+    for node in all_nodes(model.graph):
+        if node.domain not in (*ONNX, ML) and node.op_type not in local:
+            owner = "ONNX Runtime's own operator" if node.domain.startswith("com.microsoft") else "no operator of ONNX"
+            raise ExportError(
+                f"{path}: node {node.name!r} is {node.domain}.{node.op_type}, {owner}, whose meaning ONNX's reference "
+                "evaluator does not know: save the file by ONNX's operators alone, before a runtime has optimized it"
+            )
+
+
+def refuse_short_floats(model: ModelProto, path: Path) -> None:
+    """Check that a file computes in nothing shorter than float32; inputs and outputs may be, if they are cast.
+
+    Raises:
+        ExportError: an operator rounds to float16 or bfloat16, of which the gate has no limits.
+    """
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except Exception as error:  # inference raises what an operator's own code does
+        log.debug("no types can be inferred: %s", error)
+        return
+    short = {value.name: TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
+             for value in [*graph.value_info, *graph.output] if value.type.tensor_type.elem_type in SHORT}  # fmt: skip
+    for node in model.graph.node:
+        found = [short[name] for name in node.output if name in short]
+        if found and node.op_type not in EXACT:
+            raise ExportError(
+                f"{path}: node {node.name!r} ({node.op_type}) computes in {found[0]}, which is not supported: the "
+                "gate's limits are those of float32; convert the file to float32, inputs and outputs may stay short"
+            )
 
 
 def inferred(model: ModelProto) -> list[ValueInfoProto]:

@@ -102,7 +102,7 @@ def check_kind(run: str, entry: Mapping[str, Any]) -> None:
         unused = knobs + ["scan"] * ("scan" in entry)
         if unused:
             raise ConfigError(
-                f"{place}/{unused[0]}: with network/weights nothing is trained here; remove it, or remove network/weights"
+                f"{place}/{unused[0]}: with network/weights nothing is trained here; remove one of the two"
             )
 
 

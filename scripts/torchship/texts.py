@@ -1,4 +1,4 @@
-"""Arrays of text beside arrays of numbers: safetensors has none, so that each goes there as the bytes of a JSON document."""
+"""Arrays of text beside arrays of numbers: safetensors has none, so each goes there as the bytes of a JSON document."""
 
 import json
 from collections.abc import Mapping
