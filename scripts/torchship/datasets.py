@@ -104,9 +104,8 @@ def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: 
         if name not in arrays:
             raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
         if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "bfiu":
-            raise DataError(
-                f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
-            )
+            kind = "text" if is_text(arrays[name]) else arrays[name].dtype
+            raise DataError(f"{place}: {name!r} is {kind} of shape {arrays[name].shape}, not numbers by event")
         finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
         if not finite.all():
             raise DataError(

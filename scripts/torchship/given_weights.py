@@ -61,7 +61,7 @@ def unpickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", str(error))
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise DataError(
             f"{path} holds {f'an object of {found[1]}' if found else 'more than tensors'}, which only its code could "
             "open: where it was made, save the weights alone with torch.save(module.state_dict(), 'weights.pt')"

@@ -100,7 +100,11 @@ def test_another_text_than_expected_is_told_with_both():
 
 
 def test_arrays_keep_their_shapes_and_texts_in_a_file(tmp_path):
-    arrays = {"scalar": np.float32(2.0) * np.ones((), np.float32), "t": np.array([["a", "ß\n"]], dtype=object), "n": np.arange(3)}
+    arrays = {
+        "scalar": np.float32(2.0) * np.ones((), np.float32),
+        "t": np.array([["a", "ß\n"]], dtype=object),
+        "n": np.arange(3),
+    }
     write_arrays(tmp_path / "a.safetensors", arrays)
     np.savez(tmp_path / "a.npz", **{**arrays, "t": arrays["t"].astype(str)})
     for name in ("a.safetensors", "a.npz"):
@@ -120,7 +124,10 @@ def test_a_scalar_is_an_input_like_others(tmp_path, order):
 
 def test_outputs_may_be_scalars_and_all_may_be(tmp_path):
     made = model([node("ReduceSum", ["x"], ["y"], keepdims=0)], [value("x", FLOAT, ["N", 4])], [value("y", FLOAT, [])])
-    for name, proto in (("sum", made), ("all", model([node("Exp", ["x"], ["y"])], [value("x", FLOAT, [])], [value("y", FLOAT, [])]))):
+    for name, proto in (
+        ("sum", made),
+        ("all", model([node("Exp", ["x"], ["y"])], [value("x", FLOAT, [])], [value("y", FLOAT, [])])),
+    ):
         (tmp_path / name).mkdir()
         road = passed(travel(tmp_path / name, proto, inputs={"x": BOUNDS}))
         assert road.model["outputs"]["y"]["shape"] == []
@@ -133,7 +140,9 @@ def test_an_input_with_a_value_in_the_file_is_left_out(tmp_path):
     road = passed(travel(tmp_path, old, inputs={"x": BOUNDS}, target="cmssw_14_2"))
     assert list(road.model["inputs"]) == ["x"]
     assert "'W' has a value in the file, which it is left at" in road.validation["notes"]
-    with pytest.raises(ConfigError, match=r"models/mine/inputs/b is a weight that the file has a value for.*: leave it out"):
+    with pytest.raises(
+        ConfigError, match=r"models/mine/inputs/b is a weight that the file has a value for.*: leave it out"
+    ):
         adopt(tmp_path, old, inputs={"x": BOUNDS, "b": BOUNDS})
 
 
@@ -153,7 +162,10 @@ def test_axes_of_one_name_have_one_size(tmp_path):
     made = model([node("MatMul", ["x", "x"], ["y"])], [value("x", FLOAT, ["P", "P"])], [value("y", FLOAT, ["P", "P"])])
     road = passed(travel(tmp_path, made, inputs={"x": BOUNDS}))
     assert shapes(road) == {"x": ["p", "p"], "y": ["p", "p"]}
-    assert {tuple(array.shape) for name, array in read_arrays(road.cases).items() if "/input/" in name} >= {(1, 1), (3, 3)}
+    assert {tuple(array.shape) for name, array in read_arrays(road.cases).items() if "/input/" in name} >= {
+        (1, 1),
+        (3, 3),
+    }
 
 
 def test_a_made_up_name_says_that_two_axes_are_equal(tmp_path):
@@ -198,7 +210,9 @@ def test_weights_in_a_second_file_are_put_into_the_one_that_ships(tmp_path):
     source = read_description(road.description).source
     assert source["beside"] == {"weights.bin": sha256(tmp_path / "weights.bin")}
     x = np.ones((2, 4), np.float32)
-    assert np.array_equal(*(ReferenceEvaluator(proto).run(None, {"x": x})[0] for proto in (onnx.load(road.placed), affine())))
+    assert np.array_equal(
+        *(ReferenceEvaluator(proto).run(None, {"x": x})[0] for proto in (onnx.load(road.placed), affine()))
+    )
 
 
 def relocate(folder, location):
@@ -216,7 +230,9 @@ def test_weights_that_cannot_be_had_are_named(tmp_path):
     with pytest.raises(DataError, match=r"the weights of 'W' are in 'weights.bin', and there is no such file"):
         adopt(folder, inputs={"x": BOUNDS})
     relocate(folder, "../weights.bin")
-    with pytest.raises(ExportError, match=r"are in '../weights.bin', outside of the model's folder: put the file beside"):
+    with pytest.raises(
+        ExportError, match=r"are in '../weights.bin', outside of the model's folder: put the file beside"
+    ):
         adopt(folder, inputs={"x": BOUNDS})
     (folder / "link.bin").symlink_to(tmp_path / "weights.bin")
     relocate(folder, "link.bin")
@@ -256,7 +272,9 @@ def typed(name, make, *arguments):
 
 
 TENSOR = helper.make_tensor_type_proto(FLOAT, ["N", 4])
-MAPS = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(FLOAT, [])))
+MAPS = helper.make_sequence_type_proto(
+    helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(FLOAT, []))
+)
 ZIPMAP = node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2, 3])
 X = value("x", FLOAT, ["N", 4])
 REFUSED = {
