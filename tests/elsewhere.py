@@ -9,11 +9,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from support import DEFAULTS, PROJECT, SCHEMA, merge
 from torchship.config import resolve
+from torchship.datasets import read_about
 from torchship.description import with_description
 from torchship.files import read_json
 from torchship.witnesses import read_witnesses
 
 from adopt_onnx import adopt_onnx
+from benchmark_engines import benchmark_engines
 from find_runtime import find_runtime
 from make_cases import make_cases
 from place_onnx import place_onnx
@@ -22,6 +24,7 @@ from validate_target import validate_target
 from write_gate_page import write_gate_page
 
 FLOAT, DOUBLE, HALF = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16
+QUICK = {"benchmark": {"batch_sizes": [1, 3], "rounds": 3, "seconds": 0.02, "sample_seconds": 1e-5}}
 SMALL = {"batch_sizes": [1, 2, 7, 16], "axis_sizes": [1, 2, 3], "search": {"evaluations": 256}}
 
 
@@ -95,6 +98,8 @@ def travel(folder, content=None, target="latest", **entry):
     plot_errors({target: outputs["errors"]}, {target: outputs["validation"]}, svg, folder / "errors.png",
                 model={**road.model, "export": {"targets": [target]}}, style=DEFAULTS["plots"])  # fmt: skip
     write_gate_page("mine", {target: outputs["validation"]}, svg, folder / "page.html")
+    benchmark_engines(files, placed, folder / "engines.csv", run="mine", factor=read_about(cases)["factor"],
+                      model=merge(road.model, QUICK))  # fmt: skip
     road.validation, road.page = read_json(outputs["validation"]), (folder / "page.html").read_text()
     road.cases, road.placed = cases, placed
     return road

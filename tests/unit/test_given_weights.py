@@ -235,3 +235,13 @@ def test_a_scan_for_all_is_not_for_given_weights(tmp_path):
     model = {"network": {"file": "xor", "weights": str(tmp_path / "mine.pt")}, "inputs": inputs, "outputs": outputs}
     changes = {"runs": ["mine"], "models": {"mine": model}, "scan": {"grid": {"seed": [1, 2]}}}
     assert resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)["mine"]["scan"]["grid"] == {}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_generated_code_and_export_take_names_that_are_no_identifiers(tmp_path, compiler):
+    """Names stand in comments and text alone; features become arguments of the generated script."""
+    inputs, outputs = ({name: {**tensor}} for name, tensor in zip(("in:0 {a} */ //", "out/0 %s"), (
+        {"shape": ["batch", 2], "low": -2.0, "high": 2.0}, {"shape": ["batch", 1]}), strict=True))  # fmt: skip
+    validation, _ = road(tmp_path, "xor", inputs=inputs, outputs=outputs, **SMALL)
+    assert validation["verdict"] == "passed"
+    assert read_json(tmp_path / "check.json")["cpp"]["checked"]
