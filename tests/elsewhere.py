@@ -79,7 +79,7 @@ def adopt(folder, content=None, **entry):
     return road
 
 
-def travel(folder, content=None, target="latest", **entry):
+def travel(folder, content=None, target="latest", timed=False, **entry):
     """Take the whole road of a file, to its page; give what each step made."""
     road = adopt(folder, content, targets=(target,), **entry)
     placed, report = folder / "placed.onnx", folder / "export.json"
@@ -98,8 +98,9 @@ def travel(folder, content=None, target="latest", **entry):
     plot_errors({target: outputs["errors"]}, {target: outputs["validation"]}, svg, folder / "errors.png",
                 model={**road.model, "export": {"targets": [target]}}, style=DEFAULTS["plots"])  # fmt: skip
     write_gate_page("mine", {target: outputs["validation"]}, svg, folder / "page.html")
-    benchmark_engines(files, placed, folder / "engines.csv", run="mine", factor=read_about(cases)["factor"],
-                      model=merge(road.model, QUICK))  # fmt: skip
+    if timed:
+        benchmark_engines(files, placed, folder / "engines.csv", run="mine", factor=read_about(cases)["factor"],
+                          model=merge(road.model, QUICK))  # fmt: skip
     road.validation, road.page = read_json(outputs["validation"]), (folder / "page.html").read_text()
     road.cases, road.placed = cases, placed
     return road

@@ -84,7 +84,7 @@ def test_text_goes_in_and_out(tmp_path):
     ends = [value("k", TensorProto.STRING, ["N", 4])], [value("y", TensorProto.STRING, ["N"])]
     made = model(nodes, *ends, {"W": weights(4, 3)}, ai_onnx_ml=2)
     (tmp_path / "right").mkdir()
-    road = passed(travel(tmp_path / "right", made, inputs={"k": {"values": ["a", "b", "ß", "other"]}}))
+    road = passed(travel(tmp_path / "right", made, inputs={"k": {"values": ["a", "b", "ß", "other"]}}, timed=True))
     assert road.model["inputs"]["k"]["dtype"] == "string"
     arrays = read_arrays(road.cases)
     assert {str(text) for text in arrays["1/input/k"].ravel()} <= {"a", "b", "ß", "other"}
@@ -117,7 +117,7 @@ def test_arrays_keep_their_shapes_and_texts_in_a_file(tmp_path):
 def test_a_scalar_is_an_input_like_others(tmp_path, order):
     ends = {"x": value("x", FLOAT, ["N", 4]), "t": value("t", FLOAT, [])}
     made = model([node("Mul", ["x", "t"], ["y"])], [ends[name] for name in order], [value("y", FLOAT, ["N", 4])])
-    road = passed(travel(tmp_path, made, inputs={"x": BOUNDS, "t": {"low": 0.5, "high": 2.0}}))
+    road = passed(travel(tmp_path, made, inputs={"x": BOUNDS, "t": {"low": 0.5, "high": 2.0}}, timed=True))
     assert shapes(road) == {"x": ["batch", 4], "t": [], "y": ["batch", 4]}
     assert read_arrays(road.cases)["0/input/t"].shape == ()
 
@@ -176,7 +176,9 @@ def test_a_made_up_name_says_that_two_axes_are_equal(tmp_path):
 
 
 def test_a_fixed_batch_is_a_fact_and_judged_at_that_size(tmp_path):
-    road = passed(travel(tmp_path, affine(batch=1), inputs={"x": {"shape": [1, 4], **BOUNDS}}, target="cmssw_14_2"))
+    road = passed(
+        travel(tmp_path, affine(batch=1), inputs={"x": {"shape": [1, 4], **BOUNDS}}, target="cmssw_14_2", timed=True)
+    )
     note = "the batch is fixed at 1: judged at that size alone; a caller must call with batch 1"
     assert road.validation["notes"] == [note]
     assert f"{note[0].upper()}{note[1:]}" in road.page
@@ -198,7 +200,7 @@ def test_a_state_goes_in_and_out(tmp_path):
     nodes = [node("GRU", ["x", "Wz", "R", "", "", "h0"], ["", "h1"], hidden_size=3)]
     ends = [value("x", FLOAT, ["T", "N", 4]), value("h0", FLOAT, [1, "N", 3])], [value("h1", FLOAT, [1, "N", 3])]
     made = model(nodes, *ends, {"Wz": weights(1, 9, 4), "R": weights(1, 9, 3)})
-    road = passed(travel(tmp_path, made, inputs={"x": BOUNDS, "h0": {"low": -1.0, "high": 1.0}},
+    road = passed(travel(tmp_path, made, inputs={"x": BOUNDS, "h0": {"low": -1.0, "high": 1.0}}, timed=True,
                          validate={"never_empty": ["batch", "t"]}))  # fmt: skip
     assert shapes(road) == {"x": ["t", "batch", 4], "h0": [1, "batch", 3], "h1": [1, "batch", 3]}
 
