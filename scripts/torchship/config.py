@@ -125,7 +125,7 @@ def check(document: Any, schema: dict[str, Any], at: str = "") -> None:
 
 def describe(error: ValidationError, at: str = "") -> str:
     """Say in one line what a schema violation is, where, and what is allowed."""
-    place = at + "/".join(str(part) for part in error.absolute_path)
+    place = (at + "/".join(str(part) for part in error.absolute_path)).rstrip("/")
     rule, value = error.validator_value, error.instance
     match error.validator:
         case "additionalProperties":
