@@ -382,3 +382,10 @@ def test_the_makers_make_what_they_say():
     expected = torch.tanh(torch.from_numpy(x) @ torch.from_numpy(weights(4, 3)) + torch.from_numpy(weights(3, seed=1)))
     found = ReferenceEvaluator(elsewhere.affine()).run(None, {"x": x})[0]
     assert np.allclose(found, expected.numpy(), atol=1e-6)
+
+
+def test_a_size_may_be_declared_where_the_file_takes_any(tmp_path):
+    made = affine(width=4)
+    made.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+    road = passed(travel(tmp_path, made, inputs={"x": {"shape": ["batch", 4], **BOUNDS}}))
+    assert {array.shape[1] for name, array in read_arrays(road.cases).items() if "/input/" in name} == {4}
