@@ -21,6 +21,7 @@ from torchship.gpus import any_here
 from torchship.imports import digest, library_modules
 from torchship.naming import suggest
 from torchship.provenance import commit
+from torchship.run_checks import has_data
 from torchship.scans import FOLDER, expand as expand_scan
 from torchship.targets import file_opset, natives, pins_of, runtimes_of
 
@@ -46,10 +47,14 @@ SECTIONS = {
     **RUNS,
     **{name: point for points in SCANS.values() for name, point in points.items()},
 }
-# Those that train a network; those whose network the generator covers; those whose ONNX file is from elsewhere.
-TRAINED = [run for run, section in RUNS.items() if "network" in section]
-COVERED = [run for run in TRAINED if RUNS[run]["extract"]["handcode"]]
-GIVEN = [run for run in RUNS if run not in TRAINED]
+# Those with a network; of these those that are trained here, that come with weights, that have data, and that the
+# generator covers; those whose ONNX file is from elsewhere.
+NETWORKS = [run for run, section in RUNS.items() if "network" in section]
+TRAINED = [run for run in NETWORKS if "weights" not in RUNS[run]["network"]]
+WEIGHTED = [run for run in NETWORKS if run not in TRAINED]
+WITH_DATA = [run for run in NETWORKS if has_data(RUNS[run])]
+COVERED = [run for run in NETWORKS if RUNS[run]["extract"]["handcode"]]
+GIVEN = [run for run in RUNS if run not in NETWORKS]
 
 
 def any_of(names):
@@ -96,8 +101,8 @@ def for_targets(path):
 
 
 def runs_with_surface():
-    """Give the runs whose output is plotted over a plane."""
-    return [run for run in TRAINED if RUNS[run]["evaluate"]["surface"]]
+    """Give the runs whose output is plotted over a plane, with the events of their test set."""
+    return [run for run in WITH_DATA if RUNS[run]["evaluate"]["surface"]]
 
 
 def collected(paths, runs=RUNS):

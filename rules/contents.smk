@@ -12,6 +12,10 @@ DETERMINISTIC = {
         *["weights.safetensors", "history.csv", "replicas.csv", "training.json"],
         *expand("{plot}.{kind}", plot=["loss", "accuracy"], kind=["svg", "png"]),
     ],
+    # Of a network whose weights were trained elsewhere.
+    "weights": ["train/weights.safetensors", "train/training.json"],
+    # Of an ONNX file from elsewhere.
+    "adopted": ["model/model.onnx", "model/description.json"],
     "evaluate": ["metrics.json", "predictions.safetensors"],
     "scan": ["table.csv", "best.json", "network.py", "scan.svg", "scan.png"],
     "surface": ["surface.safetensors", "surface.svg", "surface.png"],
@@ -41,13 +45,13 @@ SOURCES = [
 
 def result_paths():
     """Give all deterministic results of the configured runs."""
-    trained, covered = (
+    with_data, trained, covered = (
         [
             f"<results>/{{run}}/{stage}/{file}"
             for stage in stages
             for file in DETERMINISTIC[stage]
         ]
-        for stages in (("data", "train", "evaluate"), ("extract",))
+        for stages in (("data", "evaluate"), ("train",), ("extract",))
     )
     per_target = [
         f"<results>/{{run}}/{stage}/{{target}}/{file}"
@@ -63,10 +67,18 @@ def result_paths():
         [f"<results>/{{run}}/scan/{file}" for file in DETERMINISTIC["scan"]], SCANS
     )
     basics = [f"<results>/basics/{file}" for file in DETERMINISTIC["basics"]]
+    weighted, adopted = (
+        [f"<results>/{{run}}/{file}" for file in DETERMINISTIC[kind]]
+        for kind in ("weights", "adopted")
+    )
     gate = [f"<results>/{{run}}/validate/{file}" for file in DETERMINISTIC["gate"]]
     return [
         *basics,
-        *collected([*trained, "<results>/{run}/summary.html"], TRAINED),
+        *collected(with_data, WITH_DATA),
+        *collected(trained, TRAINED),
+        *collected(weighted, WEIGHTED),
+        *collected(adopted, GIVEN),
+        *collected(["<results>/{run}/summary.html"], NETWORKS),
         *collected(covered, COVERED),
         *collected([*per_target, *gate]),
         *surfaces,

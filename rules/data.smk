@@ -16,7 +16,7 @@ rule generate_data:
     benchmark:
         "<benchmarks>/{run}/generate_data.tsv"
     wildcard_constraints:
-        run=any_of(TRAINED),
+        run=any_of(WITH_DATA),
     conda:
         "../envs/numpy.yaml"
     threads: 1

@@ -46,7 +46,7 @@ rule export_onnx:
     benchmark:
         "<benchmarks>/{run}/{target}/export_onnx.tsv"
     wildcard_constraints:
-        run=f"{any_of(TRAINED)}|{points_of(SCANS)}",
+        run=f"{any_of(NETWORKS)}|{points_of(SCANS)}",
     conda:
         "../envs/export.yaml"
     threads: 1
@@ -68,15 +68,16 @@ rule export_onnx:
 
 
 rule adopt_onnx:
-    """Take a file that was made elsewhere, byte by byte, and say what it is."""
+    """Take a file that was made elsewhere, whole, and describe its inputs and outputs."""
     input:
         unpack(given_files),
+        beside=weights_beside,
         pins=project("envs/export.yaml"),
     output:
-        model="<results>/{run}/export/{target}/model.onnx",
-        report="<results>/{run}/export/{target}/export.json",
+        model="<results>/{run}/model/model.onnx",
+        description="<results>/{run}/model/description.json",
     log:
-        "<logs>/{run}/{target}/adopt_onnx.log",
+        "<logs>/{run}/adopt_onnx.log",
     wildcard_constraints:
         run=any_of(GIVEN),
     conda:
@@ -87,6 +88,32 @@ rule adopt_onnx:
         runtime=growing(10),
     params:
         code=source_code("adopt_onnx"),
-        target=lookup("targets/{target}", within=config),
+        model=knobs("inputs", "outputs"),
     script:
         "../scripts/adopt_onnx.py"
+
+
+rule place_onnx:
+    """Place the adopted file where a target's exported file would be, and say what it is."""
+    input:
+        model=rules.adopt_onnx.output.model,
+        description=rules.adopt_onnx.output.description,
+        pins=project("envs/export.yaml"),
+    output:
+        model="<results>/{run}/export/{target}/model.onnx",
+        report="<results>/{run}/export/{target}/export.json",
+    log:
+        "<logs>/{run}/{target}/place_onnx.log",
+    wildcard_constraints:
+        run=any_of(GIVEN),
+    conda:
+        "../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        code=source_code("place_onnx"),
+        target=lookup("targets/{target}", within=config),
+    script:
+        "../scripts/place_onnx.py"

@@ -50,7 +50,7 @@ rule generate_code:
 rule check_code:
     """Check the generated code against torch, on the test set and on a grid."""
     input:
-        unpack(data_of("test")),
+        unpack(data_if_any("test")),
         weights=rules.extract_weights.output.weights,
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,

@@ -44,6 +44,21 @@ def data_of(*names):
     return files
 
 
+def weights_file(wildcards):
+    """Give the file that a run's weights come from, which were trained elsewhere."""
+    return RUNS[wildcards.run]["network"]["weights"]
+
+
+def data_if_any(*names):
+    """Give a function that gives the same as `data_of`, nothing where a run has no data."""
+
+    def files(wildcards):
+        has = model_of(wildcards.run) in WITH_DATA
+        return data_of(*names)(wildcards) if has else {}
+
+    return files
+
+
 def data_file(wildcards):
     """Give the file that a run's data come from, none if they are made."""
     return RUNS[wildcards.run]["data"]["path"] or []
@@ -68,6 +83,22 @@ def given_files(wildcards):
     return {key: path for key, path in files.items() if path is not None}
 
 
+def weights_beside(wildcards):
+    """Give the files beside an ONNX file that hold its weights, as far as their names say so."""
+    file = Path(RUNS[wildcards.run]["onnx"]["file"])
+    names = [f"{file.name}.data", f"{file.name}_data", f"{file.stem}.data"]
+    return [
+        str(file.with_name(name)) for name in names if file.with_name(name).is_file()
+    ]
+
+
+def description(wildcards):
+    """Give what says what the inputs and outputs of a file from elsewhere are."""
+    if model_of(wildcards.run) not in GIVEN:
+        return {}
+    return {"description": f"<results>/{wildcards.run}/model/description.json"}
+
+
 def handcoded(wildcards):
     """Give the extracted weights and the generated code, where the generator covers the network."""
     if model_of(wildcards.run) not in COVERED:
@@ -86,7 +117,8 @@ def handcoded(wildcards):
 def witnesses(wildcards):
     """Give the files that say what a run's exported file must compute."""
     if wildcards.run in GIVEN:
-        return given_files(wildcards)
+        adopted = {"onnx": f"<results>/{wildcards.run}/model/model.onnx"}
+        return {**given_files(wildcards), **adopted, **description(wildcards)}
     return {
         "network": network_file(wildcards),
         "trained": f"<results>/{wildcards.run}/train/weights.safetensors",
@@ -99,9 +131,10 @@ def scan_result(wildcards):
     return {"scan": best_point(wildcards)} if wildcards.run in SCANS else {}
 
 
-def events_of(wildcards):
-    """Give the events that a run's cases are made of, and their datasheet, where it has some."""
-    return {} if wildcards.run in GIVEN else data_of("train", "test")(wildcards)
+def metrics_if_any(wildcards):
+    """Give the metrics of a run, where it has data."""
+    path = f"<results>/{wildcards.run}/evaluate/metrics.json"
+    return {"metrics": path} if wildcards.run in WITH_DATA else {}
 
 
 def runtimes_for(wildcards):

@@ -25,7 +25,7 @@ rule basics:
 rule data:
     """The data of every run."""
     input:
-        collected([rules.generate_data.output.datasheet], TRAINED),
+        collected([rules.generate_data.output.datasheet], WITH_DATA),
 
 
 rule train:
@@ -35,6 +35,7 @@ rule train:
             [rules.train_network.output.weights, rules.plot_training.output.loss_png],
             TRAINED,
         ),
+        collected([rules.train_network.output.weights], WEIGHTED),
 
 
 rule scan:
@@ -46,7 +47,7 @@ rule scan:
 rule evaluate:
     """The metrics and plots of every run."""
     input:
-        collected([rules.evaluate_network.output.metrics], TRAINED),
+        collected([rules.evaluate_network.output.metrics], WITH_DATA),
         expand(rules.plot_surface.output.png, run=runs_with_surface()),
 
 
@@ -71,7 +72,7 @@ rule validate:
                 rules.write_gate_page.output.page,
             ]
         ),
-        collected([rules.write_summary.output.page], TRAINED),
+        collected([rules.write_summary.output.page], NETWORKS),
 
 
 rule benchmark:

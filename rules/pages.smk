@@ -4,6 +4,7 @@
 rule plot_errors:
     """Plot the errors against the inputs and the output, and their distribution in each runtime."""
     input:
+        unpack(description),
         errors=for_targets(rules.validate_target.output.errors),
         validations=for_targets(rules.validate_target.output.validation),
         pins=project("envs/plots.yaml"),
@@ -59,10 +60,10 @@ rule write_summary:
     """Write the page that tells a reviewer what a run found."""
     input:
         unpack(handcoded),
-        unpack(data_of()),
+        unpack(data_if_any()),
+        unpack(metrics_if_any),
         unpack(scan_result),
         training=rules.train_network.output.training,
-        metrics=rules.evaluate_network.output.metrics,
         exports=for_targets(rules.export_onnx.output.report),
         validations=for_targets(rules.validate_target.output.validation),
         pins=project("envs/python.yaml"),

@@ -45,6 +45,32 @@ rule train_network:
         "../scripts/train_network.py"
 
 
+rule take_weights:
+    """Take weights that were trained elsewhere, as those that ship."""
+    input:
+        network=network_file,
+        given=weights_file,
+        pins=project("envs/torch.yaml"),
+    output:
+        weights="<results>/{run}/train/weights.safetensors",
+        training="<results>/{run}/train/training.json",
+    log:
+        "<logs>/{run}/take_weights.log",
+    wildcard_constraints:
+        run=any_of(WEIGHTED),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(10),
+    params:
+        code=source_code("take_weights"),
+        model=knobs("network"),
+    script:
+        "../scripts/take_weights.py"
+
+
 rule plot_training:
     """Plot loss and accuracy over epochs."""
     input:

@@ -5,7 +5,7 @@ rule make_cases:
     """Make the cases that every target is validated on, with what the witnesses say of each."""
     input:
         unpack(witnesses),
-        unpack(events_of),
+        unpack(data_if_any("train", "test")),
         best=best_point,
         pins=project("envs/gate.yaml"),
     output:

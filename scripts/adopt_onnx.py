@@ -1,49 +1,46 @@
-"""Take an ONNX file that was made elsewhere, byte by byte, and say what it is."""
+"""Take an ONNX file that was made elsewhere: one file with all its weights, and a description of what it is."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from torchship.step import log, step
 
-import onnx
-from google.protobuf.message import DecodeError
-from torchship.contract import operator_set
-from torchship.errors import ExportError
-from torchship.files import replacing, sha256, write_json
+from torchship.completion import complete
+from torchship.datasets import read_arrays
+from torchship.description import Description, write_description
+from torchship.files import replacing, sha256
+from torchship.onnx_file import read_model, serialized, signature
 
 
-def adopt_onnx(file: Path, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:
-    content = file.read_bytes()
-    try:
-        proto = onnx.load_from_string(content)
-    except DecodeError as error:
-        raise ExportError(f"{file} is no ONNX model: {error}") from error
+def adopt_onnx(
+    file: Path, reference: Path | None, output: Path, description: Path, *, run: str, model: dict[str, Any]
+) -> None:
+    proto, beside = read_model(file)
+    arrays = None if reference is None else read_arrays(reference)
+    inputs, outputs, notes = complete(f"models/{run}", model, signature(proto, file), arrays)
+    # As it came, byte by byte, unless something had to be put into it.
+    content = serialized(proto, file) if beside else file.read_bytes()
+    if beside:
+        names = ", ".join(path.name for path in beside)
+        notes.append(f"the weights in {names} were put into the file, since one file is deployed")
     with replacing(output) as part:
         part.write_bytes(content)
-    document = {
-        "file": output.name,
-        "sha256": sha256(output),
-        "bytes": len(content),
-        "opset": operator_set(proto),
-        "ir_version": proto.ir_version,
-        "target": {"name": name, **target},
-        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
-        "modules": {},
-        # What a file from elsewhere says of itself is its own affair.
-        "metadata": {},
-        "exporter": {proto.producer_name or "unknown": proto.producer_version},
-    }
-    write_json(report, document)
-    log.info("%s: opset %d, IR %d, %d bytes", file, document["opset"], proto.ir_version, len(content))
+    source = {"file": file.name, "sha256": sha256(file), "beside": {path.name: sha256(path) for path in beside}}
+    write_description(description, Description(inputs, outputs, source, tuple(notes), output.name, sha256(output)))
+    for line in notes:
+        log.info("%s: %s", file, line)
+    log.info("%s: inputs %s; outputs %s", file, *(", ".join(f"{name} {tensor['shape']} {tensor['dtype']}"
+             for name, tensor in tensors.items()) for tensors in (inputs, outputs)))  # fmt: skip
 
 
 if __name__ == "__main__":
     with step():
+        reference = snakemake.input.get("reference")
         adopt_onnx(
             Path(snakemake.input.onnx),
+            Path(reference) if reference else None,
             Path(snakemake.output.model),
-            Path(snakemake.output.report),
-            name=snakemake.wildcards.target,
-            target=snakemake.params.target,
+            Path(snakemake.output.description),
+            run=snakemake.wildcards.run,
+            model=snakemake.params.model,
         )

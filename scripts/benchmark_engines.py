@@ -11,7 +11,8 @@ import torch
 from torchship.axis_sizes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 from torchship.chosen import with_best
 from torchship.datasets import read_about
-from torchship.domain import draw, uniform
+from torchship.description import with_description
+from torchship.domain import draw, fixed_batch, uniform
 from torchship.engines import engines
 from torchship.files import write_rows
 from torchship.parity import compare, require
@@ -28,12 +29,15 @@ def benchmark_engines(
     """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
     torch.set_num_threads(1)
     knobs, witnesses = model["benchmark"], read_witnesses(model, files)
-    first, axes = dynamic_axes(model["inputs"])[0], read_axes(model)
+    names, axes = dynamic_axes(model["inputs"]), read_axes(model)
+    # A file whose axes are all fixed is timed at these.
+    wanted = knobs["batch_sizes"] if names else [fixed_batch(model["inputs"]) or 1]
+    allowed = axes.get(names[0], ANY_SIZE) if names else ANY_SIZE
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         makers = engines(files, onnx, Path(folder), model)
-        for batch in dict.fromkeys(axes.get(first, ANY_SIZE).nearest(size) for size in knobs["batch_sizes"]):
-            sizes = {**usual_sizes(model["inputs"], axes), first: batch}
+        for batch in dict.fromkeys(allowed.nearest(size) for size in wanted):
+            sizes = {**usual_sizes(model["inputs"], axes), **dict.fromkeys(names[:1], batch)}
             ways = dict.fromkeys(model["inputs"], uniform)
             feed = draw(model["inputs"], ways, sizes, np.random.default_rng(model["seed"]))
             made = {name: make(feed) for name, make in makers.items()}
@@ -64,5 +68,7 @@ if __name__ == "__main__":
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
             factor=read_about(Path(snakemake.input.cases))["factor"],
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=with_description(
+                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
+            ),
         )

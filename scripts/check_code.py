@@ -21,26 +21,26 @@ SHOWN_EVENTS = 8
 
 
 def check_code(
-    weights: Path, python: Path, header: Path, network: Path, trained: Path, test: Path, datasheet: Path, check: Path,
+    weights: Path, python: Path, header: Path, network: Path, trained: Path, test: Path | None, datasheet: Path | None,
+    check: Path,
     *, model: dict[str, Any],
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     described = read_network(read_json(weights))
     module = load(network, model["network"].get("arguments", {}), trained)
     ((name, tensor),) = model["inputs"].items()
-    events, knobs = read_set(test, datasheet), model["extract"]
-    generator = np.random.default_rng(model["seed"])
-    points = {
-        "test set": events[name],
-        "grid": grid(tensor, knobs["grid_points"], knobs["max_grid"], generator),
-    }
+    knobs, generator = model["extract"], np.random.default_rng(model["seed"])
+    # With weights from elsewhere there may be no data.
+    events = read_set(test, datasheet) if test is not None and datasheet is not None else {}
+    points = {"test set": events[name]} if events else {}
+    points["grid"] = grid(tensor, knobs["grid_points"], knobs["max_grid"], generator)
+    shown = next(iter(points.values()))[:SHOWN_EVENTS]
     report = crosscheck(described, module, python, header, points)
-    outputs = handcoded.evaluate_all(handcoded.load(python), events[name])
-    report["shown"] = [{"input": x.tolist(), "output": y.tolist()} for x, y in zip(events[name], outputs, strict=True)][
-        :SHOWN_EVENTS
-    ]
-    if knobs["required_accuracy"] is not None:
-        labels = events[model["data"]["target"]]
+    evaluate = handcoded.load(python)
+    report["shown"] = [{"input": x.tolist(), "output": y.tolist()}
+                       for x, y in zip(shown, handcoded.evaluate_all(evaluate, shown), strict=True)]  # fmt: skip
+    if events and knobs["required_accuracy"] is not None:
+        labels, outputs = events[model["data"]["target"]], handcoded.evaluate_all(evaluate, events[name])
         threshold, required = model["evaluate"]["threshold"], knobs["required_accuracy"]
         report["decisions"] = check_decisions(outputs, labels, threshold, required, f"{described.name}: hand-coded")
     for entry in report["shown"]:
@@ -51,8 +51,8 @@ def check_code(
 if __name__ == "__main__":
     with step():
         check_code(
-            *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained", "test")),
-            Path(snakemake.input.datasheet),
+            *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained")),
+            *(Path(path) if (path := snakemake.input.get(name)) else None for name in ("test", "datasheet")),
             Path(snakemake.output.check),
             model=with_best(snakemake.params.model, snakemake.input.get("best")),
         )

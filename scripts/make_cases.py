@@ -11,6 +11,7 @@ from torchship.case_inputs import make_inputs
 from torchship.cases import witness_cases, write_cases
 from torchship.chosen import with_best
 from torchship.datasets import read_set
+from torchship.description import with_description
 from torchship.errors import ParityError, WitnessError
 from torchship.witness_page import write_failure
 from torchship.witnesses import (
@@ -63,5 +64,7 @@ if __name__ == "__main__":
                 **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
             },
             run=snakemake.wildcards.run,
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=with_description(
+                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
+            ),
         )

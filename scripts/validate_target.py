@@ -12,6 +12,7 @@ from torchship import gate_page
 from torchship.axis_sizes import read_axes
 from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.chosen import with_best
+from torchship.description import with_description
 from torchship.errors import ParityError
 from torchship.evidence import static_failures, write_evidence
 from torchship.examination import conclude, examine
@@ -40,6 +41,7 @@ def validate_target(
         document = conclude(done, static, {
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
+            "notes": report.get("notes", []),
             "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
                                           "static_only": not target["wheel"]},
         })  # fmt: skip
@@ -62,6 +64,7 @@ if __name__ == "__main__":
     with step():
         torch.set_num_threads(1)
         section = with_best(snakemake.params.model, snakemake.input.get("best"))
+        section = with_description(section, snakemake.input.get("description"))
         files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
         validate_target(
             Path(snakemake.input.model),

@@ -17,7 +17,7 @@ from torchship.axis_sizes import (
     usual_sizes,
 )
 from torchship.datasets import Arrays
-from torchship.domain import draw, edge_draws, independent, near, on_values, rows
+from torchship.domain import draw, edge_draws, fixed_batch, independent, near, on_values, rows
 from torchship.thresholds import Comparer, flips
 
 Array = NDArray[Any]
@@ -26,6 +26,8 @@ Made = Iterator[tuple[dict[str, Any], dict[str, Array]]]
 
 # Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
 LARGE_DRAWS = 16
+# Where no axis is dynamic, each call is as small as it can be.
+FIXED_DRAWS = 64
 # Events of the training data, events near data, and events on special values, of which there need not be a batch.
 SOME = 256
 # Draws on special values of inputs that are not made of independent events.
@@ -74,16 +76,23 @@ def data_inputs(
     inputs: Mapping[str, Any], events: Arrays, batches: AxisRange, largest: int, batch_sizes: set[int]
 ) -> Made:
     """Yield the events of the test set or of a reference: all of them, and the first at each batch size."""
-    sizes = sizes_of(inputs, events)
+    fixed, sizes = fixed_batch(inputs), sizes_of(inputs, events)
+    if fixed is not None:
+        # A caller calls with that batch, again and again.
+        for first in range(0, len(next(iter(events.values()))), fixed):
+            yield {"origin": "reference", "sizes": {}, "first": first}, rows(events, slice(first, first + fixed))
+        return
     if not independent(inputs):
         yield {"origin": "reference", "sizes": sizes, "first": 0}, dict(events)
         return
     count = len(next(iter(events.values())))
-    for first in range(0, count, largest):
-        # The last batch may be filled with the first events, up to a size that it may have.
-        size = batches.nearest(min(largest, count - first))
-        feed = rows({name: events[name] for name in inputs}, (first + np.arange(size)) % count)
-        yield {"origin": "test set", "sizes": {**sizes, BATCH: size}, "first": first}, feed
+    given = {name: events[name] for name in inputs}
+    for start in range(0, count, largest):
+        # The last batch has a size that it may have: it shares events with the one before, or holds some twice.
+        size = batches.nearest(min(largest, count - start))
+        first = min(start, max(count - size, 0))
+        about = {"origin": "test set", "sizes": {**sizes, BATCH: size}, **({"first": first} if size <= count else {})}
+        yield about, rows(given, (first + np.arange(size)) % count)
     for batch in sorted(batch_sizes - {0, count}):
         feed = rows({name: events[name] for name in inputs}, np.arange(batch) % count)
         yield {"origin": "test set, repeated" if batch > count else "test set, its first events",
@@ -100,11 +109,12 @@ def domain_inputs(
         yield {"origin": ways[0][0], "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     if not independent(inputs):
         sizes = largest_sizes(inputs, validate, axes)
-        for _ in range(LARGE_DRAWS):
+        for _ in range(LARGE_DRAWS if sizes else FIXED_DRAWS):
             yield {"origin": f"{ways[0][0]}, large", "sizes": sizes}, draw(inputs, ways[0][1], sizes, generator)
     usual = usual_sizes(inputs, axes, USUAL_BATCH)
     for origin, way in ways[1:]:
-        yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
+        for _ in range(1 if usual else LARGE_DRAWS):
+            yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
 
 
 def near_inputs(

@@ -45,6 +45,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         ConfigError: the first thing that is wrong, by place in the document.
     """
     take_values_from_text(config, schema)
+    take_numbers_of_values(config)
     check(config, schema)
     runs = {}
     for run in config["runs"]:
@@ -55,8 +56,12 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         if set(scan) != {"metric"}:
             # A model's points are its own, not those that hold for all and these.
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
-        runs[run] = {"axes": {}, **entry, **merged, "seed": config["seed"], "device": config["device"]}
         check_kind(run, entry)
+        # What is left out of a file from elsewhere, the step that adopts it reads there.
+        said: dict[str, Any] = {"inputs": {}, "outputs": {}} if "onnx" in entry else {}
+        if "weights" in entry.get("network", {}):
+            merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"]}
+        runs[run] = {"axes": {}, **said, **entry, **merged, "seed": config["seed"], "device": config["device"]}
         check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, runs[run], config["targets"], project)
         for kind in ("inputs", "outputs"):
@@ -80,6 +85,19 @@ def take_values_from_text(config: dict[str, Any], schema: dict[str, Any]) -> Non
             if Validator({"type": error.validator_value}).is_valid(value):
                 *parents, last = error.absolute_path
                 functools.reduce(lambda inner, key: inner[key], parents, config)[last] = value
+
+
+def take_numbers_of_values(config: Mapping[str, Any]) -> None:
+    """Turn text among an input's `values` into numbers, in place, where its declared type has no text."""
+    models = config.get("models", {})
+    for model in models.values() if isinstance(models, dict) else ():
+        inputs = model.get("inputs", {}) if isinstance(model, dict) else {}
+        for tensor in inputs.values() if isinstance(inputs, dict) else ():
+            if not isinstance(tensor, dict) or not isinstance(tensor.get("values"), list):
+                continue
+            # What says no type may be a file's text.
+            if tensor.get("dtype", "string" if "onnx" in model else "float32") != "string":
+                tensor["values"] = [parse(value) if isinstance(value, str) else value for value in tensor["values"]]
 
 
 def parse(text: str) -> Any:
@@ -113,7 +131,7 @@ def check(document: Any, schema: dict[str, Any], at: str = "") -> None:
 
 def describe(error: ValidationError, at: str = "") -> str:
     """Say in one line what a schema violation is, where, and what is allowed."""
-    place = at + "/".join(str(part) for part in error.absolute_path)
+    place = (at + "/".join(str(part) for part in error.absolute_path)).rstrip("/")
     rule, value = error.validator_value, error.instance
     match error.validator:
         case "additionalProperties":

@@ -22,8 +22,9 @@ CMSSW_TYPE = TensorProto.FLOAT
 # outputs; the newer one, since March 2026, has it write into memory whose size it works out before (`runInto`).
 INTO = "into"
 
-# The names of the domain of ONNX's own operators.
+# The names of the domain of ONNX's own operators, and that of its trees and encoders, which ONNX Runtime is built with.
 ONNX = ("", "ai.onnx")
+ML = "ai.onnx.ml"
 
 
 def violations(
@@ -83,9 +84,13 @@ def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
     found = []
     opset = operator_set(model)
     if opset > target["opset"]:
-        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export anew")
+        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export "
+                     f"anew, or convert: onnx.version_converter.convert_version(model, {target['opset']})")  # fmt: skip
     if model.ir_version > target["ir"]:
-        found.append(f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew")
+        found.append(
+            f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew, or lower it, which "
+            f"changes no operator: model = onnx.load(file); model.ir_version = {target['ir']}; onnx.save(model, file)"
+        )
     return found
 
 
@@ -94,7 +99,7 @@ def operators(model: ModelProto) -> list[str]:
     opset, nodes = operator_set(model), list(all_nodes(model.graph))
     local = {function.name for function in model.functions}
     foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes
-                      if node.domain not in ONNX and node.op_type not in local})  # fmt: skip
+                      if node.domain not in (*ONNX, ML) and node.op_type not in local})  # fmt: skip
     if foreign:
         return [f"{', '.join(foreign)}: not operators of ONNX, which every runtime has; write them by others"]
     missing = sorted({node.op_type for node in nodes if node.domain in ONNX and not defs.has(node.op_type, opset)})

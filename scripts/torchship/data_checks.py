@@ -11,6 +11,7 @@ from torchship.domain_checks import label
 from torchship.errors import DataError
 from torchship.naming import suggest
 from torchship.padding import hidden, padding_of
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -28,9 +29,8 @@ def check_inputs(
         if name not in arrays:
             raise DataError(f"{place} has no array {name!r}{suggest(name, arrays)}, only {', '.join(sorted(arrays))}")
         if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiub":
-            raise DataError(
-                f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
-            )
+            kind = "text" if is_text(arrays[name]) else arrays[name].dtype
+            raise DataError(f"{place}: {name!r} is {kind} of shape {arrays[name].shape}, not numbers by event")
         finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
         if not finite.all():
             raise DataError(

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save
 from torchship.errors import DataError
 from torchship.files import read_json, replacing, sha256
 from torchship.naming import suggest
+from torchship.texts import as_text, is_text, packed, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,8 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Any = No
     their order is not fixed.
     """
     metadata = {"torchship": json.dumps(about, sort_keys=True)} if about is not None else None
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with replacing(path) as part:
-        part.write_bytes(save(contiguous, metadata=metadata))
+        part.write_bytes(save(packed(arrays), metadata=metadata))
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -40,8 +40,9 @@ def read_arrays(path: Path) -> Arrays:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        return load_file(path)
+                found = {name: arrays[name] for name in arrays.files}
+                return {name: as_text(array) if is_text(array) else array for name, array in found.items()}
+        return unpacked(load_file(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except Exception as error:  # the readers raise a different type for every kind of damage

@@ -13,8 +13,9 @@ Array = NDArray[Any]
 
 
 def element_type(tensor: Mapping[str, Any]) -> np.dtype[Any]:
-    """Return the type of a declared tensor's elements, float32 where it says nothing."""
-    dtype: np.dtype[Any] = np.dtype(tensor.get("dtype", "float32"))
+    """Return the type of a declared tensor's elements, float32 where it says nothing; strings are Python's objects."""
+    name = tensor.get("dtype", "float32")
+    dtype: np.dtype[Any] = np.dtype(object if name == "string" else name)
     return dtype
 
 
@@ -122,6 +123,13 @@ def independent(tensors: Tensors) -> bool:
 def rows(feed: Mapping[str, Array], chosen: Sequence[int] | slice | Array) -> dict[str, Array]:
     """Return some events of inputs whose first axis is the batch."""
     return {name: array[chosen] for name, array in feed.items()}
+
+
+def fixed_batch(tensors: Tensors) -> int | None:
+    """Return the batch that all tensors have as their first axis; None where it is dynamic, or there is none."""
+    firsts = {tensor["shape"][0] if tensor["shape"] else None for tensor in tensors.values()}
+    (first,) = firsts if len(firsts) == 1 else (None,)
+    return first if isinstance(first, int) else None
 
 
 # Small integers are what features count; of wider domains some others are drawn.

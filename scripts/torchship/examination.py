@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship import bad_input, decisions, locate, matrix
-from torchship.axis_sizes import BATCH, usual_sizes
+from torchship.axis_sizes import usual_sizes
 from torchship.cases import Case, Witnesses
 from torchship.domain import draw, edge_draws
 from torchship.frames import RefusedError
@@ -136,7 +136,7 @@ def look_for_worse(
     done.evidence["search"] = None
     if not wanted["evaluations"]:
         return
-    starts = [case.feed for case in worst_cases(cases, done.evidence["cases"])]
+    starts = [case.feed for case in worst_cases(cases, done.evidence["cases"], separate=model.separate)]
     found: Found | None = search(
         model, number, witnesses, factor, starts, evaluations=wanted["evaluations"], seconds=wanted["seconds"],
         seed=seed, tolerance=validate["tolerance"],
@@ -147,15 +147,17 @@ def look_for_worse(
         done.worst = [found.worst]
 
 
-def worst_cases(cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], most: int = 4) -> list[Case]:
-    """Give the cases with the largest differences, each with the event where it is."""
+def worst_cases(
+    cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], most: int = 4, *, separate: bool = True
+) -> list[Case]:
+    """Give the cases with the largest differences, each with the event where it is, if events are independent."""
     scored = [
         (float(difference["ratio"]), difference["event"], case)
         for case, entry in zip(cases, entries, strict=True)
         for difference in entry["outputs"].values()
     ]
     scored.sort(key=lambda item: -item[0])
-    return [select(case, slice(event, event + 1)) if BATCH in case.about["sizes"] else case
+    return [select(case, slice(event, event + 1)) if separate else case
             for _, event, case in scored[:most]]  # fmt: skip
 
 

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
+from safetensors.numpy import load, save
+from torchship.texts import packed, unpacked
 
 Array = NDArray[Any]
 
@@ -22,7 +22,7 @@ class RefusedError(Exception):
 def write_frame(stream: IO[bytes], document: Any, arrays: Mapping[str, Array], block: bytes | None = None) -> None:
     """Write one frame; `block` takes the place of arrays where the payload is bytes of another kind."""
     text = json.dumps(document).encode()
-    payload = block if block is not None else save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+    payload = block if block is not None else save(packed(arrays))
     for part in (text, payload):
         stream.write(len(part).to_bytes(8, "little"))
         stream.write(part)
@@ -45,3 +45,8 @@ def read_frame(stream: IO[bytes]) -> tuple[Any, bytes]:
             raise EOFError
         parts.append(part)
     return json.loads(parts[0]), parts[1]
+
+
+def read_block(block: bytes) -> dict[str, Array]:
+    """Return the arrays of a frame's block."""
+    return unpacked(load(block))

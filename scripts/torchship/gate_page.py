@@ -97,6 +97,7 @@ def witnesses(validations: Documents) -> list[str]:
         for output, ratio in document.get(key, {}).items():
             text += f" {what} agrees on {output} within {float(ratio):.2g} of what it may differ by."
     body = [heading("The witnesses"), paragraph(text)]
+    body += [paragraph(f"{note[0].upper()}{note[1:]}.", "fair") for note in document.get("notes", [])]
     if document["arbiter"] != "torch eager" and not document.get("reference"):
         body.append(paragraph(OWN_WORD, "fair"))
     if document["tolerance"] > 1.0:

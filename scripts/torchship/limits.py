@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 
@@ -70,17 +71,20 @@ def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnesse
     nothing = np.zeros(exact.shape)
     if not np.issubdtype(exact.dtype, np.floating):
         return Witnessed(exact, single, moved(exact, samples), nothing)
+    # An output that is rounded to a shorter type in the end may round either way.
+    kind, wide = np.finfo(exact.dtype), exact.astype(np.float64)
+    unit, smallest = max(UNIT_FLOAT32, float(kind.eps) / 2.0), max(SMALLEST_FLOAT32, float(kind.smallest_subnormal))
     squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
     with np.errstate(all="ignore"):
         for sample in samples:
             # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
-            deviation = sample - exact
+            deviation = sample - wide
             known = np.isfinite(deviation)
             squares += np.where(known, deviation, 0.0) ** 2
             finite += known
             count += 1
         spread = np.sqrt(squares / np.maximum(finite, 1))
-        scale = spread + UNIT_FLOAT32 * np.abs(exact) + SMALLEST_FLOAT32
+        scale = spread + unit * np.abs(wide) + smallest
     # Where float64 itself is not finite a comparison is of kind alone, equal or not.
     there = np.isfinite(exact)
     return Witnessed(exact, single, np.where(there, scale, 0.0), np.where(there, 1.0 - finite / max(count, 1), 0.0))
@@ -129,6 +133,8 @@ def factor(needed: float) -> float:
 
 def ratios(found: Array, expected: Array, limit: Array) -> Array:
     """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
+    if is_text(np.asarray(found)) or is_text(np.asarray(expected)):
+        return np.where(np.asarray(found) == np.asarray(expected), 0.0, np.inf)
     have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     with np.errstate(all="ignore"):
         absolute = np.abs(have - want)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torchship.errors import ParityError
 from torchship.files import finite
 from torchship.limits import ratios
+from torchship.texts import is_text
 
 Array = NDArray[Any]
 
@@ -31,8 +32,8 @@ class Difference:
     largest: float
     event: int
     index: int
-    expected: float
-    found: float
+    expected: float | str
+    found: float | str
     bound: float
 
     def document(self) -> dict[str, Any]:
@@ -53,6 +54,8 @@ def compare(found: Array, expected: Array, bound: Array) -> Difference:
         raise ParityError(f"shape {list(found.shape)} where {list(expected.shape)} is expected")
     if not found.size:
         raise ParityError(f"nothing to compare: the shape is {list(found.shape)}")
+    if is_text(expected):
+        return compare_texts(found, expected)
     have, want, limit = (
         np.asarray(array, dtype=np.float64).reshape(len(array) if array.ndim else 1, -1)
         for array in (found, expected, bound)
@@ -76,6 +79,15 @@ def compare(found: Array, expected: Array, bound: Array) -> Difference:
     )
 
 
+def compare_texts(found: Array, expected: Array) -> Difference:
+    """Compare text with text, which is equal or not."""
+    ratio = ratios(found, expected, np.zeros(expected.shape)).reshape(len(expected) if expected.ndim else 1, -1)
+    event, index = (int(i) for i in np.unravel_index(np.argmax(ratio), ratio.shape))
+    worst = float(ratio[event, index])
+    have, want = (str(array.reshape(ratio.shape)[event, index]) for array in (found, expected))
+    return Difference(ratio.size, worst, worst, worst, event, index, want, have, 0.0)
+
+
 def ulps(difference: float, value: float) -> float:
     """Give a difference in units in the last place that float32 has at a value."""
     with np.errstate(all="ignore"):
@@ -84,10 +96,13 @@ def ulps(difference: float, value: float) -> float:
 
 def explain(difference: Difference, tolerance: float, output: str) -> str:
     """Say in one line how far apart two numbers are and where."""
-    delta = abs(difference.found - difference.expected)
+    place = f"at event {difference.event}, output {output}[{difference.index}]"
+    found, expected = difference.found, difference.expected
+    if isinstance(found, str) or isinstance(expected, str):
+        return f"another text {place}: {found!r} where {expected!r} is expected"
     return (
-        f"|Δ| = {delta:.2g} > {tolerance * difference.bound:.2g} at event {difference.event}, output {output}"
-        f"[{difference.index}]: {difference.found:.9g} where {difference.expected:.9g} is expected"
+        f"|Δ| = {abs(found - expected):.2g} > {tolerance * difference.bound:.2g} {place}: {found:.9g} where "
+        f"{expected:.9g} is expected"
     )
 
 

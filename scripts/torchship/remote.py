@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from safetensors.numpy import load
 from torchship.errors import TargetError
-from torchship.frames import RefusedError, read_frame, write_frame
+from torchship.frames import RefusedError, read_block, read_frame, write_frame
 from torchship.interpreters import environment, last_line
 
 Array = NDArray[Any]
@@ -82,7 +81,7 @@ class Runtime:
         entry = self._there(number)
         call = f"running {described(feed)} ({setting(entry)})"
         answer, block = self._ask({"do": "run", "number": entry["there"]}, feed, call, entry)
-        arrays = load(block)
+        arrays = read_block(block)
         return {name: arrays[name] for name in answer["outputs"]}
 
     def close(self, number: int) -> None:

@@ -17,6 +17,11 @@ WIDEST_LIMIT = 0.01
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
 SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
+WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
+# Element types by what a domain must hold.
+FLOATS = ("float32", "float64", "float16")
+INTEGERS = ("int64", "int32")
+LARGEST = {"float16": (-65504, 65504), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1), "bool": (0, 1)}
 
 
 def require_json(place: str, value: Any) -> None:
@@ -48,14 +53,19 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         require_known(target, targets, "export/targets", "target")
     require_classes({name: targets[name] for name in section["export"]["targets"]})
     require_environments(targets, section["export"]["targets"], project / "envs")
-    check_tensors(place, section)
+    if "network" in section:
+        require_shapes(place, section)
+    check_tensors(place, section, complete="network" in section)
     check_axes(place, section)
     check_validation(place, section["validate"])
     if "network" in section:
         networks = (path.stem for path in (project / "models").glob("*.py"))
         require_known(section["network"]["file"], networks, f"{place}/network/file", "network")
         require_json(f"{place}/network/arguments", section["network"].get("arguments", {}))
-        check_training(place, section)
+        if "weights" in section["network"]:
+            require_file(f"{place}/network/weights", section["network"]["weights"], WEIGHTS)
+        check_data(place, section)
+        check_batches(place, section["train"])
     else:
         for key, path in section["onnx"].items():
             if path is not None:
@@ -63,7 +73,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
 
 
 def check_kind(run: str, entry: Mapping[str, Any]) -> None:
-    """Check that a run either trains a network or takes a file, and has no knobs of what it does not do.
+    """Check that a run either has a network or takes a file, and has no knobs of what it does not do.
 
     Raises:
         ConfigError: it does both, or neither, or has such knobs.
@@ -76,6 +86,14 @@ def check_kind(run: str, entry: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{place}/{unused[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
         )
+    if "weights" in entry.get("network", {}):
+        # Evaluation asks for the loss.
+        knobs = [f"train/{knob}" for knob in entry.get("train", {}) if knob != "loss"]
+        unused = knobs + ["scan"] * ("scan" in entry)
+        if unused:
+            raise ConfigError(
+                f"{place}/{unused[0]}: with network/weights nothing is trained here; remove one of the two"
+            )
 
 
 def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
@@ -90,22 +108,46 @@ def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
         raise ConfigError(f"{place} is {path!r}: there is no such file, seen from {Path.cwd()}")
 
 
-def check_training(place: str, section: Mapping[str, Any]) -> None:
-    """Check what only a run that trains has.
+def has_data(section: Mapping[str, Any]) -> bool:
+    """Tell whether a run has data: one that trains must, one with weights from elsewhere may."""
+    data = section["data"]
+    return "network" in section and ("weights" not in section["network"] or data["source"] != "file"
+                                     or data["path"] is not None)  # fmt: skip
+
+
+def require_shapes(place: str, section: Mapping[str, Any]) -> None:
+    """Check that a network's inputs and outputs are declared, which an ONNX file would say itself.
+
+    Raises:
+        ConfigError: there are none, or one has no shape, or a type that torch has not.
+    """
+    for kind in ("inputs", "outputs"):
+        if not section[kind]:
+            raise ConfigError(f"{place}/{kind} is {{}}: must hold at least 1")
+        for name, tensor in section[kind].items():
+            if "shape" not in tensor:
+                raise ConfigError(f"missing key {place}/{kind}/{name}/shape; a network's tensors say their axes")
+            if tensor.get("dtype") == "string":
+                raise ConfigError(f"{place}/{kind}/{name}/dtype is 'string': torch has no tensors of strings")
+
+
+def check_data(place: str, section: Mapping[str, Any]) -> None:
+    """Check what only a run with a network has.
 
     Raises:
         ConfigError: see `check_run`.
     """
-    data = section["data"]
-    if data["source"] == "file" and data["path"] is None:
+    data, required = section["data"], section["extract"]["required_accuracy"]
+    if not has_data(section) and section["extract"]["handcode"] and required is not None:
+        raise ConfigError(f"{place}/extract/required_accuracy is {required}, but there are no data: give data/path")
+    if has_data(section) and data["source"] == "file" and data["path"] is None:
         raise ConfigError(f"{place}/data/path is null: source `file` needs the path of an .npz or .safetensors file")
-    if data["source"] == "file":
+    if has_data(section) and data["source"] == "file":
         require_file(f"{place}/data/path", data["path"], ARRAYS)
     if data["target"] in section["inputs"]:
         raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
-    check_batches(place, section["train"])
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
@@ -145,8 +187,11 @@ def check_validation(place: str, validate: Mapping[str, Any]) -> None:
             )
 
 
-def check_tensors(place: str, section: Mapping[str, Any]) -> None:
+def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = True) -> None:
     """Check all declared inputs and outputs.
+
+    Args:
+        complete: all is declared; else a file from elsewhere says the rest, and they are checked again with that.
 
     Raises:
         ConfigError: see `check_tensor` and `check_domain`; or a name is that of an input and of an output, or the
@@ -156,8 +201,9 @@ def check_tensors(place: str, section: Mapping[str, Any]) -> None:
         for name, tensor in section[kind].items():
             check_tensor(f"{place}/{kind}/{name}", tensor)
     for name, tensor in section["inputs"].items():
-        check_domain(f"{place}/inputs/{name}", tensor, dynamic_axes(section["inputs"]))
-        if "network" in section and tensor["shape"][0] != "batch":
+        if complete or any(key in tensor for key in ("low", "high", "values")):
+            check_domain(f"{place}/inputs/{name}", tensor, dynamic_axes(section["inputs"]), typed=complete)
+        if "network" in section and tensor["shape"][:1] != ["batch"]:
             raise ConfigError(
                 f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
             )
@@ -174,30 +220,51 @@ def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: its domain is empty, or it names another number of features than it has.
     """
-    shape, features = tensor["shape"], tensor.get("features")
-    if features is not None and len(features) != shape[-1]:
-        raise ConfigError(f"{place}/features names {len(features)}, but the last axis of {shape} has {shape[-1]}")
+    shape, features = tensor.get("shape"), tensor.get("features")
+    if features is not None and shape is not None and len(features) != (shape[-1] if shape else 0):
+        last = f"the last axis of {shape} has {shape[-1]}" if shape else "a scalar has none"
+        raise ConfigError(f"{place}/features names {len(features)}, but {last}")
     spelled_out(place, tensor)
 
 
-def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str]) -> None:
+def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, typed: bool = True) -> None:
     """Check that an input says where its values lie, in one of the three ways.
 
+    Args:
+        typed: without a `dtype` it is float32; else a file from elsewhere says the type.
+
     Raises:
-        ConfigError: it says nothing, or two things; it indexes an axis that no input has, or with floats.
+        ConfigError: it says nothing, or two things; it indexes an axis that no input has, or with floats; it has values
+            that its type has not.
     """
-    integer = tensor.get("dtype", "float32") != "float32"
+    dtype = tensor.get("dtype", "float32" if typed else None)
     ways = [key for key in ("low", "values", "indexes") if key in tensor]
     if len(ways) != 1 or ("low" in tensor) != ("high" in tensor):
         raise ConfigError(f"{place} must say where its values lie: low and high, or values, or indexes; it has {ways}")
-    if "indexes" in tensor and (tensor["indexes"] not in axes or not integer):
+    if dtype is None:
+        return
+    if "indexes" in tensor and (tensor["indexes"] not in axes or dtype not in INTEGERS):
         raise ConfigError(
             f"{place}/indexes is {tensor['indexes']!r}: it must be a dynamic axis of an input ({', '.join(axes)}), and "
             "the input of dtype int64 or int32"
         )
-    ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
-    if integer and any(number != int(number) for number in numbers(ends)):
-        raise ConfigError(f"{place} is of dtype {tensor['dtype']}, but its domain holds {ends}")
+    if dtype == "string" and not all(isinstance(value, str) for value in tensor.get("values", [0])):
+        raise ConfigError(f"{place} is of dtype string: its domain must be `values`, each a text")
+    if dtype != "string":
+        ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
+        check_numbers(place, dtype, list(numbers(ends)))
+
+
+def check_numbers(place: str, dtype: str, ends: list[Any]) -> None:
+    """Check that the numbers of a domain are some that a type has.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    low, high = LARGEST.get(dtype, (float("-inf"), float("inf")))
+    wrong = [number for number in ends if isinstance(number, str) or not low <= number <= high]
+    if wrong or (dtype not in FLOATS and any(number != int(number) for number in ends)):
+        raise ConfigError(f"{place} is of dtype {dtype}, but its domain holds {ends}")
 
 
 def check_axes(place: str, section: Mapping[str, Any]) -> None:

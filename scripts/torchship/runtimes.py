@@ -13,8 +13,7 @@ from typing import IO, Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from safetensors.numpy import load
-from torchship.frames import RefusedError, read_frame, write_frame
+from torchship.frames import RefusedError, read_block, read_frame, write_frame
 
 Array = NDArray[Any]
 
@@ -112,7 +111,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 case "signature":
                     answer = runtime.signature(request["number"])
                 case "run":
-                    arrays = runtime.run(request["number"], load(block))
+                    arrays = runtime.run(request["number"], read_block(block))
                     answer["outputs"] = list(arrays)
                 case "close":
                     runtime.close(request["number"])

@@ -7,23 +7,24 @@ from torchship.pages import Verdict, code, heading, page, paragraph, table
 
 Document = Mapping[str, Any]
 
+NO_DATA = "There are no data: the weights came trained, and the gate drew its cases from the declared domain."
 NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
 
 
 def write(
-    run: str, datasheet: Document, training: Document, metrics: Document, exports: Mapping[str, Document],
-    validations: Mapping[str, Document], check: Document | None = None, source: str = "",
-    scan: Document | None = None,
+    run: str, training: Document, exports: Mapping[str, Document], validations: Mapping[str, Document],
+    datasheet: Document | None = None, metrics: Document | None = None, check: Document | None = None,
+    source: str = "", scan: Document | None = None,
 ) -> str:  # fmt: skip
-    """Give the page of one run from the documents of its stages; it may have no hand-coded network, and no scan."""
+    """Give the page of one run from the documents of its stages; it may have no data, hand-coded network, or scan."""
     body = [
         *verdicts(validations),
-        *converged(training),
+        *(taken(training) if training.get("trained") == "elsewhere" else converged(training)),
         *([paragraph(chosen(scan))] if scan else []),
-        *evaluated(metrics),
+        *(evaluated(metrics) if metrics else []),
         *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
         *exported(exports),
-        *data(datasheet),
+        *(data(datasheet) if datasheet else [paragraph(NO_DATA, "note")]),
     ]
     return page(f"Run {run}", body)
 
@@ -68,6 +69,18 @@ def converged(training: Document) -> list[str]:
         f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
     )
     return [heading("Training"), paragraph(text)]
+
+
+def taken(training: Document) -> list[str]:
+    """Say where the weights came from."""
+    source = training["source"]
+    text = f"Trained elsewhere: {training['parameters']} parameters from {source['file']}, sha256 {source['sha256']}."
+    if source["prefix"]:
+        text += f" The names of all tensors began with {source['prefix']!r}, which was taken away."
+    lines = [paragraph(text)]
+    if source["rounded"]:
+        lines.append(paragraph(f"Rounded to the network's own types: {', '.join(source['rounded'])}.", "fair"))
+    return [heading("Training"), *lines]
 
 
 def chosen(scan: Document) -> str:

@@ -14,7 +14,7 @@ from torchship import handcoded
 from torchship.cases import Case, Feed, Witnesses
 from torchship.data_checks import check_domain
 from torchship.datasets import Arrays, read_arrays
-from torchship.domain import element_type
+from torchship.domain import element_type, fixed_batch
 from torchship.errors import DataError
 from torchship.files import read_json
 from torchship.graph_roundoff import GraphArbiter
@@ -98,8 +98,9 @@ def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, 
     missing = [name for name in [*inputs, *outputs] if name not in arrays]
     if missing:
         raise DataError(f"{path} has no array {missing[0]!r}, only {', '.join(sorted(arrays))}")
+    fixed = fixed_batch({**inputs, **outputs})
     for name, tensor in inputs.items():
-        if arrays[name].dtype != element_type(tensor) or arrays[name].ndim != len(tensor["shape"]):
+        if arrays[name].dtype != element_type(tensor) or not has_shape(arrays[name], tensor["shape"], fixed):
             raise DataError(
                 f"{path}: {name!r} is {arrays[name].dtype} of shape {list(arrays[name].shape)}, declared "
                 f"{element_type(tensor)} of {tensor['shape']}"
@@ -107,6 +108,14 @@ def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, 
     given = {name: arrays[name] for name in inputs}
     check_domain(given, inputs, str(path))
     return given, {name: arrays[name] for name in outputs}
+
+
+def has_shape(array: Array, shape: Sequence[int | str], fixed: int | None) -> bool:
+    """Tell whether an array has a declared shape; where the batch is fixed, it may hold several batches."""
+    wanted = [None, *shape[1:]] if fixed is not None and array.ndim and len(array) % fixed == 0 else shape
+    return array.ndim == len(shape) and all(
+        not isinstance(want, int) or have == want for have, want in zip(array.shape, wanted, strict=True)
+    )
 
 
 def require_reference(cases: Sequence[Case], expected: Arrays, run: str) -> dict[str, float]:

@@ -135,3 +135,49 @@ def test_data_from_a_file_must_be_there():
         resolved({"models": {"xor": {"data": data}}})
     with pytest.raises(ConfigError, match=r"models/xor/data/path is 'x.csv': must match the pattern"):
         resolved({"models": {"xor": {"data": {**data, "path": "x.csv"}}}})
+
+
+def test_a_network_says_all_of_its_tensors(config):
+    xor = config["models"]["xor"]
+    shape = xor["inputs"]["x"].pop("shape")
+    with pytest.raises(ConfigError, match=r"missing key models/xor/inputs/x/shape"):
+        resolve(config, SCHEMA, PROJECT)
+    xor["inputs"]["x"]["shape"], xor["outputs"] = shape, {}
+    with pytest.raises(ConfigError, match=r"models/xor/outputs is {}: must hold at least 1"):
+        resolve(config, SCHEMA, PROJECT)
+    del xor["outputs"]
+    with pytest.raises(ConfigError, match=r"missing key models/xor/outputs"):
+        resolve(config, SCHEMA, PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        ({"dtype": "uint8", "low": 0, "high": 300}, r"inputs/in:0 is of dtype uint8, but its domain holds \[0, 300\]"),
+        (
+            {"dtype": "float16", "low": 0.0, "high": 1e6},
+            r"is of dtype float16, but its domain holds \[0.0, 1000000.0\]",
+        ),
+        ({"dtype": "string", "values": [1]}, r"is of dtype string: its domain must be `values`, each a text"),
+        ({"low": 0.0}, r"inputs/in:0 must say where its values lie: .*; it has \['low'\]"),
+    ],
+)
+def test_what_is_said_of_a_files_input_must_make_sense_before_the_file_is_read(tmp_path, tensor, message):
+    (tmp_path / "m.onnx").touch()
+    entry = {"onnx": {"file": str(tmp_path / "m.onnx")}, "inputs": {"in:0": tensor}}
+    with pytest.raises(ConfigError, match=message):
+        resolved({"runs": ["mine"], "models": {"mine": entry}})
+
+
+@pytest.mark.parametrize("name", ['a"b', "a'b", "a\\b", "a\nb", "a\x1fb", ""])
+def test_names_have_no_quotes_and_no_control_characters(tmp_path, name):
+    (tmp_path / "m.onnx").touch()
+    entry = {"onnx": {"file": str(tmp_path / "m.onnx")}, "inputs": {name: {}}}
+    with pytest.raises(ConfigError, match=r"models/mine/inputs is .*: must match the pattern"):
+        resolved({"runs": ["mine"], "models": {"mine": entry}})
+
+
+def test_values_from_the_command_line_are_numbers_where_the_type_has_no_text():
+    changes = copy.deepcopy(DEFAULTS)
+    changes["models"]["xor"]["inputs"]["x"] = {"shape": ["batch", 2], "values": ["0", "1.5"]}
+    assert resolve(changes, SCHEMA, PROJECT)["xor"]["inputs"]["x"]["values"] == [0, 1.5]

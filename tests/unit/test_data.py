@@ -70,7 +70,7 @@ def test_a_file_of_arrays_is_split_without_loss(tmp_path):
             {"x": np.full((9, 2), 1.5), "target": np.zeros(9)},
             r"'x' goes from 1.5 to 1.5, outside of the declared domain, 0 to 1",
         ),
-        ({"x": np.zeros((9, 2)), "target": np.array(["a"] * 9)}, r"'target' is <U1 of shape \(9,\), not numbers"),
+        ({"x": np.zeros((9, 2)), "target": np.array(["a"] * 9)}, r"'target' is text of shape \(9,\), not numbers"),
         ({"x": np.zeros((9, 2)), "target": np.array(1.0)}, r"unequal numbers of events"),
         ({"x": np.zeros((2, 2)), "target": np.zeros(2)}, r"2 events leave none for the .* set"),
     ],

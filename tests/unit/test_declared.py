@@ -10,7 +10,8 @@ from support import merge
 from torch import nn
 from torchship.axis_sizes import EVERY, read_axes
 from torchship.canonical import canonicalize
-from torchship.cases import Witnesses, make_inputs, witness_cases
+from torchship.case_inputs import make_inputs
+from torchship.cases import Witnesses, witness_cases
 from torchship.data_checks import check_domain
 from torchship.domain import near, on_values
 from torchship.errors import ParityError

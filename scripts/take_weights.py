@@ -1,0 +1,42 @@
+"""Take a network's weights that were trained elsewhere, as those that ship."""
+
+from pathlib import Path
+from typing import Any
+
+from torchship.step import log, step
+
+from torchship.files import sha256
+from torchship.given_weights import fitted, read_state, without_prefix
+from torchship.networks import build, save_weights
+from torchship.outcome import write_report
+
+
+def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, model: dict[str, Any]) -> None:
+    """Write what a training writes that later stages need: the weights, and a report that says where they are from."""
+    module = build(network, model["network"].get("arguments", {}))
+    state, key = read_state(given)
+    state, prefix = without_prefix(state, module.state_dict())
+    own, rounded = fitted(state, module, given)
+    save_weights(outputs["weights"], own)
+    about = {
+        "trained": "elsewhere",
+        "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        "network_sha256": sha256(network),
+    }
+    write_report(outputs, about)
+    if prefix:
+        log.info("%s: the names of all tensors began with %r, which was taken away", given, prefix)
+    for line in rounded:
+        log.warning("%s: rounded %s", given, line)
+    log.info("%s: %d tensors%s, trained elsewhere", given, len(own), f" under {key!r}" if key else "")
+
+
+if __name__ == "__main__":
+    with step():
+        take_weights(
+            Path(snakemake.input.network),
+            Path(snakemake.input.given),
+            {name: Path(path) for name, path in snakemake.output.items()},
+            model=snakemake.params.model,
+        )
