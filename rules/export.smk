@@ -25,6 +25,7 @@ rule export_onnx:
         runtime=growing(10),
     params:
         code=source_code("export_onnx"),
+        neighbours=neighbours,
         model=knobs(
             "network",
             "inputs",

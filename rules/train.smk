@@ -30,6 +30,7 @@ rule train_network:
         runtime=growing(240),
     params:
         code=source_code("train_network"),
+        neighbours=neighbours,
         model=knobs(
             "network",
             "inputs",

@@ -1,18 +1,23 @@
 """Evaluate the shipped network on the three sets: loss, accuracy, confusion, and its outputs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torchship.step import log, step
 
 import torch
+from torch import Tensor
 from torchship.chosen import with_best
 from torchship.datasets import SPLITS, check_target, read_set, write_arrays
 from torchship.files import write_json
 from torchship.loading import EventDataset
+from torchship.losses import Objective
 from torchship.metrics import confusion, decide, true_classes
 from torchship.networks import load
-from torchship.replicas import per_replica
+from torchship.objective import REGRESSION, terms_of
+from torchship.trainers import outputs_of
+from torchship.user_code import told_as_theirs
 
 
 def evaluate_network(
@@ -21,30 +26,48 @@ def evaluate_network(
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)
-    loss, threshold = per_replica(model["train"]["loss"]), model["evaluate"]["threshold"]
-    is_classifier = model["train"]["loss"] != "mean_squared_error"
+    terms, threshold = terms_of(model), model["evaluate"]["threshold"]
+    objective = Objective(terms, threshold)
     report: dict[str, Any] = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": {}}
-    outputs = {}
+    predicted: dict[str, Any] = {}
     for split in SPLITS:
         dataset = EventDataset.from_arrays(
-            read_set(sets[split], datasheet), list(model["inputs"]), model["data"]["target"]
+            read_set(sets[split], datasheet), list(model["inputs"]), [term.target for term in terms]
         )
-        with torch.no_grad():
-            result = module(*dataset.inputs)
-        output = result[0] if isinstance(result, tuple) else result
-        outputs[split] = output.numpy()
-        check_target(dataset.target.numpy(), model["train"]["loss"], output.shape[-1], f"the {split} set")
-        entry: dict[str, Any] = {
-            "events": len(dataset), "loss": float(loss(output.unsqueeze(0), dataset.target.unsqueeze(0))[0])
-        }  # fmt: skip
-        if is_classifier:
-            decided, true = decide(outputs[split], threshold), true_classes(dataset.target.numpy())
-            entry["accuracy"] = float((decided == true).mean())
-            entry["confusion"] = confusion(decided, true, max(2, output.shape[1])).tolist()
-        report["sets"][split] = entry
-        log.info("%s: %s", split, {key: value for key, value in entry.items() if key != "confusion"})
+        with torch.no_grad(), told_as_theirs(module, network):
+            outputs = outputs_of(module(*(array.clone() for array in dataset.inputs)))
+        for term, target in zip(terms, dataset.targets, strict=True):
+            check_target(
+                target.numpy(), term.function, outputs[term.place].shape[-1], f"the {split} set, {term.target}"
+            )
+        # The first output is what the plots and the generated code speak of.
+        predicted[split] = outputs[0].numpy()
+        report["sets"][split] = measured(objective, outputs, dataset.targets)
+        log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
     write_json(metrics, report)
-    write_arrays(predictions, outputs)
+    write_arrays(predictions, predicted)
+
+
+def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Any]:
+    one = [[tensor.unsqueeze(0) for tensor in tensors] for tensors in (outputs, targets)]
+    entry: dict[str, Any] = {"events": len(targets[0]), "loss": float(objective.per_replica(*one)[0])}
+    if len(objective.terms) > 1:
+        each = objective.each(*one)
+        entry["losses"] = {term.output: float(loss[0]) for term, loss in zip(objective.terms, each, strict=True)}
+    term = objective.terms[objective.decides]
+    output, target = outputs[term.place].numpy(), targets[objective.decides].numpy()
+    if term.function == REGRESSION:
+        return entry
+    if term.function != "cross_entropy" and output.shape[1:] != (1,):
+        # Labels of their own, each right or wrong.
+        return {**entry, "accuracy": float(objective.accuracy(*one)[0])}
+    decided, true = decide(output, objective.threshold), true_classes(target)
+    classes = max(2, output.shape[1])
+    return {
+        **entry,
+        "accuracy": float((decided == true).mean()),
+        "confusion": confusion(decided, true, classes).tolist(),
+    }
 
 
 if __name__ == "__main__":

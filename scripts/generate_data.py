@@ -21,8 +21,9 @@ from torchship.files import sha256, write_json
 
 
 def generate_data(
-    outputs: dict[str, Path], datasheet: Path, *, data: dict[str, Any], model: dict[str, Any], seed: int
-) -> None:
+    outputs: dict[str, Path], datasheet: Path, *,
+    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int,
+) -> None:  # fmt: skip
     inputs, target = model["inputs"], data["target"]
     about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
     if data["source"] == "xor":
@@ -32,11 +33,11 @@ def generate_data(
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
         path = Path(data["path"])
-        sets = split_events(select(read_arrays(path), inputs, target), data["fractions"], seed)
+        sets = split_events(select(read_arrays(path), inputs, targets), data["fractions"], seed)
         about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
         about["note"] = "events were shuffled by the seed and cut into the three sets"
     for split in SPLITS:
-        check_inputs(sets[split], inputs, target, f"the {split} set")
+        check_inputs(sets[split], inputs, targets, f"the {split} set")
         check_domain(sets[split], inputs, f"the {split} set")
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][target]))
@@ -50,5 +51,6 @@ if __name__ == "__main__":
             Path(snakemake.output.datasheet),
             data=snakemake.params.data,
             model=snakemake.params.model,
+            targets=snakemake.params.targets,
             seed=snakemake.params.seed,
         )

@@ -13,8 +13,9 @@ import jsonschema
 import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.errors import ConfigError
+from torchship.naming import suggest
 from torchship.network_arguments import check_arguments
-from torchship.run_checks import check_kind, check_run, require_known, suggest
+from torchship.run_checks import check_kind, check_run, require_known
 
 # jsonschema takes 500.0 for an integer, and range() does not.
 CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from torchship.errors import DataError
 from torchship.files import read_json, replacing, sha256
+from torchship.naming import suggest
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +93,15 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
     return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
 
 
-def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], target: str, place: str) -> None:
+def check_inputs(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str], place: str) -> None:
     """Check arrays against the declared inputs: presence, type, shape, finiteness.
 
     Raises:
         DataError: with the array's name and, for a bad value, the first event that has one.
     """
-    for name in [*inputs, target]:
+    for name in [*inputs, *targets]:
         if name not in arrays:
-            raise DataError(f"{place} has no array {name!r}, only {', '.join(sorted(arrays))}")
+            raise DataError(f"{place} has no array {name!r}{suggest(name, arrays)}, only {', '.join(sorted(arrays))}")
         if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiu":
             raise DataError(
                 f"{place}: {name!r} is {arrays[name].dtype} of shape {arrays[name].shape}, not numbers by event"
@@ -167,15 +168,17 @@ def _found(target: NDArray[Any]) -> str:
     return f"the target is {target.dtype} of shape {list(target.shape)} from {target.min()} to {target.max()}"
 
 
-def select(arrays: Arrays, inputs: Mapping[str, Any], target: str) -> Arrays:
-    """Keep the declared inputs and the target, floating point as float32."""
-    missing = {*inputs, target} - arrays.keys()
+def select(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str]) -> Arrays:
+    """Keep the declared inputs and the targets, floating point as float32."""
+    missing = sorted({*inputs, *targets} - arrays.keys())
     if missing:
-        raise DataError(f"no array {sorted(missing)[0]!r} in the data, only {', '.join(sorted(arrays))}")
+        raise DataError(
+            f"no array {missing[0]!r} in the data{suggest(missing[0], arrays)}, only {', '.join(sorted(arrays))}"
+        )
     return {
         name: array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
         for name, array in arrays.items()
-        if name in inputs or name == target
+        if name in inputs or name in targets
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from torchship.errors import ConfigError
-from torchship.run_checks import suggest
+from torchship.naming import suggest
 
 
 def check_arguments(place: str, network: Mapping[str, Any], project: Path) -> None:

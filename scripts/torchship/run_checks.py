@@ -1,23 +1,18 @@
 """What a schema cannot say of a run: names that must exist, files, domains, axes that fit together."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torchship.errors import ConfigError
+from torchship.naming import suggest
+from torchship.objective import terms_of
 from torchship.targets import require_environments
 
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
 SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
-
-
-def suggest(wrong: str, known: Iterable[str]) -> str:
-    """Give ' (did you mean …?)' if something known is close to what was written, else ''."""
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def require_known(name: str, known: Iterable[str], place: str, kind: str) -> None:
@@ -116,6 +111,7 @@ def check_training(place: str, section: Mapping[str, Any]) -> None:
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
     check_batches(place, section["train"])
+    check_losses(place, section)
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
@@ -135,6 +131,23 @@ def check_batches(place: str, train: Mapping[str, Any]) -> None:
             f"{place}/train/devices is {train['devices']}, but a batch has {train['batch_size']} events (batch_size): "
             "each process takes a share of every batch, so give it at least as many events as processes"
         )
+
+
+def check_losses(place: str, section: Mapping[str, Any]) -> None:
+    """Check that losses are those of outputs, and of targets that are no inputs.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    loss = section["train"]["loss"]
+    for name in loss if isinstance(loss, Mapping) else ():
+        require_known(name, section["outputs"], f"{place}/train/loss", "output")
+    for term in terms_of(section):
+        if term.target in section["inputs"]:
+            raise ConfigError(
+                f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
+                "data that the output should be"
+            )
 
 
 def check_validation(place: str, validate: Mapping[str, Any]) -> None:

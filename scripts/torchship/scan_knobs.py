@@ -12,7 +12,8 @@ from typing import Any
 
 from torchship.config import check, parse
 from torchship.errors import ConfigError
-from torchship.run_checks import require_json, require_known, suggest
+from torchship.naming import suggest
+from torchship.run_checks import require_json, require_known
 
 ARGUMENTS = "network/arguments/"
 

@@ -21,7 +21,7 @@ def test_the_truth_table(trained):
 
 
 def test_a_dataset_gives_one_event_and_many(trained):
-    dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], "target")
+    dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], ["target"])
     inputs, target = dataset[2]
     assert len(dataset) == 4
     assert (inputs[0].tolist(), target.tolist()) == ([1, 0], [1])
@@ -41,7 +41,7 @@ def from_file(tmp_path, arrays, fractions=None):
     changes = {"source": "file", "path": str(tmp_path / "mine.npz")} | ({"fractions": fractions} if fractions else {})
     model = small_model(models={"xor": {"data": changes}})
     outputs = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
-    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, seed=3)
+    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3)
     return outputs
 
 

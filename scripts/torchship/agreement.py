@@ -1,0 +1,193 @@
+"""Whether the batched engine computes what the eager module does: outputs, gradients and buffers, before the first step.
+
+In float64, where two right evaluations differ by some 1e-16 of the largest numbers in them, so that nothing is guessed:
+a term that is left out, or computed with another copy's tensor, is far beyond the bound.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torchship.batched_trainer import Stack
+from torchship.loading import Batch
+from torchship.rehearsal import listed
+from torchship.trainers import State, Task, outputs_of
+from torchship.user_code import described, innermost
+
+# Starts that are compared, the fewest and the most events that they are compared on.
+STARTS, FEWEST_EVENTS, MOST_EVENTS = 3, 16, 256
+# Of a tensor's own size; and of the largest one's, for what is zero but for rounding, as is the gradient of a bias
+# before a BatchNorm.
+OWN, LARGEST = 1e-9, 1e-13
+# torch's words where vmap has no rule for an operation, and takes the copies one by one.
+ONE_BY_ONE = "performance drop"
+
+
+@dataclass
+class Found:
+    """What one evaluation gave, by name, for each start."""
+
+    tensors: State = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+
+
+def objection(task: Task) -> tuple[str, bool]:
+    """Return why the batched engine should not train a task, and whether its numbers would be wrong; '' for none."""
+    with float64(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        batch = real_batch(task)
+        for training in (True, False):
+            mode = "training" if training else "evaluation"
+            modules = [_double(task, place) for place in range(STARTS)]
+            try:
+                wanted = [_eager(task, module.train(training), batch, place) for place, module in enumerate(modules)]
+            except Exception as error:  # whatever a network raises in float64
+                return f"the eager module cannot be evaluated in float64 to compare them: {_told(error, task)}", True
+            try:
+                stack = Stack([_double(task, place) for place in range(STARTS)], task.device)
+                found = _batched(task, stack, batch, training=training)
+            except Exception as error:  # whatever vmap raises
+                return f"torch.vmap cannot take the network: {_told(error, task)}", True
+            differing = [name for place in range(STARTS) for name in differences(found[place], wanted[place])]
+            if differing:
+                names = listed([*dict.fromkeys(differing)])
+                return f"under torch.vmap the network computes something else in {mode} mode: {names}", True
+    slow = [" ".join(str(warning.message).split()) for warning in caught if ONE_BY_ONE in str(warning.message)]
+    return (f"torch.vmap takes the replicas one by one: {slow[0]}", False) if slow else ("", False)
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Have tensors made without a type be float64 for a while."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def double(module: nn.Module) -> nn.Module:
+    """Return a module with all its numbers in float64, in place, those included that are no buffers."""
+    for layer in module.double().modules():
+        for name, value in vars(layer).items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                setattr(layer, name, value.double())
+    return module
+
+
+def doubled(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return tensors with floating-point numbers in float64."""
+    return tuple(one.double() if one.is_floating_point() else one.clone() for one in tensors)
+
+
+def real_batch(task: Task) -> Batch:
+    """Return the first events of the training data in float64, on the device."""
+    dataset = task.sets["train"]
+    events = min(len(dataset), MOST_EVENTS, max(task.knobs["batch_size"], FEWEST_EVENTS))
+    inputs, targets = dataset.to(task.device)[torch.arange(events, device=task.device)]
+    return doubled(inputs), doubled(targets)
+
+
+def _double(task: Task, place: int) -> nn.Module:
+    # A start is drawn in float32.
+    with float32():
+        module = task.starts.module(place)
+    return double(module).to(task.device)
+
+
+@contextmanager
+def float32() -> Iterator[None]:
+    """Have tensors made without a type be float32 for a while, as everywhere else."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _eager(task: Task, module: nn.Module, batch: Batch, place: int) -> Found:
+    inputs, targets = (tuple(one.clone() for one in part) for part in batch)
+    torch.manual_seed(task.starts.seed)
+    outputs = outputs_of(module(*inputs))
+    learned = {name: one for name, one in sorted(module.named_parameters()) if one.requires_grad}
+    gradients = _gradients(task.objective.mean(outputs, targets), learned)
+    return _collected(outputs, gradients, dict(module.named_buffers()))
+
+
+def _batched(task: Task, stack: Stack, batch: Batch, *, training: bool) -> list[Found]:
+    inputs, targets = batch
+    many = [one.expand(STARTS, *one.shape) for one in targets]
+    # As in training, where each copy has events of its own, and in evaluation, where all have the same.
+    given = tuple(one.expand(STARTS, *one.shape).clone() if training else one.clone() for one in inputs)
+    torch.manual_seed(task.starts.seed)
+    outputs = stack.outputs(given, training=training, shared=not training, randomness="same")
+    gradients = _gradients(task.objective.per_replica(outputs, many).sum(), stack.learned)
+    return [
+        _collected(
+            [output[place] for output in outputs],
+            {name: None if one is None else one[place] for name, one in gradients.items()},
+            {name: one[place] for name, one in stack.fixed.items()},
+        )
+        for place in range(STARTS)
+    ]
+
+
+def _gradients(loss: Tensor, learned: State) -> dict[str, Tensor | None]:
+    if not loss.requires_grad:
+        return dict.fromkeys(learned)
+    found = torch.autograd.grad(loss, [*learned.values()], allow_unused=True)
+    return dict(zip(learned, cast("tuple[Tensor | None, ...]", found), strict=True))
+
+
+def _collected(outputs: Sequence[Tensor], gradients: dict[str, Tensor | None], buffers: State) -> Found:
+    found = Found({f"output {place}": output.detach() for place, output in enumerate(outputs)})
+    found.tensors |= {f"buffer {name}": one.detach().double() for name, one in buffers.items()}
+    for name, gradient in gradients.items():
+        if gradient is None:
+            found.missing.add(f"gradient of {name}")
+        else:
+            found.tensors[f"gradient of {name}"] = gradient.detach()
+    return found
+
+
+def differences(found: Found, wanted: Found) -> list[str]:
+    """Return the names of what differs by more than rounding, with how it does."""
+    gradients = [one for name, one in wanted.tensors.items() if name.startswith("gradient") and one.numel()]
+    largest = max((float(one.nan_to_num().abs().max()) for one in gradients), default=0.0)
+    words = []
+    for name, one in wanted.tensors.items():
+        other = found.tensors.get(name)
+        if other is None:
+            # A frozen parameter is no buffer of the eager module; a gradient may be one of zeros.
+            if name in found.missing and bool((one != 0).any()):
+                words.append(f"{name} (none)")
+            continue
+        share = _share(other, one, largest if name.startswith("gradient") else 0.0)
+        if not share <= 1.0:
+            words.append(f"{name} (by {float((other - one).abs().max()):.2g} of {float(one.abs().max()):.2g})")
+    return words + [
+        f"{name} (none in the eager module)"
+        for name in sorted(wanted.missing)
+        if name in found.tensors and bool((found.tensors[name] != 0).any())
+    ]
+
+
+def _share(found: Tensor, wanted: Tensor, largest: float) -> float:
+    """Return the largest difference in units of the bound; infinite where shapes or what is not finite differ."""
+    if found.shape != wanted.shape or bool((found.isfinite() != wanted.isfinite()).any()):
+        return float("inf")
+    if not wanted.numel():
+        return 0.0
+    found, wanted = (one.double().nan_to_num(0.0, 0.0, 0.0) for one in (found, wanted))
+    difference = float((found - wanted).abs().max())
+    return difference / (OWN * float(wanted.abs().max()) + LARGEST * largest) if difference else 0.0
+
+
+def _told(error: Exception, task: Task) -> str:
+    return described(error, None, innermost(error, task.starts.file), task.starts.file)
