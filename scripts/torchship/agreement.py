@@ -1,9 +1,10 @@
-"""Whether the batched engine computes what the eager module does: outputs, gradients and buffers, before the first step.
+"""Whether the batched engine computes what the eager module does, before the first step: outputs, gradients, buffers.
 
 In float64, where two right evaluations differ by some 1e-16 of the largest numbers in them, so that nothing is guessed:
 a term that is left out, or computed with another copy's tensor, is far beyond the bound.
 """
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ STARTS, FEWEST_EVENTS, MOST_EVENTS = 3, 16, 256
 # before a BatchNorm.
 OWN, LARGEST = 1e-9, 1e-13
 # torch's words where vmap has no rule for an operation, and takes the copies one by one.
-ONE_BY_ONE = "performance drop"
+ONE_BY_ONE = re.compile(r"performance drop because .* batching rule for ([\w:.]+\w)")
+# What torch's errors ask for at their end, which is none of a user's business.
+REQUEST = re.compile(r"(?<=\.) (We don't support that yet|Please file).*")
 
 
 @dataclass
@@ -37,14 +40,14 @@ class Found:
 
 def objection(task: Task) -> tuple[str, bool]:
     """Return why the batched engine should not train a task, and whether its numbers would be wrong; '' for none."""
-    with float64(), warnings.catch_warnings(record=True) as caught:
+    with numbers(torch.float64), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         batch = real_batch(task)
         for training in (True, False):
             mode = "training" if training else "evaluation"
             modules = [_double(task, place) for place in range(STARTS)]
             try:
-                wanted = [_eager(task, module.train(training), batch, place) for place, module in enumerate(modules)]
+                wanted = [_eager(task, module.train(training), batch) for module in modules]
             except Exception as error:  # whatever a network raises in float64
                 return f"the eager module cannot be evaluated in float64 to compare them: {_told(error, task)}", True
             try:
@@ -52,19 +55,21 @@ def objection(task: Task) -> tuple[str, bool]:
                 found = _batched(task, stack, batch, training=training)
             except Exception as error:  # whatever vmap raises
                 return f"torch.vmap cannot take the network: {_told(error, task)}", True
-            differing = [name for place in range(STARTS) for name in differences(found[place], wanted[place])]
+            differing: dict[str, str] = {}
+            for place in range(STARTS):
+                differing = {**differences(found[place], wanted[place]), **differing}
             if differing:
-                names = listed([*dict.fromkeys(differing)])
+                names = listed([f"{name} ({how})" for name, how in sorted(differing.items())])
                 return f"under torch.vmap the network computes something else in {mode} mode: {names}", True
-    slow = [" ".join(str(warning.message).split()) for warning in caught if ONE_BY_ONE in str(warning.message)]
-    return (f"torch.vmap takes the replicas one by one: {slow[0]}", False) if slow else ("", False)
+    slow = sorted({rule[1] for warning in caught if (rule := ONE_BY_ONE.search(str(warning.message)))})
+    return (f"torch.vmap has no rule for {slow[0]} and takes the replicas one by one", False) if slow else ("", False)
 
 
 @contextmanager
-def float64() -> Iterator[None]:
-    """Have tensors made without a type be float64 for a while."""
+def numbers(kind: torch.dtype) -> Iterator[None]:
+    """Have tensors that are made without a type be of one for a while."""
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(kind)
     try:
         yield
     finally:
@@ -95,27 +100,16 @@ def real_batch(task: Task) -> Batch:
 
 def _double(task: Task, place: int) -> nn.Module:
     # A start is drawn in float32.
-    with float32():
+    with numbers(torch.float32):
         module = task.starts.module(place)
     return double(module).to(task.device)
 
 
-@contextmanager
-def float32() -> Iterator[None]:
-    """Have tensors made without a type be float32 for a while, as everywhere else."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-def _eager(task: Task, module: nn.Module, batch: Batch, place: int) -> Found:
+def _eager(task: Task, module: nn.Module, batch: Batch) -> Found:
     inputs, targets = (tuple(one.clone() for one in part) for part in batch)
     torch.manual_seed(task.starts.seed)
     outputs = outputs_of(module(*inputs))
-    learned = {name: one for name, one in sorted(module.named_parameters()) if one.requires_grad}
+    learned: State = {name: one for name, one in module.named_parameters() if one.requires_grad}
     gradients = _gradients(task.objective.mean(outputs, targets), learned)
     return _collected(outputs, gradients, dict(module.named_buffers()))
 
@@ -156,26 +150,29 @@ def _collected(outputs: Sequence[Tensor], gradients: dict[str, Tensor | None], b
     return found
 
 
-def differences(found: Found, wanted: Found) -> list[str]:
-    """Return the names of what differs by more than rounding, with how it does."""
+def differences(found: Found, wanted: Found) -> dict[str, str]:
+    """Return how what differs by more than rounding does, by name."""
     gradients = [one for name, one in wanted.tensors.items() if name.startswith("gradient") and one.numel()]
     largest = max((float(one.nan_to_num().abs().max()) for one in gradients), default=0.0)
-    words = []
+    words = {}
     for name, one in wanted.tensors.items():
         other = found.tensors.get(name)
         if other is None:
-            # A frozen parameter is no buffer of the eager module; a gradient may be one of zeros.
+            # A gradient of zeros may also be none.
             if name in found.missing and bool((one != 0).any()):
-                words.append(f"{name} (none)")
-            continue
-        share = _share(other, one, largest if name.startswith("gradient") else 0.0)
-        if not share <= 1.0:
-            words.append(f"{name} (by {float((other - one).abs().max()):.2g} of {float(one.abs().max()):.2g})")
-    return words + [
-        f"{name} (none in the eager module)"
-        for name in sorted(wanted.missing)
-        if name in found.tensors and bool((found.tensors[name] != 0).any())
-    ]
+                words[name] = "none"
+        elif not _share(other, one, largest if name.startswith("gradient") else 0.0) <= 1.0:
+            words[name] = (
+                f"by {_size(other - one):.2g} of {_size(one):.2g}" if other.shape == one.shape else "its shape"
+            )
+    for name in wanted.missing & found.tensors.keys():
+        if bool((found.tensors[name] != 0).any()):
+            words[name] = "none in the eager module"
+    return words
+
+
+def _size(tensor: Tensor) -> float:
+    return float(tensor.abs().max()) if tensor.numel() else 0.0
 
 
 def _share(found: Tensor, wanted: Tensor, largest: float) -> float:
@@ -190,4 +187,4 @@ def _share(found: Tensor, wanted: Tensor, largest: float) -> float:
 
 
 def _told(error: Exception, task: Task) -> str:
-    return described(error, None, innermost(error, task.starts.file), task.starts.file)
+    return REQUEST.sub("", described(error, None, innermost(error, task.starts.file), task.starts.file))

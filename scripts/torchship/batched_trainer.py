@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torchship.errors import TrainingError
-from torchship.networks import derived_seed
+from torchship.networks import derived_seed, seed_draws
 from torchship.trainers import State, Task, make_optimizer, outputs_of
 from torchship.user_code import told_as_theirs
 
@@ -124,7 +124,8 @@ class BatchedTrainer:
         """Take one pass over the training data; return each replica's mean loss over it, [replicas]."""
         processes, objective = self.task.processes, self.task.objective
         # For layers that draw random numbers, such as Dropout: a resumed run draws the same, each process its own.
-        torch.manual_seed(derived_seed("epoch", self.task.starts.seed, epoch * processes.count + processes.rank))
+        draws = derived_seed("epoch", self.task.starts.seed, epoch * processes.count + processes.rank)
+        seed_draws(draws, self.task.device)
         total = torch.zeros(self.padded, device=self.task.device)
         for (inputs, targets), size in zip(self.batches.epoch(epoch), self.batches.sizes, strict=True):
             self.optimizer.zero_grad()

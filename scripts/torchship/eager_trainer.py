@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torchship.loading import Batch, EventDataset
 from torchship.losses import Objective
-from torchship.networks import derived_seed
+from torchship.networks import derived_seed, seed_draws
 from torchship.trainers import State, Task, make_optimizer, outputs_of
 from torchship.user_code import told_as_theirs
 
@@ -50,7 +50,7 @@ class EagerTrainer:
         number = self.task.starts.number(place)
         # For layers that draw random numbers: a resumed run draws the same, each replica and process its own.
         draws = derived_seed(f"epoch {epoch}", self.task.starts.seed, number * processes.count + processes.rank)
-        torch.manual_seed(draws)
+        seed_draws(draws, self.task.device)
         module.train()
         losses = []
         with told_as_theirs(module, self.task.starts.file):

@@ -8,8 +8,9 @@ from torchship.eager_trainer import EagerTrainer
 from torchship.errors import TrainingError
 from torchship.trainers import Task, Trainer
 
-# Up to so many replicas are trained one after another with `auto`: docs/training.md has the figures.
-FEW = 4
+# With `auto`, up to how many replicas are trained one after another, from how many trained parameters on: all at once
+# they cost what 64 do, and one after another a small network's step is mostly calls. docs/training.md has the figures.
+FEW = {0: 4, 1_000: 8, 50_000: 64}
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ def choose_engine(task: Task) -> Choice:
     asked, count = task.knobs["engine"], task.starts.count
     if asked == "eager":
         return Choice(asked, "eager", "train/engine says so")
-    if asked == "auto" and count <= FEW:
-        return Choice(asked, "eager", f"{count} replicas, up to {FEW} are trained one after another")
+    parameters = trained_parameters(task)
+    few = max(most for least, most in FEW.items() if parameters >= least)
+    if asked == "auto" and count <= few:
+        words = f"up to {few} replicas of a network with {parameters} trained parameters are trained one after another"
+        return Choice(asked, "eager", words)
     reason, wrong = objection(task)
     if asked == "batched":
         if wrong:
@@ -50,6 +54,11 @@ def choose_engine(task: Task) -> Choice:
     if reason:
         return Choice(asked, "eager", reason)
     return Choice(asked, "batched", f"{count} replicas, and for three of them it computes what the module does")
+
+
+def trained_parameters(task: Task) -> int:
+    """Return how many numbers of a network are trained."""
+    return sum(one.numel() for one in task.starts.module(0).parameters() if one.requires_grad)
 
 
 def make_trainer(task: Task, choice: Choice) -> Trainer:

@@ -126,6 +126,8 @@ class Batches:
                 num_workers=num_workers,
                 pin_memory=device.type == "cuda",
                 persistent_workers=num_workers > 0,
+                # Else it draws from what Dropout draws from, each epoch.
+                generator=torch.Generator(),
             )
 
     def epoch(self, epoch: int, replica: int | None = None) -> Iterator[Batch]:

@@ -112,7 +112,8 @@ def install_neighbours(sources: dict[str, tuple[str, bool, str]]) -> None:
         def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG002
             if name not in sources:
                 return None
-            return importlib.util.spec_from_loader(name, self, origin=sources[name][0], is_package=sources[name][1])
+            where, package, _ = sources[name]
+            return importlib.util.spec_from_loader(name, self, origin=where, is_package=package)  # type: ignore[arg-type]
 
         def create_module(self, spec):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG002
             return None
@@ -127,12 +128,12 @@ def install_neighbours(sources: dict[str, tuple[str, bool, str]]) -> None:
     for name in sources:
         sys.modules.pop(name, None)
     finder = Finder()
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, finder)
     try:
         for name in sources:
             importlib.import_module(name)
     finally:
-        sys.meta_path.remove(finder)  # type: ignore[arg-type]
+        sys.meta_path.remove(finder)
 
 
 def bundle(file: Path) -> str:

@@ -101,6 +101,16 @@ def derived_seed(purpose: str, seed: int, count: int) -> int:
     return (base + count) % 2**32
 
 
+def seed_draws(seed: int, device: torch.device) -> None:
+    """Seed what layers such as Dropout draw from on a device.
+
+    torch.manual_seed seeds all devices there could be, and keeps a traceback for each: as long as some steps take.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 def random_network(
     file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int, frozen: Sequence[str] = ()
 ) -> nn.Module:
@@ -138,7 +148,7 @@ def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
                 f"it has {', '.join(sorted(named)) or 'none'}"
             )
         for name in fitting:
-            named[name].requires_grad_(requires_grad=False)
+            named[name].requires_grad = False
 
 
 def visible_gpus(wanted: str) -> list[str]:

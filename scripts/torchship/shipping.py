@@ -7,6 +7,7 @@ it there is 1e-5 of the loss for sums of float32 over the events. The bound of t
 such a shift could decide otherwise.
 """
 
+import copy
 import logging
 import math
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchship.agreement import double, doubled, float64
+from torchship.agreement import double, doubled, numbers
 from torchship.eager_trainer import evaluated, parts
 from torchship.errors import TrainingError
 from torchship.losses import FUNCTIONS, Objective
@@ -56,8 +57,9 @@ def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged
     Raises:
         TrainingError: they differ by more than rounding explains, with both numbers.
     """
-    narrow, wide = (load(task.starts.file, task.starts.arguments, weights) for _ in range(2))
-    judged = judge(task, narrow, double(wide))
+    module = load(task.starts.file, task.starts.arguments, weights)
+    # A copy: built anew it may keep other random numbers, and seem to round that much.
+    judged = judge(task, module, double(copy.deepcopy(module)))
     loss, accuracy = logged["validation_loss"], logged["validation_accuracy"]
     if not (abs(judged.loss - loss) <= judged.loss_bound and abs(judged.accuracy - accuracy) <= judged.accuracy_bound):
         raise TrainingError(
@@ -105,7 +107,7 @@ def bounds(task: Task, module: nn.Module, exact: nn.Module) -> tuple[float, floa
     narrow = [(doubled(outputs_of(module(*inputs))), doubled(targets)) for inputs, targets in parts(dataset)]
     wide = narrow
     try:
-        with float64():
+        with numbers(torch.float64):
             wide = [(outputs_of(exact(*doubled(inputs))), doubled(targets)) for inputs, targets in parts(dataset)]
     except Exception as error:  # whatever a network raises that insists on float32
         log.debug("no float64 evaluation of what ships: %s", error)
