@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from support import make_data, small_model
 from torchship.datasets import check_target, read_arrays, read_set, split_events, write_arrays
 from torchship.errors import DataError
@@ -22,9 +23,11 @@ def test_the_truth_table(trained):
 
 def test_a_dataset_gives_one_event_and_many(trained):
     dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], ["target"])
-    inputs, target = dataset[2]
+    (x,), (target,) = dataset[2]
     assert len(dataset) == 4
-    assert (inputs[0].tolist(), target.tolist()) == ([1, 0], [1])
+    assert (x.tolist(), target.tolist()) == ([1, 0], [1])
+    (many,), _ = dataset[torch.tensor([2, 0])]
+    assert many.tolist() == dataset[torch.tensor([[2, 0]])][0][0][0].tolist() == [[1, 0], [0, 0]]
 
 
 def test_a_flipped_label_is_noticed(tmp_path):
