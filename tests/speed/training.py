@@ -21,10 +21,10 @@ from torchship.objective import terms
 from torchship.processes import Processes
 from torchship.trainers import Starts, Task
 
-REPLICAS = [1, 8, 64]
-ROUNDS = 3
+REPLICAS = [1, 4, 64, 1000]
+ROUNDS = 5
 # An epoch that takes longer is not repeated.
-LONG = 3.0
+LONG = 2.0
 NETWORKS = PROJECT / "tests" / "networks"
 # File, arguments, shape of an event, events, events in a batch.
 CASES = {

@@ -149,9 +149,10 @@ class Network(nn.Module):
 """
 
 
-def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path):
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path, engine):
     """Each process has statistics of its own events, which differ here; those that ship must be those evaluated."""
-    model, file = two(batch_size=4, epochs=20), network(tmp_path, NORMS)
+    model, file = two(batch_size=4, epochs=20, engine=engine), network(tmp_path, NORMS)
     sets = make_data(tmp_path, model)
     outputs = trained(tmp_path, model, network=file)
     module = networks.load(file, {}, outputs["weights"])
