@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,24 @@ class Work:
     point: dict[str, Any]
 
 
+@contextmanager
+def plain_kernels() -> Iterator[None]:
+    """Have torch compute as vmap and the CPU do for a while.
+
+    The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
+    have three digits with TF32.
+    """
+    fast, short = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn.allow_tf32
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=fast)
+        torch.backends.cudnn.allow_tf32 = short
+
+
+@plain_kernels()
 def fit(work: Work, device: torch.device, processes: Processes) -> None:
     """Train all replicas of a network, or go on from a checkpoint, and write the best by validation loss.
 
@@ -60,10 +80,6 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     """
     model, knobs, seed = work.model, work.model["train"], work.model["seed"]
     torch.set_num_threads(knobs["threads"])
-    # Its fast path is another computation, chosen by what vmap hides: whether a gradient is asked for.
-    torch.backends.mha.set_fastpath_enabled(value=False)
-    # Else convolutions on a GPU have three digits.
-    torch.backends.cudnn.allow_tf32 = False
     together = f", {processes.count} processes" if processes.count > 1 else ""
     log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
              model["device"], together, knobs["threads"],
