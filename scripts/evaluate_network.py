@@ -1,21 +1,19 @@
 """Evaluate the shipped network on the three sets: loss, accuracy, confusion, and its outputs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torchship.step import log, step
 
 import torch
-from torch import Tensor
 from torchship.chosen import with_best
 from torchship.datasets import SPLITS, check_target, read_set, write_arrays
+from torchship.evaluation import measured
 from torchship.files import write_json
 from torchship.loading import EventDataset
 from torchship.losses import Objective
-from torchship.metrics import confusion, decide, true_classes
 from torchship.networks import load
-from torchship.objective import REGRESSION, terms_of
+from torchship.objective import terms_of
 from torchship.trainers import outputs_of
 from torchship.user_code import told_as_theirs
 
@@ -46,28 +44,6 @@ def evaluate_network(
         log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
     write_json(metrics, report)
     write_arrays(predictions, predicted)
-
-
-def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Any]:
-    one = [[tensor.unsqueeze(0) for tensor in tensors] for tensors in (outputs, targets)]
-    entry: dict[str, Any] = {"events": len(targets[0]), "loss": float(objective.per_replica(*one)[0])}
-    if len(objective.terms) > 1:
-        each = objective.each(*one)
-        entry["losses"] = {term.output: float(loss[0]) for term, loss in zip(objective.terms, each, strict=True)}
-    term = objective.terms[objective.decides]
-    output, target = outputs[term.place].numpy(), targets[objective.decides].numpy()
-    if term.function == REGRESSION:
-        return entry
-    if term.function != "cross_entropy" and output.shape[1:] != (1,):
-        # Labels of their own, each right or wrong.
-        return {**entry, "accuracy": float(objective.accuracy(*one)[0])}
-    decided, true = decide(output, objective.threshold), true_classes(target)
-    classes = max(2, output.shape[1])
-    return {
-        **entry,
-        "accuracy": float((decided == true).mean()),
-        "confusion": confusion(decided, true, classes).tolist(),
-    }
 
 
 if __name__ == "__main__":

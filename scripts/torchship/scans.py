@@ -127,4 +127,6 @@ def spell(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return "x".join(map(spell, value))
+    if isinstance(value, Mapping):
+        return "_".join(f"{plain(key)}_{spell(inner)}" for key, inner in sorted(value.items()))
     return plain(str(value).replace("e+", "e") if isinstance(value, float) else str(value))

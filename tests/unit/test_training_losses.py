@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support import DEFAULTS, small_model
+from support import DEFAULTS, PROJECT, SCHEMA, small_model
 from torchship import networks
 from torchship.errors import ConfigError, DataError
 from torchship.files import read_json
 from torchship.losses import Objective, accuracy
 from torchship.objective import decisive, targets_of, terms
+from torchship.scans import expand
 from trained_networks import EVENTS, NETWORKS, model_of, points, trained
 
 from evaluate_network import evaluate_network
@@ -133,3 +134,22 @@ def test_a_target_that_does_not_suit_its_output_is_named(tmp_path):
         DataError, match=r"the train set, momenta: mean_squared_error takes float32 of shape \[events, 3\]"
     ):
         trained(tmp_path, "two_heads", outputs=OUTPUTS, loss=BOTH, arrays={"momenta": MOMENTA[:, :2]})
+
+
+def test_losses_can_be_scanned():
+    """Each point has a name that a folder can have, and an error its place."""
+    both = {"y": {"function": "binary_cross_entropy", "weight": 2.0}}
+    scan = {"grid": {"train/loss": ["mean_squared_error", both]}, "metric": "validation_accuracy"}
+    found = expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
+    assert list(found) == [
+        "xor/scan/loss=mean_squared_error",
+        "xor/scan/loss=y_function_binary_cross_entropy_weight_2.0",
+    ]
+    scan["metric"] = "validation_loss"
+    with pytest.raises(
+        ConfigError, match=r"which points with train/loss mean_squared_error and {.y.: .* cannot be compared"
+    ):
+        expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
+    scan["grid"]["train/loss"][1] = {"y": {"function": "bce"}}
+    with pytest.raises(ConfigError, match=r"the scan of xor: train/loss/y/function is 'bce': must be one of"):
+        expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
