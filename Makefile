@@ -1,6 +1,7 @@
 # The commands of this project. Everything sets up .venv by itself when it must.
 #   make all      install, and run the whole workflow          make report   the HTML report
 #   make test     install, and run the tests                   make lint     all static checks
+#   make training-benchmark   time both engines of training
 #   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
@@ -12,7 +13,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants gate-benchmark scale cluster-test lint format report dag requirements clean
+.PHONY: all install runtimes test mutants gate-benchmark training-benchmark scale cluster-test lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -40,6 +41,10 @@ mutants: install
 # How long the gate takes, and how that grows.
 gate-benchmark: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/scaling.py
+
+# How long an epoch takes in each engine of training, beside the plainest loop of torch: ten minutes.
+training-benchmark: install
+	PYTHONPATH=scripts:tests $(BIN)/python tests/speed/training.py $(ARGS)
 
 # How long scans of up to 10,000 points take to plan and to schedule, and whether that is too long: twenty minutes.
 scale: install

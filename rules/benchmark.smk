@@ -24,6 +24,7 @@ rule benchmark_engines:
         runtime=growing(60),
     params:
         code=source_code("benchmark_engines"),
+        neighbours=neighbours,
         model=knobs("network", "inputs", "outputs", "axes", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"

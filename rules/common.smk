@@ -20,6 +20,8 @@ from torchship.errors import ConfigError
 from torchship.gpus import any_here
 from torchship.imports import digest, library_modules
 from torchship.naming import suggest
+from torchship.neighbours import neighbours_digest
+from torchship.objective import targets_of as training_targets
 from torchship.provenance import commit
 from torchship.run_checks import has_data
 from torchship.scans import FOLDER, expand as expand_scan

@@ -27,6 +27,7 @@ rule generate_data:
         code=source_code("generate_data"),
         data=lookup("{run}/data", within=RUNS),
         model=knobs("inputs", "outputs", "axes"),
+        targets=target_arrays,
         seed=lookup("seed", within=config),
     script:
         "../scripts/generate_data.py"

@@ -24,8 +24,14 @@ rule evaluate_network:
         runtime=growing(10),
     params:
         code=source_code("evaluate_network"),
+        neighbours=neighbours,
         model=knobs(
-            "network", "inputs", "data/target", "train/loss", "evaluate/threshold"
+            "network",
+            "inputs",
+            "outputs",
+            "data/target",
+            "train/loss",
+            "evaluate/threshold",
         ),
     script:
         "../scripts/evaluate_network.py"
@@ -50,6 +56,7 @@ rule evaluate_surface:
         runtime=growing(10),
     params:
         code=source_code("evaluate_surface"),
+        neighbours=neighbours,
         model=knobs("network", "evaluate/surface"),
     script:
         "../scripts/evaluate_surface.py"

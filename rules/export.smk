@@ -16,7 +16,7 @@ rule translate_network:
     benchmark:
         "<benchmarks>/{run}/translate_network.tsv"
     wildcard_constraints:
-        run=f"{any_of(TRAINED)}|{points_of(SCANS)}",
+        run=f"{any_of(NETWORKS)}|{points_of(SCANS)}",
     conda:
         "../envs/export.yaml"
     threads: 1
@@ -25,6 +25,7 @@ rule translate_network:
         runtime=growing(10),
     params:
         code=source_code("translate_network"),
+        neighbours=neighbours,
         model=knobs("network", "inputs", "outputs", "axes"),
         opsets=translation_opsets,
     script:

@@ -20,6 +20,7 @@ rule extract_weights:
         runtime=growing(10),
     params:
         code=source_code("extract_weights"),
+        neighbours=neighbours,
         model=knobs("network", "inputs", "outputs"),
     script:
         "../scripts/extract_weights.py"
@@ -72,6 +73,7 @@ rule check_code:
         runtime=growing(10),
     params:
         code=source_code("check_code"),
+        neighbours=neighbours,
         model=knobs(
             "network", "inputs", "data/target", "evaluate/threshold", "extract", "seed"
         ),

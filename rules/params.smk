@@ -30,6 +30,28 @@ def knobs(*places):
     return picked
 
 
+def neighbours(wildcards):
+    """Give what stands for the files in models/ that a run's network imports, or those of its scan's points do.
+
+    A parameter, so that an edit of one reruns what reads the network. After a scan the network's file has them in it.
+    """
+    if wildcards.run in SCANS:
+        return ""
+    file = section_of(wildcards.run).get("network", {}).get("file")
+    return neighbours_digest(BASE / f"models/{file}.py") if file else ""
+
+
+def scanned_neighbours(wildcards):
+    """Give the same for all networks of a scan's points."""
+    return [neighbours_digest(Path(path)) for path in scanned_networks(wildcards)]
+
+
+def target_arrays(wildcards):
+    """Give the arrays that the outputs of a run should be, in any point of its scan."""
+    sections = [RUNS[wildcards.run], *SCANS.get(wildcards.run, {}).values()]
+    return sorted({name for section in sections for name in training_targets(section)})
+
+
 def scan_point(wildcards):
     """Give what a run changes if it is a point of a scan, by place."""
     return section_of(wildcards.run).get("point", {})

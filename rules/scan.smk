@@ -34,6 +34,7 @@ rule choose_best:
         runtime=growing(10),
     params:
         code=source_code("choose_best"),
+        neighbours=scanned_neighbours,
         # Their order, too, which is that of the table: Snakemake compares inputs as a set.
         points=points_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),

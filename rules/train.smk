@@ -30,6 +30,7 @@ rule train_network:
         runtime=growing(240),
     params:
         code=source_code("train_network"),
+        neighbours=neighbours,
         model=knobs(
             "network",
             "inputs",
@@ -66,6 +67,7 @@ rule take_weights:
         runtime=growing(10),
     params:
         code=source_code("take_weights"),
+        neighbours=neighbours,
         model=knobs("network"),
     script:
         "../scripts/take_weights.py"

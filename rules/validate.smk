@@ -25,6 +25,7 @@ rule make_cases:
         runtime=growing(10),
     params:
         code=source_code("make_cases"),
+        neighbours=neighbours,
         model=knobs(
             "network",
             "inputs",
@@ -92,6 +93,7 @@ rule validate_target:
         runtime=growing(30),
     params:
         code=source_code("validate_target"),
+        neighbours=neighbours,
         model=knobs(
             "network",
             "inputs",

@@ -6,19 +6,22 @@ from pathlib import Path
 from torchship.step import log, step
 
 from torchship.errors import DataError
-from torchship.files import read_json, replacing, sha256, write_json, write_rows
+from torchship.files import read_json, replacing, sha256, write_json, write_rows, write_text
+from torchship.neighbours import bundle
+from torchship.objective import spelled
 from torchship.ranking import METRICS, order, outcome, table
 
 
 def choose_best(trainings: dict[str, Path], networks: list[Path], outputs: dict[str, Path], *, metric: str) -> None:
     names, reports = list(trainings), [read_json(path) for path in trainings.values()]
     outcomes = [outcome(report) for report in reports]
-    ranked = order(outcomes, metric, {report["knobs"]["train"]["loss"] for report in reports})
+    ranked = order(outcomes, metric, {spelled(report["knobs"]["train"]["loss"]) for report in reports})
     best = ranked[0]
     knobs = reports[best]["knobs"]
     write_rows(outputs["table"], *table(names, reports, outcomes, ranked))
     copy_training(trainings[names[best]], reports[best]["files"], outputs)
-    copy(next(path for path in networks if path.stem == knobs["network"]["file"]), outputs["network"])
+    # It stands alone there, without its neighbours in models/.
+    write_text(outputs["network"], bundle(next(path for path in networks if path.stem == knobs["network"]["file"])))
     least, value = "smallest" if METRICS[metric] else "largest", outcomes[best][metric]
     diverged = len(names) - len(ranked)
     document = {

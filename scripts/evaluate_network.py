@@ -8,11 +8,14 @@ from torchship.step import log, step
 import torch
 from torchship.chosen import with_best
 from torchship.datasets import SPLITS, check_target, read_set, write_arrays
+from torchship.evaluation import measured
 from torchship.files import write_json
 from torchship.loading import EventDataset
-from torchship.metrics import confusion, decide, true_classes
+from torchship.losses import Objective
+from torchship.network_errors import told_as_theirs
 from torchship.networks import load
-from torchship.replicas import per_replica
+from torchship.objective import terms_of
+from torchship.trainers import outputs_of
 
 
 def evaluate_network(
@@ -21,30 +24,26 @@ def evaluate_network(
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)
-    loss, threshold = per_replica(model["train"]["loss"]), model["evaluate"]["threshold"]
-    is_classifier = model["train"]["loss"] != "mean_squared_error"
+    terms, threshold = terms_of(model), model["evaluate"]["threshold"]
+    objective = Objective(terms, threshold)
     report: dict[str, Any] = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": {}}
-    outputs = {}
+    predicted: dict[str, Any] = {}
     for split in SPLITS:
         dataset = EventDataset.from_arrays(
-            read_set(sets[split], datasheet), list(model["inputs"]), model["data"]["target"]
+            read_set(sets[split], datasheet), list(model["inputs"]), [term.target for term in terms]
         )
-        with torch.no_grad():
-            result = module(*dataset.inputs)
-        output = result[0] if isinstance(result, tuple) else result
-        outputs[split] = output.numpy()
-        check_target(dataset.target.numpy(), model["train"]["loss"], output.shape[-1], f"the {split} set")
-        entry: dict[str, Any] = {
-            "events": len(dataset), "loss": float(loss(output.unsqueeze(0), dataset.target.unsqueeze(0))[0])
-        }  # fmt: skip
-        if is_classifier:
-            decided, true = decide(outputs[split], threshold), true_classes(dataset.target.numpy())
-            entry["accuracy"] = float((decided == true).mean())
-            entry["confusion"] = confusion(decided, true, max(2, output.shape[1])).tolist()
-        report["sets"][split] = entry
-        log.info("%s: %s", split, {key: value for key, value in entry.items() if key != "confusion"})
+        with torch.no_grad(), told_as_theirs(module, network):
+            outputs = outputs_of(module(*(array.clone() for array in dataset.inputs)))
+        for term, target in zip(terms, dataset.targets, strict=True):
+            check_target(
+                target.numpy(), term.function, outputs[term.place].shape[-1], f"the {split} set, {term.target}"
+            )
+        # The first output is what the plots and the generated code speak of.
+        predicted[split] = outputs[0].numpy()
+        report["sets"][split] = measured(objective, outputs, dataset.targets)
+        log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
     write_json(metrics, report)
-    write_arrays(predictions, outputs)
+    write_arrays(predictions, predicted)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from torchship.chosen import with_best
 from torchship.datasets import write_arrays
 from torchship.networks import load
+from torchship.trainers import outputs_of
 
 
 def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:
@@ -20,7 +21,7 @@ def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict
     # Row i, column j holds the output at (axis[j], axis[i]), as images are drawn.
     plane = np.stack(np.meshgrid(axis, axis), axis=-1)
     with torch.no_grad():
-        output = module(torch.from_numpy(plane.reshape(-1, 2)))[:, 0].numpy()
+        output = outputs_of(module(torch.from_numpy(plane.reshape(-1, 2))))[0][:, 0].numpy()
     write_arrays(surface, {"axis": axis, "output": output.reshape(plane.shape[:2])})
 
 

@@ -23,8 +23,9 @@ from torchship.files import sha256, write_json
 
 
 def generate_data(
-    outputs: dict[str, Path], datasheet: Path, *, data: dict[str, Any], model: dict[str, Any], seed: int
-) -> None:
+    outputs: dict[str, Path], datasheet: Path, *,
+    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int,
+) -> None:  # fmt: skip
     inputs, target = model["inputs"], data["target"]
     about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
     if data["source"] == "xor":
@@ -35,16 +36,16 @@ def generate_data(
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
         path = Path(data["path"])
-        arrays = select(read_arrays(path), inputs, [target])
+        arrays = select(read_arrays(path), inputs, targets)
         count_events(arrays)
         # Before the events are shuffled, so that a message has their numbers in the file.
-        check(arrays, str(path), [target], model)
+        check(arrays, str(path), targets, model)
         sets = split_events(arrays, data["fractions"], seed)
         about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
         about["note"] = "events were shuffled by the seed and cut into the three sets"
     for split in SPLITS:
         write_arrays(outputs[split], sets[split])
-        log.info("%s: %d events", split, len(sets[split][target]))
+        log.info("%s: %d events", split, len(sets[split][targets[0]]))
     write_json(datasheet, describe(sets, outputs, about))
 
 
@@ -60,5 +61,6 @@ if __name__ == "__main__":
             Path(snakemake.output.datasheet),
             data=snakemake.params.data,
             model=snakemake.params.model,
+            targets=snakemake.params.targets,
             seed=snakemake.params.seed,
         )

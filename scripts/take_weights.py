@@ -7,6 +7,7 @@ from torchship.step import log, step
 
 from torchship.files import sha256
 from torchship.given_weights import fitted, read_state, without_prefix
+from torchship.neighbours import digest
 from torchship.networks import build, save_weights
 from torchship.outcome import write_report
 
@@ -22,7 +23,7 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, model:
         "trained": "elsewhere",
         "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
-        "network_sha256": sha256(network),
+        "network_sha256": digest(network),
     }
     write_report(outputs, about)
     if prefix:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from torchship.config import merge, resolve
 from torchship.datasets import SPLITS
+from torchship.objective import targets_of
 
 from generate_data import generate_data
 from train_network import train_network
@@ -37,7 +38,9 @@ def want(tool, reason):
 
 def make_data(folder, model):
     sets = {split: folder / f"{split}.safetensors" for split in SPLITS}
-    generate_data(sets, folder / "datasheet.json", data=model["data"], model=model, seed=model["seed"])
+    generate_data(
+        sets, folder / "datasheet.json", data=model["data"], model=model, targets=targets_of(model), seed=model["seed"]
+    )
     return sets
 
 

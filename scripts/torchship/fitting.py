@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,18 @@ from typing import Any
 import torch
 from torchship.checkpoints import Checkpoint, fingerprint
 from torchship.datasets import check_target, read_set
+from torchship.engine_choice import choose_engine, make_trainer
 from torchship.errors import DivergenceError
 from torchship.files import sha256
 from torchship.loading import EventDataset
+from torchship.losses import Objective
+from torchship.neighbours import digest
 from torchship.networks import describe_device
+from torchship.objective import terms_of
 from torchship.outcome import write_divergence, write_outcome
 from torchship.processes import Processes
-from torchship.replicas import Replicas
+from torchship.rehearsal import rehearse
+from torchship.trainers import Starts, Task
 from torchship.training import train
 
 log = logging.getLogger(__name__)
@@ -45,13 +52,31 @@ class Work:
     point: dict[str, Any]
 
 
+@contextmanager
+def plain_kernels() -> Iterator[None]:
+    """Have torch compute as vmap and the CPU do for a while.
+
+    The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
+    have three digits with TF32.
+    """
+    fast, short = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn.allow_tf32
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=fast)
+        torch.backends.cudnn.allow_tf32 = short
+
+
+@plain_kernels()
 def fit(work: Work, device: torch.device, processes: Processes) -> None:
     """Train all replicas of a network, or go on from a checkpoint, and write the best by validation loss.
 
     Raises:
         DataError: a set is not what its datasheet says, or its target does not suit the loss.
-        TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), or a signal
-            has ended it.
+        TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), a signal has
+            ended it, or something is wrong with the network; see `rehearse`, `choose_engine` and `require_same`.
     """
     model, knobs, seed = work.model, work.model["train"], work.model["seed"]
     torch.set_num_threads(knobs["threads"])
@@ -60,33 +85,46 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
              model["device"], together, knobs["threads"],
              os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
     datasheet, network = Path(work.datasheet), Path(work.network)
-    data = {}
-    for split, path in work.sets.items():
-        named = read_set(Path(path), datasheet)
-        classes = next(iter(model["outputs"].values()))["shape"][-1]
-        check_target(named[model["data"]["target"]], knobs["loss"], classes, f"the {split} set")
-        data[split] = EventDataset.from_arrays(named, list(model["inputs"]), model["data"]["target"])
-    replicas = Replicas(network, model["network"].get("arguments", {}), knobs, seed, device)
-    identity = fingerprint([model, device.type, torch.__version__, work.code, sha256(datasheet), sha256(network)])
+    starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
+    objective = Objective(terms_of(model), model["evaluate"]["threshold"])
+    data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
+    task = Task(starts, data, objective, model["outputs"], device, processes)
+    identity = fingerprint([model, device.type, torch.__version__, work.code, sha256(datasheet), digest(network)])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
+    rehearse(task)
+    choice = choose_engine(task)
+    log.info("engine: %s (asked for %s): %s", choice.engine, choice.asked, choice.reason)
     about = {
         "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point,
+        "torch": torch.__version__, "point": work.point, "engine": choice.report(),
         "knobs": {"network": model["network"], "train": knobs, "seed": seed},
     }  # fmt: skip
     try:
+        trainer = make_trainer(task, choice)
         with saved.on_signal():
-            history = train(replicas, data, knobs, threshold=model["evaluate"]["threshold"], seed=seed, device=device,
-                            checkpoint=saved, log_every=work.watch["log_every"], processes=processes)  # fmt: skip
+            history = train(trainer, task, checkpoint=saved, log_every=work.watch["log_every"])
         if processes.first:
             # Finds a divergence of the last epoch, or on the validation set alone, before it writes anything.
-            write_outcome(outputs, about, replicas, history, knobs)
+            write_outcome(outputs, about, trainer, task, history)
     except DivergenceError as error:
         if not work.point:
             raise
         if processes.first:
             log.warning("%s; the point stays in the scan's table, without a rank", error)
-            write_divergence(outputs, about, replicas, knobs)
+            write_divergence(outputs, about, task)
     if processes.first:
         saved.remove()
+
+
+def read_events(path: Path, datasheet: Path, model: dict[str, Any], split: str) -> EventDataset:
+    """Read a set, and check each target against the loss and the output that it is for.
+
+    Raises:
+        DataError: the set is not what its datasheet says, or a target does not suit.
+    """
+    named, terms = read_set(path, datasheet), terms_of(model)
+    for term in terms:
+        width = model["outputs"][term.output]["shape"][-1]
+        check_target(named[term.target], term.function, width, f"the {split} set, {term.target}")
+    return EventDataset.from_arrays(named, list(model["inputs"]), [term.target for term in terms])

@@ -6,7 +6,9 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,22 +18,32 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchship.errors import ConfigError, DataError, TrainingError
 from torchship.files import replacing
+from torchship.naming import suggest
+from torchship.neighbours import digest, install_neighbours, sources
+from torchship.network_errors import last_place, one_line
 
 log = logging.getLogger(__name__)
 
 
 @cache
 def network_class(file: Path) -> type[nn.Module]:
-    """Give the class `Network` that a file defines.
+    """Return the class `Network` that a file defines; what it imports from beside it is made anew.
 
     Raises:
-        ConfigError: the file defines none.
+        ConfigError: the file defines none, or cannot be run, with the line.
     """
-    spec = importlib.util.spec_from_file_location(f"torchship_model_{file.stem}", file)
+    spec = importlib.util.spec_from_file_location(f"torchship_model_{file.stem}_{digest(file)[:8]}", file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Dataclasses, and torch's own tools, look for a class's module here.
+    sys.modules[spec.name] = module
+    try:
+        install_neighbours(sources(file))
+        spec.loader.exec_module(module)
+    except Exception as error:
+        log.debug("importing %s", file, exc_info=True)
+        raise ConfigError(f"{last_place(error, file)}: {type(error).__name__}: {one_line(error)}") from error
     network = getattr(module, "Network", None)
     if not (isinstance(network, type) and issubclass(network, nn.Module)):
         raise ConfigError(f"{file} defines no class Network(torch.nn.Module)")
@@ -46,9 +58,11 @@ def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
     """
     try:
         return network_class(file)(**arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:
         log.debug("building %s", file, exc_info=True)
-        raise ConfigError(f"{file}: Network() does not take network/arguments {dict(arguments)}: {error}") from error
+        raise ConfigError(
+            f"{last_place(error, file)}: Network() does not take network/arguments {dict(arguments)}: {one_line(error)}"
+        ) from error
 
 
 def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
@@ -66,9 +80,15 @@ def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Write parameters and buffers by name as safetensors."""
+    """Write parameters and buffers by name as safetensors; of a tensor with two names two copies."""
     with replacing(path) as part:
-        part.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+        part.write_bytes(spelled(state))
+
+
+def spelled(state: Mapping[str, Tensor]) -> bytes:
+    """Return parameters and buffers as the bytes of a safetensors file."""
+    own = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
+    return save(own)
 
 
 def derived_seed(purpose: str, seed: int, count: int) -> int:
@@ -81,20 +101,54 @@ def derived_seed(purpose: str, seed: int, count: int) -> int:
     return (base + count) % 2**32
 
 
-def random_start(file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int) -> dict[str, Tensor]:
-    """Give the state of a freshly built network, which depends on `seed` alone; torch's own generator is left alone.
+def seed_draws(seed: int, device: torch.device) -> None:
+    """Seed what layers such as Dropout draw from on a device.
+
+    torch.manual_seed seeds all devices there could be, and keeps a traceback for each: as long as some steps take.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+def random_network(
+    file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int, frozen: Sequence[str] = ()
+) -> nn.Module:
+    """Build a network with a random start, which depends on `seed` alone; torch's own generator is left alone.
 
     Args:
-        weights: `distribution` normal draws every parameter with two or more axes from N(mean, std).
+        weights: `distribution` normal draws every parameter with two or more axes from N(mean, std), but for those
+            that are frozen, by the file or by name.
+        frozen: names of parameters or modules, or patterns of such, that are not trained.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = build(file, arguments)
+        freeze(module, frozen)
         if weights["distribution"] == "normal":
             for parameter in module.parameters():
-                if parameter.dim() > 1:
+                if parameter.dim() > 1 and parameter.requires_grad:
                     nn.init.normal_(parameter, weights["mean"], weights["std"])
-        return {name: tensor.detach() for name, tensor in module.state_dict().items()}
+        return module
+
+
+def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
+    """Take the parameters that are called so out of the training.
+
+    Raises:
+        ConfigError: a name or pattern that fits none.
+    """
+    # A parameter with two names is frozen by either.
+    named = dict(module.named_parameters(remove_duplicate=False))
+    for pattern in frozen:
+        fitting = [name for name in named if fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")]
+        if not fitting:
+            raise ConfigError(
+                f"train/frozen: no parameter of the network is called {pattern!r}{suggest(pattern, named)}; "
+                f"it has {', '.join(sorted(named)) or 'none'}"
+            )
+        for name in fitting:
+            named[name].requires_grad = False
 
 
 def visible_gpus(wanted: str) -> list[str]:

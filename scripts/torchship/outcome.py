@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchship.errors import DivergenceError
-from torchship.files import sha256, write_json, write_rows
+from torchship.files import replacing, sha256, write_json, write_rows
 from torchship.metrics import binomial_interval
-from torchship.networks import save_weights
-from torchship.replicas import Replicas
+from torchship.networks import save_weights, spelled
+from torchship.shipping import require_same
+from torchship.trainers import Starts, Task, Trainer
 from torchship.training import QUANTITIES, History
 
 log = logging.getLogger(__name__)
@@ -22,37 +23,39 @@ PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum
 
 
 def write_outcome(
-    outputs: Mapping[str, Path], about: dict[str, Any], replicas: Replicas, history: History, knobs: Mapping[str, Any]
+    outputs: Mapping[str, Path], about: dict[str, Any], trainer: Trainer, task: Task, history: History
 ) -> None:
-    """Write the weights of the replica that ships, the tables, and the report.
+    """Write the weights of the replica that ships, once the eager module agrees, the tables, and the report.
 
     Raises:
         DivergenceError: no replica has a finite validation loss.
+        TrainingError: the eager module does not compute with the weights what was logged.
     """
-    count = replicas.count
+    count, knobs, starts = task.starts.count, task.knobs, task.starts
     shipped, rate = choose(history, count), convergence(history, count, knobs)
-    save_weights(outputs["weights"], replicas.state(shipped))
-    write_history(outputs["history"], history, count, shipped)
-    write_replicas(outputs["replicas"], history, replicas, knobs["converged_accuracy"])
     final = {quantity: float(last(history, quantity, count)[shipped]) for quantity in QUANTITIES}
-    about["shipped"] = {"replica": replicas.first + shipped, "seed": replicas.seeds[shipped], **final}
-    about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum())}
+    with replacing(outputs["weights"]) as part:
+        part.write_bytes(spelled(trainer.state(shipped)))
+        judged = require_same(task, part, final)
+    write_history(outputs["history"], history, count, shipped)
+    write_replicas(outputs["replicas"], history, starts, knobs["converged_accuracy"])
+    about["shipped"] = {"replica": starts.number(shipped), "seed": starts.seed_of(shipped), **final}
+    about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum()), "eager": judged.report()}
     write_report(outputs, about)
-    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f",
+    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f, the "
+             "eager module has %.4f with its weights",
              rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
-             replicas.first + shipped, final["validation_loss"])  # fmt: skip
+             starts.number(shipped), final["validation_loss"], judged.loss)  # fmt: skip
 
 
-def write_divergence(
-    outputs: Mapping[str, Path], about: dict[str, Any], replicas: Replicas, knobs: Mapping[str, Any]
-) -> None:
+def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: Task) -> None:
     """Write that all replicas of a scan's point have diverged: empty tables and weights, and a report that says so."""
     nothing = History([], torch.empty(0, len(QUANTITIES), 0), torch.empty(0))
     save_weights(outputs["weights"], {})
     write_history(outputs["history"], nothing, 0, 0)
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
-    rate = rate_of(0, replicas.count, knobs)
-    write_report(outputs, {**about, "shipped": None, "convergence": rate, "diverged": replicas.count})
+    rate = rate_of(0, task.starts.count, task.knobs)
+    write_report(outputs, {**about, "shipped": None, "convergence": rate, "diverged": task.starts.count})
 
 
 def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
@@ -113,13 +116,13 @@ def write_history(path: Path, history: History, count: int, shipped: int) -> Non
     write_rows(path, ["epoch", "quantity", "shipped", *PERCENTILES], rows)
 
 
-def write_replicas(path: Path, history: History, replicas: Replicas, converged: float) -> None:
+def write_replicas(path: Path, history: History, starts: Starts, converged: float) -> None:
     """Write replicas.csv: a row for each replica with its seed, last losses and accuracies, and when it diverged."""
-    count = replicas.count
+    count = starts.count
     columns = [[*map(spell, last(history, quantity, count))] for quantity in QUANTITIES]
     reached = last(history, "validation_accuracy", count) >= converged
     rows = [
-        [replicas.first + place, replicas.seeds[place], *values, int(reached[place]), int(history.diverged[place])]
+        [starts.number(place), starts.seed_of(place), *values, int(reached[place]), int(history.diverged[place])]
         for place, values in enumerate(zip(*columns, strict=True))
     ]
     write_rows(path, REPLICA_COLUMNS, rows)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 import torch.distributed
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 from torchship import errors
 from torchship.errors import TorchshipError, TrainingError
 from torchship.files import read_json, write_json, write_text
-from torchship.replicas import Replicas
 
 # Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
 GRACE = 90
@@ -79,31 +77,13 @@ class Processes:
         """
         return losses if self.count == 1 else losses * (self.count * self.events(batch) / batch)
 
-    def parallel(self, replicas: Replicas) -> Any:
-        """Give what maps inputs, [padded, events, ...] each, to outputs, with gradients over all processes."""
-        together = Together(replicas)
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """Return a module that computes as the given one does, with gradients over all processes."""
         if self.count == 1:
-            return together
-        # A network may have parameters that its first output does not use. Looking for them also keeps gradients in
-        # the same buckets from the first step on, so that a resumed training sums them in the same order.
-        return nn.parallel.DistributedDataParallel(together, find_unused_parameters=True)
-
-
-class Together(nn.Module):
-    """All replicas as one module."""
-
-    def __init__(self, replicas: Replicas) -> None:
-        super().__init__()
-        self.replicas = replicas
-        for name, parameter in replicas.parameters.items():
-            # torch takes a point in a name for its own.
-            self.register_parameter(name.replace(".", "/"), cast("nn.Parameter", parameter))
-        for name, buffer in replicas.buffers.items():
-            self.register_buffer(name.replace(".", "/"), buffer)
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Give the outputs in training mode."""
-        return self.replicas(inputs, training=True)
+            return module
+        # Not every batch needs to use all parameters. Looking for them also keeps gradients in the same buckets from
+        # the first step on, so that a resumed training sums them in the same order.
+        return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The points of a scan side by side: their table, and which is the best."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -73,5 +74,7 @@ def value_of(knobs: Any, place: str) -> Any:
 
 
 def spell(value: Any) -> Any:
-    """Give a value as a cell: nothing for none."""
+    """Give a value as a cell: nothing for none, JSON for a mapping."""
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True)
     return "" if value is None else value

@@ -9,6 +9,7 @@ from torchship.axis_sizes import AxisRange, dynamic_axes
 from torchship.domain_checks import check_padding, numbers, spelled_out
 from torchship.errors import ConfigError
 from torchship.naming import require_known
+from torchship.objective import terms_of
 from torchship.targets import require_classes, require_environments
 
 # A limit above that share of an output's range needs a reason.
@@ -148,6 +149,7 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
+    check_losses(place, section)
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
@@ -170,6 +172,23 @@ def check_batches(place: str, train: Mapping[str, Any]) -> None:
             f"{place}/train/devices is {train['devices']}, but a batch has {train['batch_size']} events (batch_size): "
             "each process takes a share of every batch, so give it at least as many events as processes"
         )
+
+
+def check_losses(place: str, section: Mapping[str, Any]) -> None:
+    """Check that losses are those of outputs, and of targets that are no inputs.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    loss = section["train"]["loss"]
+    for name in loss if isinstance(loss, Mapping) else ():
+        require_known(name, section["outputs"], f"{place}/train/loss", "output")
+    for term in terms_of(section):
+        if term.target in section["inputs"]:
+            raise ConfigError(
+                f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
+                "data that the output should be"
+            )
 
 
 def check_validation(place: str, validate: Mapping[str, Any]) -> None:

@@ -81,7 +81,7 @@ class Knobs:
         kinds = schema.get("type", "string")
         if isinstance(value, str) and "string" not in kinds:
             value = parse(value)
-        check(value, schema, at=f"{self.place}: {knob}")
+        check(value, schema, at=f"{self.place}: {knob}" + ("/" if isinstance(value, Mapping) else ""))
         if knob == "network/file":
             require_known(value, self.networks, f"{self.place}: {knob}", "network")
         # 1 and 1.0 are one point.

@@ -11,7 +11,8 @@ from typing import Any
 
 from torchship.errors import ConfigError
 from torchship.network_arguments import check_arguments
-from torchship.run_checks import check_batches
+from torchship.objective import decisive, spelled, terms_of
+from torchship.run_checks import check_batches, check_losses
 from torchship.scan_knobs import Knobs, plain
 
 # A point: the value of each scanned knob, by place, such as train/learning_rate.
@@ -50,6 +51,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
             raise ConfigError(f"{knobs.place}: {point} and {sections[name]['point']} would both be {name}: remove one")
         sections[name] = {**laid_over(section, point, knobs.place), "point": point}
         check_batches(name, sections[name]["train"])
+        check_losses(name, sections[name])
         network = sections[name]["network"]
         call = (network["file"], *network.get("arguments", {}))
         if call not in called:
@@ -96,13 +98,14 @@ def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]
         ConfigError: the points differ in what it means.
     """
     decides = {"validation_loss": "loss", "convergence_rate": "converged_accuracy"}.get(metric)
-    meanings = sorted({section["train"][decides] for section in sections if decides})
+    trainings = [{**section["train"], "loss": spelled(section["train"]["loss"])} for section in sections]
+    meanings = sorted({training[decides] for training in trainings if decides})
     if len(meanings) > 1:
         raise ConfigError(
             f"{place}: metric is {metric}, which points with train/{decides} {' and '.join(map(str, meanings))} "
             "cannot be compared by: take validation_accuracy"
         )
-    losses = {section["train"]["loss"] for section in sections}
+    losses = {terms[decisive(terms)].function for terms in map(terms_of, sections)}
     if metric != "validation_loss" and LOGITS in losses and len(losses) > 1:
         raise ConfigError(
             f"{place}: points with train/loss {LOGITS} and others cannot be compared by {metric}: evaluate/threshold, "
@@ -124,4 +127,6 @@ def spell(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return "x".join(map(spell, value))
+    if isinstance(value, Mapping):
+        return "_".join(f"{plain(key)}_{spell(inner)}" for key, inner in sorted(value.items()))
     return plain(str(value).replace("e+", "e") if isinstance(value, float) else str(value))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from support import make_data, small_model
 from torchship.datasets import check_target, read_arrays, read_set, split_events, write_arrays
 from torchship.errors import DataError
@@ -21,10 +22,12 @@ def test_the_truth_table(trained):
 
 
 def test_a_dataset_gives_one_event_and_many(trained):
-    dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], "target")
-    inputs, target = dataset[2]
+    dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], ["target"])
+    (x,), (target,) = dataset[2]
     assert len(dataset) == 4
-    assert (inputs[0].tolist(), target.tolist()) == ([1, 0], [1])
+    assert (x.tolist(), target.tolist()) == ([1, 0], [1])
+    (many,), _ = dataset[torch.tensor([2, 0])]
+    assert many.tolist() == dataset[torch.tensor([[2, 0]])][0][0][0].tolist() == [[1, 0], [0, 0]]
 
 
 def test_a_flipped_label_is_noticed(tmp_path):
@@ -41,7 +44,7 @@ def from_file(tmp_path, arrays, fractions=None):
     changes = {"source": "file", "path": str(tmp_path / "mine.npz")} | ({"fractions": fractions} if fractions else {})
     model = small_model(models={"xor": {"data": changes}})
     outputs = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
-    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, seed=3)
+    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3)
     return outputs
 
 

@@ -92,7 +92,7 @@ def test_the_runtime_module_needs_only_the_runtimes_environment():
 
 def test_library_modules_are_found_through_one_another():
     modules = {path.stem for path in imports.library_modules(PROJECT / "scripts" / "train_network.py")}
-    assert {"training", "replicas", "networks", "files", "errors", "step", "pins"} <= modules
+    assert {"training", "batched_trainer", "networks", "files", "errors", "step", "pins"} <= modules
     assert not modules & {"archive", "plotting", "exporting", "runtimes"}
 
 

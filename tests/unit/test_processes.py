@@ -16,14 +16,17 @@ import torch
 from safetensors.torch import load_file
 from support import PROJECT, make_data, small_model, train_in
 from torchship import networks
+from torchship.batched_trainer import BatchedTrainer
+from torchship.eager_trainer import EagerTrainer
 from torchship.errors import DataError, TrainingError
 from torchship.files import read_json, sha256
 from torchship.gpus import any_here, claimed, locked
 from torchship.launching import ended
 from torchship.loading import EventDataset
+from torchship.losses import Objective
+from torchship.objective import terms
 from torchship.processes import Processes
-from torchship.replicas import Replicas, per_replica
-from torchship.training import evaluate
+from torchship.trainers import Starts, Task
 
 # One after another: each starts processes of its own.
 pytestmark = pytest.mark.xdist_group("processes")
@@ -32,7 +35,15 @@ pytestmark = pytest.mark.xdist_group("processes")
 def two(**changes):
     """Give a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0."""
     return small_model(
-        train={"batch_size": 3, "replicas": 4, "epochs": 60, "record_every": 20, "devices": 2, **changes}
+        train={
+            "batch_size": 3,
+            "replicas": 4,
+            "epochs": 60,
+            "record_every": 20,
+            "devices": 2,
+            "engine": "batched",
+            **changes,
+        }
     )
 
 
@@ -77,13 +88,15 @@ def outputs_of(folder, name):
     return {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
 
 
-@pytest.mark.parametrize("loader", ["resident", "dataloader"])
-def test_two_processes_find_the_losses_that_one_finds(tmp_path, loader):
+@pytest.mark.parametrize(
+    ("engine", "loader"), [("batched", "resident"), ("batched", "dataloader"), ("eager", "dataloader")]
+)
+def test_two_processes_find_the_losses_that_one_finds(tmp_path, engine, loader):
     """120 steps at the same global batch; the sums are taken in another order, so the last bits differ."""
     found = {}
     make_data(tmp_path, two())
     for devices in (1, 2):
-        outputs = trained(tmp_path, two(devices=devices, loader=loader), f"on{devices}")
+        outputs = trained(tmp_path, two(devices=devices, loader=loader, engine=engine), f"on{devices}")
         found[devices] = history(outputs)
         assert read_json(outputs["training"])["processes"] == devices
     torch.testing.assert_close(found[2], found[1], rtol=1e-5, atol=1e-6)
@@ -110,14 +123,16 @@ class Network(nn.Module):
 """
 
 
-def test_a_network_need_not_use_all_parameters_nor_take_a_batch_of_none(tmp_path):
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_a_network_need_not_use_all_parameters_nor_take_a_batch_of_none(tmp_path, engine):
     """And the folder for temporary files may have a space in its name."""
     (tmp_path / "a space").mkdir()
     others = {"network": network(tmp_path, TWO_HEADS), "TMPDIR": str(tmp_path / "a space")}
     found = {}
     make_data(tmp_path, two())
     for devices in (1, 2):
-        found[devices] = history(trained(tmp_path, two(devices=devices), f"on{devices}", **others))
+        model = two(devices=devices, engine=engine, frozen=["spare"])
+        found[devices] = history(trained(tmp_path, model, f"on{devices}", **others))
     torch.testing.assert_close(found[2], found[1], rtol=1e-5, atol=1e-6)
     # But for what torch makes when it is imported.
     assert {path.name.partition("_")[0] for path in (tmp_path / "a space").iterdir()} <= {"torchinductor"}
@@ -134,9 +149,10 @@ class Network(nn.Module):
 """
 
 
-def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path):
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path, engine):
     """Each process has statistics of its own events, which differ here; those that ship must be those evaluated."""
-    model, file = two(batch_size=4, epochs=20), network(tmp_path, NORMS)
+    model, file = two(batch_size=4, epochs=20, engine=engine), network(tmp_path, NORMS)
     sets = make_data(tmp_path, model)
     outputs = trained(tmp_path, model, network=file)
     module = networks.load(file, {}, outputs["weights"])
@@ -150,11 +166,12 @@ def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path):
 def test_a_batch_of_one_that_a_network_does_not_take_is_named(tmp_path):
     make_data(tmp_path, two())
     words = trained(tmp_path, two(), network=network(tmp_path, NORMS))
-    assert "TrainingError: the network cannot be trained on a batch of 1 event (Expected more than 1 value" in words
+    assert re.search(r"TrainingError: \S+/network.py, line 12, in layer norm \(BatchNorm1d\): ValueError: Expected more than 1 "
+                     "value .*; the network cannot be trained on a batch of 1 event: choose train/batch_size", words), words  # fmt: skip
     assert "please report" not in words
 
 
-# With a wrong step in one process, or in all of them.
+# With a wrong step in one process, or in all of them: in the network itself, or in what it has done to the library.
 BROKEN = """
 import os
 
@@ -168,15 +185,42 @@ class Network(nn.Linear):
             one, two, three = x.shape
         return torch.sigmoid(super().forward(x))
 """
+BREAKING = """
+import functools
+import os
+
+import torchship.training
+
+if os.environ["RANK"] in "{}":
+    torchship.training.note_divergence = functools.partial(dict, [(1, 2, 3)])
+
+
+class Network(nn.Linear):
+    def __init__(self, hidden=2):
+        super().__init__(2, 1)
+
+    def forward(self, x):
+        return torch.sigmoid(super().forward(x))
+"""
+
+
+@pytest.mark.parametrize("ranks", ["1", "01"])
+def test_an_error_of_a_network_in_a_process_is_told_as_its_own(tmp_path, ranks):
+    make_data(tmp_path, two())
+    words = trained(tmp_path, two(), network=network(tmp_path, BROKEN.format(ranks)))
+    assert re.search(
+        r"TrainingError: \S+/network.py, line 15, in Network: ValueError: not enough values to unpack", words
+    )
+    assert "please report" not in words
 
 
 @pytest.mark.parametrize(("ranks", "expected"), [("1", "1"), ("01", "[01]")])
 def test_an_unexpected_error_in_a_process_is_shown_once(tmp_path, ranks, expected):
     make_data(tmp_path, two())
-    words = trained(tmp_path, two(), network=network(tmp_path, BROKEN.format(ranks)))
+    words = trained(tmp_path, two(), network=network(tmp_path, BREAKING.format(ranks)))
     found = re.findall(rf"please report it with this traceback, of process ({expected}): Traceback", words)
     assert len(found) == words.count("Traceback") == 1, words
-    assert words.count("ValueError: not enough values to unpack") == 1
+    assert words.count("TypeError: dict expected at most 1 argument") == 1
     assert f"TrainingError: process {found[0]} of the training ended with an error; the log above" in words
 
 
@@ -184,7 +228,7 @@ def test_an_error_in_a_network_is_not_taken_for_one_of_its_batches(tmp_path, mon
     """With batches of one event, as by default."""
     monkeypatch.setenv("RANK", "0")
     model = small_model()
-    with pytest.raises(ValueError, match="not enough values to unpack"):
+    with pytest.raises(TrainingError, match=r"line 15, in Network: ValueError: not enough values to unpack"):
         train_in(tmp_path, model, make_data(tmp_path, model), network=network(tmp_path, BROKEN.format("0")))
 
 
@@ -194,16 +238,29 @@ def test_a_share_of_a_batch_is_weighed_by_its_events():
     assert float(Processes(1, 2).weigh(torch.tensor([6.0]), 1)) == 0.0
 
 
-def test_a_set_may_have_fewer_events_than_there_are_processes(tmp_path, monkeypatch):
+ALONE = Processes()
+
+
+def task(model, events, processes=ALONE):
+    starts = Starts(PROJECT / "models" / "xor.py", {}, model["train"], 1)
+    objective = Objective(terms("binary_cross_entropy", ["y"], "target"), 0.5)
+    return Task(starts, {"train": events, "validation": events}, objective, {}, torch.device("cpu"), processes)
+
+
+@pytest.mark.parametrize("engine", [BatchedTrainer, EagerTrainer])
+def test_a_set_may_have_fewer_events_than_there_are_processes(tmp_path, monkeypatch, engine):
     monkeypatch.setattr(Processes, "total", lambda self, tensor: tensor)
     model = two()
-    replicas = Replicas(PROJECT / "models" / "xor.py", {}, model["train"], 1, torch.device("cpu"))
     data = load_file(make_data(tmp_path, model)["validation"])
-    events = EventDataset((data["x"],), data[model["data"]["target"]])
-    loss = per_replica("binary_cross_entropy")
-    parts = [evaluate(replicas, events, loss, 0.5, Processes(rank, 7)) for rank in range(7)]
+    events = EventDataset((data["x"],), (data[model["data"]["target"]],))
+    trainer = engine(task(model, events))
+    parts = []
+    for rank in range(7):
+        trainer.task = task(model, events, Processes(rank, 7))
+        parts.append(trainer.evaluate("validation"))
+    trainer.task = task(model, events)
     assert len(events) < 7
-    for whole, part in zip(evaluate(replicas, events, loss, 0.5, Processes()), zip(*parts, strict=True), strict=True):
+    for whole, part in zip(trainer.evaluate("validation"), zip(*parts, strict=True), strict=True):
         torch.testing.assert_close(sum(part), whole)
 
 
@@ -254,10 +311,12 @@ def test_a_point_of_a_scan_may_diverge(tmp_path, devices, epochs):
         networks.load(PROJECT / "models" / "xor.py", {}, outputs["weights"])
 
 
-@pytest.mark.parametrize(("number", "devices"), [(signal.SIGTERM, 2), (signal.SIGKILL, 3)])
-def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number, devices):
+@pytest.mark.parametrize(
+    ("number", "devices", "engine"), [(signal.SIGTERM, 2, "eager"), (signal.SIGKILL, 3, "batched")]
+)
+def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number, devices, engine):
     """A batch system says SIGTERM; after SIGKILL the workers notice that nobody waits for them any more."""
-    model = two(epochs=300, record_every=100, devices=devices)
+    model = two(epochs=300, record_every=100, devices=devices, engine=engine, replicas=2)
     make_data(tmp_path, model)
     with started(tmp_path, model) as running:
         wait_for((tmp_path / "checkpoint").exists, running)

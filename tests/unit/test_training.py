@@ -11,19 +11,26 @@ import torch
 from support import PROJECT, make_data, small_model, train_in
 from torch import nn
 from torchship import networks
+from torchship.batched_trainer import BatchedTrainer
 from torchship.checkpoints import Checkpoint
+from torchship.eager_trainer import EagerTrainer
 from torchship.errors import ConfigError, DataError, TrainingError
 from torchship.files import read_json, sha256
+from torchship.loading import EventDataset
+from torchship.losses import Objective
 from torchship.metrics import binomial_interval
-from torchship.replicas import Replicas, event_order, per_replica
+from torchship.objective import terms
+from torchship.orders import epoch_orders, event_order
+from torchship.processes import Processes
+from torchship.trainers import Starts, Task
 
 CPU = torch.device("cpu")
 XOR = PROJECT / "models" / "xor.py"
 
 
 def trained_states(tmp_path, count, **changes):
-    """Train `count` replicas; give all states and the outputs."""
-    model = small_model(train={"replicas": count, "epochs": 40, "record_every": 20, **changes})
+    """Train `count` replicas at once, however few they are; give the outputs."""
+    model = small_model(train={"engine": "batched", "replicas": count, "epochs": 40, "record_every": 20, **changes})
     sets = make_data(tmp_path, model)
     return train_in(tmp_path, model, sets, name=f"n{count}")
 
@@ -54,29 +61,35 @@ def test_a_seed_changes_the_result(tmp_path):
     )
 
 
-def test_replicas_learn_what_the_plain_loop_learns(tmp_path):
+@pytest.mark.parametrize("engine", [BatchedTrainer, EagerTrainer])
+def test_replicas_learn_what_the_plain_loop_learns(engine):
     """The seed's loop, one network, one event at a time, in the order that the replica has."""
     epochs, rate, seed = 30, 0.025, 5
-    replicas = Replicas(XOR, {}, small_model(train={"replicas": 2})["train"], seed, CPU)
-    model = networks.build(XOR, {})
-    model.load_state_dict(replicas.state(1))
     x, y = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1.0]]), torch.tensor([[0], [1], [1], [0.0]])
+    dataset = EventDataset((x,), (y,))
+    starts = Starts(XOR, {}, small_model(train={"replicas": 2})["train"], seed)
+    objective = Objective(terms("binary_cross_entropy", ["y"], "target"), 0.5)
+    trainer = engine(Task(starts, {"train": dataset, "validation": dataset}, objective, {}, CPU, Processes()))
+    model = networks.build(XOR, {})
+    model.load_state_dict(trainer.state(1))
     plain = torch.optim.Adam(model.parameters(), lr=rate)
-    many = torch.optim.Adam(replicas.parameters.values(), lr=rate)
-    loss = per_replica("binary_cross_entropy")
     for epoch in range(1, epochs + 1):
-        order = event_order(seed, replicas.padded, epoch, 4, CPU)
-        for step in range(4):
+        order, total = event_order(seed, 2, epoch, 4, CPU)[1], 0.0
+        for event in order:
             plain.zero_grad()
-            event = order[1, step]
-            nn.functional.binary_cross_entropy(model(x[event]), y[event]).backward()
+            loss = nn.functional.binary_cross_entropy(model(x[event]), y[event])
+            loss.backward()
             plain.step()
-            many.zero_grad()
-            events = order[:, step : step + 1]
-            loss(replicas((x[events],), training=True), y[events]).sum().backward()
-            many.step()
-    for name, tensor in replicas.state(1).items():
+            total += loss.item() / 4
+        assert float(trainer.train_epoch(epoch)[1]) == pytest.approx(total, rel=1e-5)
+    for name, tensor in trainer.state(1).items():
         torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-5, atol=1e-6)
+
+
+def test_orders_of_coming_epochs_are_those_of_each_epoch():
+    ahead = epoch_orders(7, 12, range(3, 20), 50, CPU)
+    for place, epoch in enumerate(range(3, 20)):
+        assert torch.equal(ahead[place], event_order(7, 2, epoch, 50, CPU, first=11)[1])
 
 
 def test_every_order_is_a_permutation_and_all_are_equally_likely():
@@ -92,7 +105,9 @@ def test_every_order_is_a_permutation_and_all_are_equally_likely():
 
 def test_normal_starts_are_normal():
     weights = {"distribution": "normal", "mean": 0.5, "std": 2.0}
-    values = torch.cat([networks.random_start(XOR, {}, weights, seed)["l1.weight"].ravel() for seed in range(500)])
+    values = torch.cat(
+        [networks.random_network(XOR, {}, weights, seed).state_dict()["l1.weight"].ravel() for seed in range(500)]
+    )
     assert abs(float(values.mean()) - 0.5) < 0.2
     assert abs(float(values.std()) - 2.0) < 0.15
 
@@ -101,19 +116,20 @@ RUN = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from support import small_model, train_in
-model = small_model(train={{"epochs": 400, "replicas": 4}})
+model = small_model(train={{"epochs": 400, "replicas": 4, "engine": {engine!r}}})
 folder = Path({folder!r})
 sets = {{s: folder / f"{{s}}.safetensors" for s in ("train", "validation", "test")}}
 train_in(folder, model, sets, {name!r}, checkpoint=folder / "shared.checkpoint")
 """
 
 
-def test_a_run_killed_in_the_middle_goes_on_to_the_same_bytes(tmp_path):
-    model = small_model(train={"epochs": 400, "replicas": 4})
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_a_run_killed_in_the_middle_goes_on_to_the_same_bytes(tmp_path, engine):
+    model = small_model(train={"epochs": 400, "replicas": 4, "engine": engine})
     sets = make_data(tmp_path, model)
     undisturbed = train_in(tmp_path, model, sets, "undisturbed")
     path = [str(PROJECT / "tests"), str(PROJECT / "scripts")]
-    code = RUN.format(path=path, folder=str(tmp_path), name="killed")
+    code = RUN.format(path=path, folder=str(tmp_path), name="killed", engine=engine)
     checkpoint = tmp_path / "shared.checkpoint"
     running = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -189,25 +205,24 @@ def test_wrong_networks_and_weights_are_named(tmp_path, trained):
         networks.load(XOR, {"hidden": 3}, trained.trained)
 
 
-def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch):
-    undisturbed = losses(trained_states(tmp_path, 3))
-    monkeypatch.setattr("torchship.replicas.random_start", poison_second(networks.random_start))
-    outputs = trained_states(tmp_path, 3)
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch, engine):
+    undisturbed = losses(trained_states(tmp_path, 3, engine=engine))
+    monkeypatch.setattr("torchship.trainers.random_network", poison_second(networks.random_network))
+    outputs = trained_states(tmp_path, 3, engine=engine)
     rows = losses(outputs)
     assert (rows[0], rows[2]) == (undisturbed[0], undisturbed[2])
     assert rows[1].endswith(",0,1")
     assert read_json(outputs["training"])["diverged"] == 1
 
 
-def poison_second(random_start):
-    seen = []
-
-    def start(*arguments):
-        state = random_start(*arguments)
-        seen.append(None)
-        if len(seen) == 2:
-            state["l1.bias"] = torch.full_like(state["l1.bias"], torch.nan)
-        return state
+def poison_second(random_network):
+    def start(file, arguments, weights, seed, frozen):
+        module = random_network(file, arguments, weights, seed, frozen)
+        if seed == networks.derived_seed("start", 1, 1):
+            with torch.no_grad():
+                module.l1.bias.fill_(torch.nan)
+        return module
 
     return start
 

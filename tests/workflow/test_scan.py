@@ -93,10 +93,10 @@ def test_a_new_point_is_the_only_one_that_is_trained(scanned):
 @pytest.mark.xdist_group("scan")
 def test_blocks_of_starts_are_one_long_series(tmp_path):
     whole = Workflow(tmp_path / "whole")
-    whole.run("results/xor/train/replicas.csv", "--config", "train={replicas: 12, epochs: 40}")
+    whole.run("results/xor/train/replicas.csv", "--config", "train={replicas: 12, epochs: 40, engine: batched}")
     blocks = Workflow(tmp_path / "blocks")
     grid = scan("train/first_replica: [0, 4, 8]", "")
-    blocks.run("results/xor/train/replicas.csv", *grid, "train={replicas: 4, epochs: 40}")
+    blocks.run("results/xor/train/replicas.csv", *grid, "train={replicas: 4, epochs: 40, engine: batched}")
     rows = []
     for first in (0, 4, 8):
         path = blocks.path(f"xor/scan/first_replica={first}/train/replicas.csv")

@@ -1,0 +1,144 @@
+"""What stops a training before its first step, and what stops its weights from shipping, each in one line."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torchship import networks, shipping
+from torchship.errors import ConfigError, TrainingError
+from trained_networks import NETWORKS, tracks, trained
+
+TWO = {"y": {"shape": ["batch", 1]}, "energy": {"shape": ["batch", 3]}}
+HEAD = "import torch\nfrom torch import nn\n\n\nclass Network(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+
+
+def written(folder, init, forward):
+    """Write a network; give its file."""
+    path = folder / "network.py"
+    lines = ["        " + line for line in init], ["        " + line for line in forward]
+    path.write_text(HEAD + "\n".join([*lines[0], "", "    def forward(self, x):", *lines[1]]) + "\n")
+    return path
+
+
+def test_parameters_without_a_gradient_are_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"two_heads.py: 2 of 6 parameters get no gradient from train/loss, so they "
+                       r"would ship as they started: energy.weight, energy.bias; .* name them in train/frozen"):  # fmt: skip
+        trained(tmp_path, "two_heads", outputs=TWO)
+    assert not (tmp_path / "run.weights").exists()
+
+
+@pytest.mark.parametrize("frozen", [["energy"], ["energy.*"], ["energy.weight", "energy.bias"]])
+@pytest.mark.parametrize("replicas", [1, 5])
+def test_frozen_parameters_ship_as_they_started(tmp_path, caplog, frozen, replicas):
+    caplog.set_level("INFO")
+    outputs, report = trained(tmp_path, "two_heads", outputs=TWO, frozen=frozen, replicas=replicas)
+    assert report["engine"]["engine"] == ("eager" if replicas == 1 else "batched")
+    assert "not trained, as the network's file or train/frozen says: energy.weight, energy.bias" in caplog.text
+    start = networks.random_network(
+        NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"]
+    )
+    after = load_file(outputs["weights"])
+    for name, tensor in start.state_dict().items():
+        assert torch.equal(tensor, after[name]) == name.startswith("energy"), name
+
+
+def test_a_frozen_name_that_fits_nothing_is_named(tmp_path):
+    with pytest.raises(
+        ConfigError,
+        match=r"train/frozen: no parameter of the network is called 'energy.wieght' \(did you mean energy.weight\?\)",
+    ):
+        trained(tmp_path, "two_heads", outputs=TWO, frozen=["energy.wieght"])
+
+
+def test_a_network_with_nothing_to_train_stops(tmp_path):
+    with pytest.raises(TrainingError, match="Network has no parameter to train, all are frozen"):
+        trained(tmp_path, "two_heads", outputs=TWO, frozen=["*"])
+
+
+def test_a_parameter_that_only_some_batches_use_is_trained(tmp_path):
+    """As those of branching.py: the first batch may take the other way."""
+    file = written(tmp_path, ["self.a, self.b = nn.Linear(2, 1), nn.Linear(2, 1)", "self.calls = 0"], [
+        "self.calls += 1",
+        "return torch.sigmoid(self.a(x) if self.calls % 3 else self.b(x))",
+    ])  # fmt: skip
+    _, report = trained(tmp_path, file, replicas=1)
+    assert report["engine"]["engine"] == "eager"
+
+
+@pytest.mark.parametrize(
+    ("init", "forward", "expected"),
+    [
+        (["self.a = nn.Linear(3, 1)"], ["return self.a(x)"],
+         r"network.py, line 11, in layer a \(Linear\): RuntimeError: mat1 and mat2 shapes cannot be multiplied \(8x2 and 3x1\)"),
+        (["self.a = nn.Linear(2, 1)"], ["return self.a(x)[:, 3]"], r"network.py, line 11, in Network: IndexError"),
+        (["self.a = nn.Linear(2, 1)"], ["return {'y': self.a(x), 'z': x}"],
+         r"forward returns a dict with the keys y, z: it must return a tensor, or a tuple of tensors in the order"),
+        (["self.a = nn.Linear(2, 3)"], ["return self.a(x)"],
+         r"output y of Network.forward has shape \[8, 3\] for 8 events, declared \['batch', 1\]"),
+        (["self.a = nn.Linear(2, 1)"], ["return 3 * self.a(x)"], r"the network's output goes from .* takes probabilities: end the network in a sigmoid"),
+        (["self.a = nn.Linear(2, 1)", "self.n = nn.BatchNorm1d(2)"], ["return torch.sigmoid(self.a(self.n(x[:1].expand(1, 2))))"],
+         r"network.py, line 12, in layer n \(BatchNorm1d\): ValueError: .*choose train/batch_size so that no batch"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_an_error_in_a_network_is_told_as_its_own(tmp_path, init, forward, expected, engine):
+    with pytest.raises(TrainingError, match=expected) as raised:
+        trained(tmp_path, written(tmp_path, init, forward), engine=engine)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("engine", ["batched", "eager"])
+def test_an_error_that_comes_later_is_told_so_too(tmp_path, engine):
+    """In the evaluation of the validation set, which has 12 events."""
+    file = written(tmp_path, ["self.a = nn.Linear(2, 1)"], [
+        "if not self.training and len(x) == 12:",
+        "    raise ValueError('too few')",
+        "return torch.sigmoid(self.a(x))",
+    ])  # fmt: skip
+    with pytest.raises(TrainingError, match=r"network.py, line 12, in Network: ValueError: too few"):
+        trained(tmp_path, file, engine=engine)
+
+
+def test_what_a_file_of_weights_does_not_hold_stops_the_weights(tmp_path):
+    """A random projection in a plain tensor: who builds the network anew draws another."""
+    with pytest.raises(TrainingError, match=r"do not compute what was trained: the eager module of .*unsaved.py has "
+                       r"validation loss \S+ and accuracy \S+, logged were \S+ and \S+ .*perhaps projection: make it a "
+                       r"persistent buffer"):  # fmt: skip
+        trained(tmp_path, "unsaved", replicas=1)
+    assert not [path for path in tmp_path.glob(".*") if path.name.endswith(".part")]
+    assert not (tmp_path / "run.weights").exists()
+    assert not (tmp_path / "run.training").exists()
+
+
+def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
+    """A small change of one weight is enough."""
+    spelled = networks.spelled
+    monkeypatch.setattr("torchship.outcome.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()}))
+    with pytest.raises(TrainingError, match="do not compute what was trained"):
+        trained(tmp_path, "normalised", replicas=1)
+
+
+def test_the_bound_is_one_of_rounding(tmp_path):
+    _, report = trained(tmp_path, "normalised", replicas=1)
+    assert 0 < report["eager"]["loss_bound"] < 3 * shipping.SUMS
+    assert report["eager"]["accuracy_bound"] < 0.5 / 12
+
+
+def test_a_training_leaves_the_data_alone(tmp_path):
+    """view_writes.py writes on its own input: each epoch must see the same events."""
+    file = written(tmp_path, ["self.a = nn.Linear(2, 1)"], ["x.mul_(0.5)", "return torch.sigmoid(self.a(x))"])
+    (tmp_path / "same").mkdir()
+    same = written(tmp_path / "same", ["self.a = nn.Linear(2, 1)"], ["x = x * 0.5", "return torch.sigmoid(self.a(x))"])
+    losses = set()
+    for engine in ("eager", "batched"):
+        for place, network in enumerate((file, same)):
+            outputs, _ = trained(tmp_path, network, name=f"{engine}{place}", engine=engine)
+            losses.add((engine, outputs["replicas"].read_text()))
+    assert len(losses) == 2
+
+
+def test_float32_that_a_network_insists_on_is_no_obstacle(tmp_path):
+    """It cannot be evaluated in float64, so that only the module itself is sure to compute what it does."""
+    file = written(tmp_path, ["self.a = nn.Linear(3, 1)"], ["return torch.sigmoid(self.a(x.float().mean(dim=1)))"])
+    outputs, report = trained(tmp_path, file, tracks, replicas=9)
+    assert "cannot be evaluated in float64" in report["engine"]["reason"]
+    assert outputs["weights"].exists()
