@@ -15,7 +15,7 @@ import torch
 # Share of the standard deviation, and share of events, beyond which an error does harm.
 HARM, SHARE = 1e-3, 2e-3
 EVENTS, CHUNKS = 256, 12
-GRAPHS = 40
+GRAPHS, GRAPH_EVENTS = 200, 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def draw_tensor(tensor, sizes, generator):
     shape = [sizes.get(axis, axis) for axis in tensor["shape"]]
     dtype = np.dtype(tensor.get("dtype", "float32"))
     if "values" in tensor:
-        return generator.choice(np.array(tensor["values"]), shape).astype(dtype)
+        return np.asarray(generator.choice(np.array(tensor["values"]), shape)).astype(dtype)
     if "indexes" in tensor:
         return generator.integers(0, sizes[tensor["indexes"]], shape, dtype=dtype)
     low, high = ends(tensor, "low"), ends(tensor, "high")
@@ -57,7 +57,7 @@ def draw_tensor(tensor, sizes, generator):
     drawn = generator.uniform(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
     kind = generator.integers(0, 8, shape)
     drawn = np.where(kind == 0, np.round(drawn), np.where(kind == 1, np.round(2 * drawn) / 2, drawn))
-    return np.clip(drawn, low, high).astype(dtype)
+    return np.asarray(np.clip(drawn, low, high)).astype(dtype)
 
 
 def draw_points(entry, generator, events=EVENTS):
@@ -132,10 +132,11 @@ def truth(content, entry, exact, single, seed=7):
     if [value.name for value in session.get_inputs()] != list(entry["inputs"]) or names != list(entry["outputs"]):
         return Truth("other names", np.inf, 1.0, 0.0)
     batched = all(tensor["shape"][0] == "batch" for tensor in entry["inputs"].values() if tensor["shape"])
-    sizes = [EVENTS] * CHUNKS + [1, 1, 2, 7] if batched else [1] * GRAPHS
+    sizes = [EVENTS] * CHUNKS + [1, 1, 2, 7] if batched else [GRAPH_EVENTS] * GRAPHS
+    feeds = [draw_points(entry, generator, events) for events in sizes]
+    feeds += [feed for name, tensor in entry["inputs"].items() if "values" in tensor for feed in all_equal(entry, name, generator)]
     found, wanted, own = ([[] for _ in names] for _ in range(3))
-    for events in sizes:
-        feed = draw_points(entry, generator, events)
+    for feed in feeds:
         try:
             results = session.run(None, feed)
         except Exception as error:
@@ -147,6 +148,17 @@ def truth(content, entry, exact, single, seed=7):
             for kept, array in zip((found, wanted, own), arrays, strict=True):
                 kept[place].append(rows(array))
     return judged(names, found, wanted, own)
+
+
+def all_equal(entry, name, generator):
+    """Draw points with one discrete input at either of its ends: masks that hide all or nothing are in the domain."""
+    for end in (min, max):
+        feed = draw_points(entry, generator, GRAPH_EVENTS)
+        feed[name] = np.full_like(feed[name], end(entry["inputs"][name]["values"]))
+        for other, tensor in entry["inputs"].items():
+            if tensor.get("padded", {}).get("mask") == name:
+                feed[other] = padded(feed[other], feed[name], tensor["padded"]["value"])
+        yield feed
 
 
 def rows(array):

@@ -126,12 +126,12 @@ class Bench:
             point={},
         )  # fmt: skip
 
-    def cases(self, witnesses: Mapping[str, Path]):
+    def cases(self, witnesses: Mapping[str, Path], tag: str = ""):
         """Make the cases that all targets are judged on."""
         path = self.folder / "cases.safetensors"
         data = {key: self.files[key] for key in ("test", "datasheet") if key in self.files}
         # The workflow names the weights so; a file of its own has neither.
-        self.stages.run("cases", make_cases, {**witnesses, **data}, path, run=self.name, model=self.section)
+        self.stages.run(f"cases{tag}", make_cases, {**witnesses, **data}, path, run=self.name, model=self.section)
         return path if path.exists() else None
 
     def export(self, target: str, network: Path, weights: Path, tag: str = ""):

@@ -8,7 +8,7 @@ from independent import float64, numbers, truth
 from library import TARGETS, Bench, Stages, edit
 from torchship.witnesses import read_witnesses
 from twins import TWINS, broken
-from verdicts import Result, verdict
+from verdicts import Broken, Result, verdict
 
 TWIN_FILE = '''"""The broken twin of a network."""
 
@@ -68,7 +68,7 @@ def checked(network, file):
 def examine_twin(result, bench, network, found, target):
     """Export the twin for one target, and judge it by the right network's cases."""
     twin = TWINS[network.name]
-    result.twin = twin
+    result.twin = Broken(twin.what, twin.where)
     changed, file, weights = network.module, network.file, found["trained"]
     if twin.module is not None:
         changed = broken(network.module, twin)
