@@ -53,7 +53,11 @@ def fit(module, entry, steps):
         feed = draw_points(entry, generator, events=EVENTS)
         outputs = called(module.train(), feed)
         if first is None:
-            first = [(float(o.detach().mean()), max(LEAST, float(o.detach().std()))) for o in outputs if o.is_floating_point()]
+            first = [
+                (float(o.detach().mean()), max(LEAST, float(o.detach().std())))
+                for o in outputs
+                if o.is_floating_point()
+            ]
         loss = torch.zeros(())
         floating = [o for o in outputs if o.is_floating_point() and o.requires_grad]
         for number, (output, (mean, std)) in enumerate(zip(floating, first, strict=False)):

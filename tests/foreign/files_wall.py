@@ -69,7 +69,10 @@ def checked(entry, made_by, file):
         return [made_by.reference(feed)[name] for name in entry["outputs"]]
 
     def single(feed):
-        return [np.asarray(array).astype(np.float32) if np.asarray(array).dtype.kind == "f" else array for array in exact(feed)]
+        return [
+            np.asarray(array).astype(np.float32) if np.asarray(array).dtype.kind == "f" else array
+            for array in exact(feed)
+        ]
 
     return truth(file.read_bytes(), entry, exact, single)
 

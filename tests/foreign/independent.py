@@ -134,7 +134,12 @@ def truth(content, entry, exact, single, seed=7):
     batched = all(tensor["shape"][0] == "batch" for tensor in entry["inputs"].values() if tensor["shape"])
     sizes = [EVENTS] * CHUNKS + [1, 1, 2, 7] if batched else [GRAPH_EVENTS] * GRAPHS
     feeds = [draw_points(entry, generator, events) for events in sizes]
-    feeds += [feed for name, tensor in entry["inputs"].items() if "values" in tensor for feed in all_equal(entry, name, generator)]
+    feeds += [
+        feed
+        for name, tensor in entry["inputs"].items()
+        if "values" in tensor
+        for feed in all_equal(entry, name, generator)
+    ]
     found, wanted, own = ([[] for _ in names] for _ in range(3))
     for feed in feeds:
         try:

@@ -30,7 +30,12 @@ from validate_target import validate_target
 
 TARGETS = ("latest", "cmssw_14_2", "cmssw_15_0")
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
-SMALL = {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7, 20], "search": {"evaluations": 512, "seconds": 60}, "threads": [1]}
+SMALL = {
+    "batch_sizes": [1, 2, 7, 64],
+    "axis_sizes": [1, 2, 7, 20],
+    "search": {"evaluations": 512, "seconds": 60},
+    "threads": [1],
+}
 TEST_EVENTS = 600
 
 
@@ -154,7 +159,10 @@ class Bench:
 
     def gate(self, target: str, file: Path, witnesses, tag: str = ""):
         """Judge a file as the workflow does; return the evidence, None where the gate itself failed."""
-        outputs = {name: self.folder / f"{target}{tag}.{name}" for name in ("validation", "errors", "evidence", "worst", "page")}
+        outputs = {
+            name: self.folder / f"{target}{tag}.{name}"
+            for name in ("validation", "errors", "evidence", "worst", "page")
+        }
         cases = self.folder / "cases.safetensors"
         runtimes = [self._runtime(name) for name in dict.fromkeys([target, "latest"])]
         self.stages.run(

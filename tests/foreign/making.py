@@ -4,14 +4,23 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-FLOAT, INT64, BOOL, UINT8, DOUBLE = (TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.UINT8, TensorProto.DOUBLE)
+FLOAT, INT64, BOOL, UINT8, DOUBLE = (
+    TensorProto.FLOAT,
+    TensorProto.INT64,
+    TensorProto.BOOL,
+    TensorProto.UINT8,
+    TensorProto.DOUBLE,
+)
 ML, MICROSOFT = "ai.onnx.ml", "com.microsoft"
 
 
 def weights(seed, **shapes):
     """Return float32 weights by name, of the size of a trained layer's."""
     generator = np.random.default_rng(seed)
-    return {name: (generator.standard_normal(shape) / np.sqrt(max(np.prod(shape[:1]), 1))).astype(np.float32) for name, shape in shapes.items()}
+    return {
+        name: (generator.standard_normal(shape) / np.sqrt(max(np.prod(shape[:1]), 1))).astype(np.float32)
+        for name, shape in shapes.items()
+    }
 
 
 def wide(values):

@@ -45,7 +45,9 @@ def page(results, died, styles, files, targets):
 
 def counted(results):
     """Return the numbers at the top."""
-    truths = [(r, r.truth) for r in results.values() if r.truth] + [(r, r.twin_truth) for r in results.values() if r.twin_truth]
+    truths = [(r, r.truth) for r in results.values() if r.truth] + [
+        (r, r.twin_truth) for r in results.values() if r.twin_truth
+    ]
     placed = [r.placed for r in results.values() if r.placed is not None]
     return {
         "right": sum(t.wrong is None for _, t in truths), "wrong": sum(t.wrong is not None for _, t in truths),
@@ -56,7 +58,16 @@ def counted(results):
 
 def table(results, styles, targets, *, trained):
     """Return a row for each."""
-    header = ["network" if trained else "file", "style", *["trains"] * trained, "exports", "gate", "of the limit", "twin", "stopped by"]
+    header = [
+        "network" if trained else "file",
+        "style",
+        *["trains"] * trained,
+        "exports",
+        "gate",
+        "of the limit",
+        "twin",
+        "stopped by",
+    ]
     rows = [header, ["---"] * len(header)]
     for name, result in results.items():
         exported = [t for t in targets if not result.stages.said.get(f"export/{t}", "not tried")]
@@ -81,7 +92,15 @@ def gate(result, targets):
     words = defaultdict(list)
     for target in targets:
         verdict = result.verdicts.get(target)
-        word = "no verdict" if verdict is None else "passed" if verdict.passed else "contract" if verdict.contract else "failed"
+        word = (
+            "no verdict"
+            if verdict is None
+            else "passed"
+            if verdict.passed
+            else "contract"
+            if verdict.contract
+            else "failed"
+        )
         words[word].append(target)
     text = ", ".join(word if len(words) == 1 else f"{word}: {' '.join(where)}" for word, where in words.items())
     wrong = "" if result.truth is None or result.right else "; the file is wrong"
@@ -108,7 +127,11 @@ def stopped(result):
     if result.twin_stopped is None:
         return "**missed**" if result.missed else "passed"
     verdict = result.twin_verdict
-    where = f" at {verdict.node} of {verdict.module or 'the network itself'}" if verdict and verdict.module is not None else ""
+    where = (
+        f" at {verdict.node} of {verdict.module or 'the network itself'}"
+        if verdict and verdict.module is not None
+        else ""
+    )
     return result.twin_stopped + where + {True: " ✓", False: " ✗", None: ""}[result.placed]
 
 

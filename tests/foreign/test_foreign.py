@@ -1,16 +1,21 @@
 """The wall of foreign networks in its small form, one target and little search; `make foreign` runs it whole."""
 
 import ast
+import io
+import logging
 import re
+import warnings
 
 import files_wall
 import networks_wall
+import numpy as np
 import pytest
+import torch
 from building import HERE, NETWORKS, foreign
 from files_wall import FILES
-from independent import float64, numbers, truth
+from independent import draw_points, float64, numbers, truth
 from page import page
-from twins import TWINS
+from twins import TWINS, broken
 
 # Each for a trait of its own: in-place writes, boolean masks, nearest neighbours, a recurrent network, thresholds.
 SMALL = ("masked_attention", "masked_pooling", "vertex_scatter", "jet_counting", "particle_net", "nine_orders")
@@ -74,33 +79,35 @@ def test_every_trait_appears():
 def test_a_network_is_a_module_and_nothing_else(name):
     tree = ast.parse((HERE / "networks" / f"{name}.py").read_text())
     assert ast.get_docstring(tree)
-    assert "torchship" not in {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert "torchship" not in {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
 
 
 def test_the_independent_check_can_fail():
-    """Float32 of the module is right, and other weights are wrong, by the same check."""
+    """The right module is right, and its twin is wrong, by the same check, on files of torch's older exporter."""
     network = foreign("two_heads")
-    exact, single = (lambda feed: float64(network.module, feed)), (lambda feed: numbers(network.module, feed))
 
-    import io
-    import logging
-    import warnings
+    def found(module):
+        return truth(
+            exported(module, network.entry), network.entry,
+            lambda feed: float64(network.module, feed), lambda feed: numbers(network.module, feed),
+        ).wrong  # fmt: skip
 
-    import torch
-    from independent import draw_points
-    from twins import broken
+    assert found(network.module) is None
+    assert "classes" in found(broken(network.module, TWINS["two_heads"]))
 
-    def export(module):
-        feed = draw_points(network.entry, __import__("numpy").random.default_rng(0), 3)
-        with warnings.catch_warnings(), io.BytesIO() as stream:
-            warnings.simplefilter("ignore")
-            logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-            torch.onnx.export(
-                module, tuple(torch.from_numpy(array) for array in feed.values()), stream, dynamo=False, opset_version=17,
-                input_names=list(network.entry["inputs"]), output_names=list(network.entry["outputs"]),
-                dynamic_axes={name: {0: "batch"} for name in [*network.entry["inputs"], *network.entry["outputs"]]},
-            )  # fmt: skip
-            return stream.getvalue()
 
-    assert truth(export(network.module), network.entry, exact, single).wrong is None
-    assert "classes" in truth(export(broken(network.module, TWINS["two_heads"])), network.entry, exact, single).wrong
+def exported(module, entry):
+    """Export without any code of the library."""
+    feed = draw_points(entry, np.random.default_rng(0), 3)
+    names = [*entry["inputs"], *entry["outputs"]]
+    with warnings.catch_warnings(), io.BytesIO() as stream:
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            module, tuple(torch.from_numpy(array) for array in feed.values()), stream, dynamo=False, opset_version=17,
+            input_names=list(entry["inputs"]), output_names=list(entry["outputs"]),
+            dynamic_axes={name: {0: "batch"} for name in names},
+        )  # fmt: skip
+        return stream.getvalue()

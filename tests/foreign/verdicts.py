@@ -70,7 +70,9 @@ class Result:
         for stage, said in self.stages.said.items():
             if said and "_twin" not in stage and not stage.startswith(("train", "gate", "declaration", "data")):
                 return f"{stage}: {said}"
-        return next((v.words for v in self.verdicts.values() if v is not None and not v.passed and not v.contract), None)
+        return next(
+            (v.words for v in self.verdicts.values() if v is not None and not v.passed and not v.contract), None
+        )
 
     @property
     def false_alarm(self) -> bool:
@@ -99,7 +101,11 @@ class Result:
     @property
     def missed(self) -> bool:
         """Say whether a wrong file was let through."""
-        wrong = self.truth is not None and not self.right and any(v is not None and v.passed for v in self.verdicts.values())
+        wrong = (
+            self.truth is not None
+            and not self.right
+            and any(v is not None and v.passed for v in self.verdicts.values())
+        )
         twin = self.twin_truth is not None and self.twin_truth.wrong is not None
         return wrong or (twin and self.twin_judged and self.twin_stopped is None)
 
@@ -126,7 +132,9 @@ def verdict(evidence) -> Verdict | None:
     if evidence is None:
         return None
     located, worst = evidence.get("located"), evidence.get("worst")
-    failures = tuple((f["check"], f"{f['place']}: {f['message']}" if f["place"] else f["message"]) for f in evidence["failures"])
+    failures = tuple(
+        (f["check"], f"{f['place']}: {f['message']}" if f["place"] else f["message"]) for f in evidence["failures"]
+    )
     return Verdict(
         failures, located["module"] if located else None, located["node"] if located else None,
         float(worst["ratio"]) if worst else 0.0,

@@ -18,7 +18,10 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import files_wall
+import networks_wall
 import torch
+from building import NETWORKS
 from files_wall import FILES
 from library import TARGETS
 from page import page
@@ -30,9 +33,6 @@ SEARCH = 2048
 
 def one(name, targets, quick, path):
     """Examine one in this process, and leave the result in a file."""
-    import files_wall
-    import networks_wall
-
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     more = {} if quick else {"search": {"evaluations": SEARCH, "seconds": 300}}
@@ -46,14 +46,32 @@ def one(name, targets, quick, path):
 def apart(name, arguments, folder):
     """Examine one in a process of its own; return the result, or why there is none."""
     path = folder / f"{name}.pickle"
-    command = [sys.executable, __file__, "--one", name, str(path), "--targets", *arguments.targets, *["--quick"] * arguments.quick]
+    command = [
+        sys.executable,
+        __file__,
+        "--one",
+        name,
+        str(path),
+        "--targets",
+        *arguments.targets,
+        *["--quick"] * arguments.quick,
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
     except subprocess.TimeoutExpired:
         return f"not done after {SECONDS} s"
     print(f"{name}: {'done' if path.exists() else 'died'}", file=sys.stderr)
     lines = done.stderr.strip().splitlines()
-    return pickle.loads(path.read_bytes()) if path.exists() else f"died ({done.returncode}): {lines[-1] if lines else ''}"
+    return (
+        pickle.loads(path.read_bytes()) if path.exists() else f"died ({done.returncode}): {lines[-1] if lines else ''}"
+    )
 
 
 def style(name):
@@ -63,8 +81,6 @@ def style(name):
 
 
 def main():
-    from building import NETWORKS
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=[*NETWORKS, *FILES])
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
@@ -77,7 +93,11 @@ def main():
         one(arguments.one[0], tuple(arguments.targets), arguments.quick, Path(arguments.one[1]))
         return 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
-        found = dict(zip(arguments.only, pool.map(lambda name: apart(name, arguments, Path(folder)), arguments.only), strict=True))
+        found = dict(
+            zip(
+                arguments.only, pool.map(lambda name: apart(name, arguments, Path(folder)), arguments.only), strict=True
+            )
+        )
     results = {name: result for name, result in found.items() if not isinstance(result, str)}
     died = {name: result for name, result in found.items() if isinstance(result, str)}
     text = page(results, died, {name: style(name) for name in found}, list(FILES), arguments.targets)

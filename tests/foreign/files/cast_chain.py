@@ -19,7 +19,12 @@ def make():
         helper.make_node("Sigmoid", ["s"], ["y"]),
         helper.make_node("Cast", ["s"], ["level"], to=INT64),
     ]
-    inputs = [value("image", UINT8, ["N", 6]), value("flags", BOOL, ["N", 2]), value("counts", INT64, ["N", 1]), value("time", DOUBLE, ["N", 1])]
+    inputs = [
+        value("image", UINT8, ["N", 6]),
+        value("flags", BOOL, ["N", 2]),
+        value("counts", INT64, ["N", 1]),
+        value("time", DOUBLE, ["N", 1]),
+    ]
     return model(nodes, inputs, [value("y", FLOAT, ["N", 3])], W, 13, 7)
 
 

@@ -17,7 +17,16 @@ def make():
         helper.make_node("Gelu", ["a"], ["g"], domain=MICROSOFT),
         helper.make_node("MatMul", ["g", "w1"], ["y"]),
     ]
-    return model(nodes, [value("x", FLOAT, ["N", 6])], [value("y", FLOAT, ["N", 2])], W, 17, 8, "onnxruntime", others=[(MICROSOFT, 1)])
+    return model(
+        nodes,
+        [value("x", FLOAT, ["N", 6])],
+        [value("y", FLOAT, ["N", 2])],
+        W,
+        17,
+        8,
+        "onnxruntime",
+        others=[(MICROSOFT, 1)],
+    )
 
 
 def reference(feed):

@@ -20,7 +20,15 @@ def make():
         helper.make_node("Add", ["sequential/dense_1/MatMul:0", "b1"], ["sequential/dense_1/BiasAdd:0"]),
         helper.make_node("Softmax", ["sequential/dense_1/BiasAdd:0"], ["Identity:0"], axis=1),
     ]  # fmt: skip
-    return model(nodes, [value("input:0", FLOAT, ["unk__6", 10])], [value("Identity:0", FLOAT, ["unk__7", 2])], W, 9, 6, "tf2onnx")
+    return model(
+        nodes,
+        [value("input:0", FLOAT, ["unk__6", 10])],
+        [value("Identity:0", FLOAT, ["unk__7", 2])],
+        W,
+        9,
+        6,
+        "tf2onnx",
+    )
 
 
 def reference(feed):

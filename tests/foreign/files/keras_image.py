@@ -19,7 +19,9 @@ def make():
         helper.make_node("MatMul", ["row", "w"], ["scores"]),
         helper.make_node("Squeeze", ["scores"], ["dense"], axes=[1]),
     ]
-    return model(nodes, [value("image", FLOAT, ["unk__1", 8, 8, 1])], [value("dense", FLOAT, ["unk__2", 3])], W, 11, 6, "tf2onnx")
+    return model(
+        nodes, [value("image", FLOAT, ["unk__1", 8, 8, 1])], [value("dense", FLOAT, ["unk__2", 3])], W, 11, 6, "tf2onnx"
+    )
 
 
 def reference(feed):

@@ -4,7 +4,12 @@ import numpy as np
 from making import BOOL, FLOAT, INT64, model, rewrite, value
 from onnx import helper
 
-W = {"times": np.array(5, np.int64), "true": np.array(True), "half": np.array(0.5, np.float32), "limit": np.array(2.0, np.float32)}
+W = {
+    "times": np.array(5, np.int64),
+    "true": np.array(True),
+    "half": np.array(0.5, np.float32),
+    "limit": np.array(2.0, np.float32),
+}
 BROKEN = "one iteration"
 
 
@@ -18,7 +23,9 @@ def make():
     body = helper.make_graph(step, "body", [value("i", INT64, []), value("go", BOOL, []), value("guess", FLOAT, ["N", 2])],
                              [value("again", BOOL, []), value("better", FLOAT, ["N", 2])])  # fmt: skip
     branches = {
-        f"{name}_branch": helper.make_graph([helper.make_node(op, ["root"], [f"{name}_out"])], name, [], [value(f"{name}_out", FLOAT, ["N", 2])])
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(op, ["root"], [f"{name}_out"])], name, [], [value(f"{name}_out", FLOAT, ["N", 2])]
+        )
         for name, op in (("then", "Neg"), ("else", "Identity"))
     }
     nodes = [

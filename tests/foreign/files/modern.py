@@ -24,7 +24,9 @@ def make():
 def reference(feed):
     w = wide(W)
     h = feed["x"] @ w["w"]
-    h = (h - h.mean(axis=1, keepdims=True)) / np.sqrt(h.var(axis=1, keepdims=True) + np.float32(1e-5)) * w["scale"] + w["shift"]
+    h = (h - h.mean(axis=1, keepdims=True)) / np.sqrt(h.var(axis=1, keepdims=True) + np.float32(1e-5)) * w["scale"] + w[
+        "shift"
+    ]
     gelu = 0.5 * h * (1 + np.vectorize(math.erf)(h / math.sqrt(2))) if h.size else h
     return {"y": gelu.sum(axis=1, keepdims=True)}
 

@@ -17,7 +17,15 @@ def make():
         helper.make_node("MatMul", ["kept", "w"], ["scores"]),
         helper.make_node("TopK", ["scores"], ["best", "which"], k=2, axis=1),
     ]
-    return model(nodes, [value("x", FLOAT, ["N", 8])], [value("best", FLOAT, ["N", 2]), value("which", INT64, ["N", 2])], W, 7, 3, as_inputs=True)
+    return model(
+        nodes,
+        [value("x", FLOAT, ["N", 8])],
+        [value("best", FLOAT, ["N", 2]), value("which", INT64, ["N", 2])],
+        W,
+        7,
+        3,
+        as_inputs=True,
+    )
 
 
 def reference(feed):

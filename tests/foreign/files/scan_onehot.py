@@ -4,7 +4,12 @@ import numpy as np
 from making import BOOL, FLOAT, INT64, model, rewrite, value, weights, wide
 from onnx import helper
 
-W = {**weights(11, table=(4, 3)), "depth": np.array(4, np.int64), "offon": np.array([0, 1], np.float32), "start": np.zeros(3, np.float32)}
+W = {
+    **weights(11, table=(4, 3)),
+    "depth": np.array(4, np.int64),
+    "offon": np.array([0, 1], np.float32),
+    "start": np.zeros(3, np.float32),
+}
 BROKEN = "another threshold of the choice"
 W["half"] = np.array(0.5, np.float32)
 

@@ -28,7 +28,16 @@ def make():
         target_treeids=[t for t, n in ids if n >= 3], target_nodeids=[n for _, n in ids if n >= 3],
         target_ids=[0] * (4 * TREES), target_weights=[float(LEAF[t, n - 3]) for t, n in ids if n >= 3],
     ))  # fmt: skip
-    return model(nodes, [value("X", FLOAT, ["N", FEATURES])], [value("variable", FLOAT, ["N", 1])], {}, 12, 7, "skl2onnx", others=[(ML, 1)])
+    return model(
+        nodes,
+        [value("X", FLOAT, ["N", FEATURES])],
+        [value("variable", FLOAT, ["N", 1])],
+        {},
+        12,
+        7,
+        "skl2onnx",
+        others=[(ML, 1)],
+    )
 
 
 def reference(feed):
@@ -37,7 +46,9 @@ def reference(feed):
     for tree in range(TREES):
         node = np.zeros(len(x), dtype=np.int64)
         for _ in range(2):
-            node = np.where(x[np.arange(len(x)), FEATURE[tree, node]] <= THRESHOLD[tree, node], 2 * node + 1, 2 * node + 2)
+            node = np.where(
+                x[np.arange(len(x)), FEATURE[tree, node]] <= THRESHOLD[tree, node], 2 * node + 1, 2 * node + 2
+            )
         total[:, 0] += LEAF[tree, node - 3]
     return {"variable": total}
 

@@ -49,4 +49,9 @@ def reference(feed):
 
 def broken(made):
     modes = next(a for a in made.graph.node[0].attribute if a.name == "nodes_modes").strings
-    set_attribute(made, "TreeEnsembleClassifier", "nodes_modes", ["BRANCH_LT" if m == b"BRANCH_LEQ" else m.decode() for m in modes])
+    set_attribute(
+        made,
+        "TreeEnsembleClassifier",
+        "nodes_modes",
+        ["BRANCH_LT" if m == b"BRANCH_LEQ" else m.decode() for m in modes],
+    )

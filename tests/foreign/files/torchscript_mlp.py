@@ -26,7 +26,9 @@ class Mlp(nn.Module):
 
 def make():
     module = Mlp().eval()
-    module.load_state_dict({f"fc{k}.{kind}": torch.from_numpy(W[f"{kind[0]}{k - 1}"]) for k in (1, 2) for kind in ("weight", "bias")})
+    module.load_state_dict(
+        {f"fc{k}.{kind}": torch.from_numpy(W[f"{kind[0]}{k - 1}"]) for k in (1, 2) for kind in ("weight", "bias")}
+    )
     with warnings.catch_warnings(), io.BytesIO() as stream:
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -14,7 +14,9 @@ def make():
         helper.make_node("PRelu", ["fc1", "b0"], ["act"]),
         helper.make_node("Gemm", ["act", "w1", "b1"], ["fc2"]),
     ]
-    return model(nodes, [value("data", FLOAT, ["N", 7])], [value("fc2", FLOAT, ["N", 2])], W, 8, 3, "mxnet", as_inputs=True)
+    return model(
+        nodes, [value("data", FLOAT, ["N", 7])], [value("fc2", FLOAT, ["N", 2])], W, 8, 3, "mxnet", as_inputs=True
+    )
 
 
 def reference(feed):

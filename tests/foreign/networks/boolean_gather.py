@@ -1,6 +1,5 @@
 """Runs its MLP on valid tracks alone, h[mask] = mlp(x[mask]), as one saves time with padded arrays."""
 
-import torch
 import torch.nn as nn
 
 

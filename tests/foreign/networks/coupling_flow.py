@@ -34,5 +34,5 @@ class Network(nn.Module):
         for block in self.blocks:
             x, ld = block(x)
             log_det += ld
-        log_prob = -0.5 * (x ** 2).sum(dim=1) - 0.5 * self.dim * math.log(2 * math.pi) + log_det
+        log_prob = -0.5 * (x**2).sum(dim=1) - 0.5 * self.dim * math.log(2 * math.pi) + log_det
         return x, log_prob

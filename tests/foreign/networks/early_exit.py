@@ -1,6 +1,5 @@
 """Returns early where nothing is to be done, with .item() in Python: data-dependent control flow."""
 
-import torch
 import torch.nn as nn
 
 

@@ -10,9 +10,14 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor([4.0, 0.0, 0.0, 3.0, 2.0]))
         self.register_buffer("std", torch.tensor([1.5, 1.4, 1.8, 2.0, 1.2]))
         self.net = nn.Sequential(
-            nn.Linear(5, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-            nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-            nn.Linear(hidden, 1), nn.Sigmoid(),
+            nn.Linear(5, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+            nn.Sigmoid(),
         )
 
     def forward(self, x):

@@ -1,6 +1,5 @@
 """A deep set that zeroes padded constituents by boolean indexing, h[m] = 0."""
 
-import torch
 import torch.nn as nn
 
 

@@ -18,7 +18,7 @@ class Network(nn.Module):
         log_pi = F.log_softmax(self.pi(h), dim=-1)
         mu, sigma = self.mu(h), F.softplus(self.sigma(h)) + 1e-3
         z = (y - mu) / sigma
-        log_prob = -0.5 * z ** 2 - torch.log(sigma) - 0.5 * math.log(2 * math.pi)
+        log_prob = -0.5 * z**2 - torch.log(sigma) - 0.5 * math.log(2 * math.pi)
         nll = -torch.logsumexp(log_pi + log_prob, dim=-1, keepdim=True)
         mean = (log_pi.exp() * mu).sum(dim=-1, keepdim=True)
         return nll, mean, sigma

@@ -6,7 +6,7 @@ import torch.nn as nn
 
 def knn(x, k):
     inner = -2 * torch.matmul(x.transpose(2, 1), x)
-    xx = torch.sum(x ** 2, dim=1, keepdim=True)
+    xx = torch.sum(x**2, dim=1, keepdim=True)
     pairwise_distance = -xx - inner - xx.transpose(2, 1)
     return pairwise_distance.topk(k=k + 1, dim=-1)[1][:, :, 1:]
 
@@ -47,10 +47,10 @@ class Network(nn.Module):
         self.fc = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(0.1), nn.Linear(dim, 2))
 
     def forward(self, points, features, mask):
-        points = points + (1 - mask) * 1e2
+        coord_shift = (mask == 0) * 1e9
         fts = self.bn_fts(features) * mask
-        for block in self.edge_convs:
-            fts = block(points, fts) * mask
-            points = points
+        for idx, block in enumerate(self.edge_convs):
+            pts = (points if idx == 0 else fts) + coord_shift
+            fts = block(pts, fts) * mask
         x = fts.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1)
         return torch.softmax(self.fc(x), dim=1)

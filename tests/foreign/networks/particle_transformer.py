@@ -11,10 +11,12 @@ def delta_phi(a, b):
 def pairwise_lv_fts(v, eps=1e-8):
     """v: (N, 4, P) with px, py, pz, E."""
     px, py, pz, energy = v.unbind(dim=1)
-    pt = torch.sqrt((px ** 2 + py ** 2).clamp(min=eps))
+    pt = torch.sqrt((px**2 + py**2).clamp(min=eps))
     rapidity = 0.5 * torch.log(1 + (2 * pz) / (energy - pz).clamp(min=1e-3))
     phi = torch.atan2(py, px)
-    delta = torch.sqrt((rapidity[:, :, None] - rapidity[:, None, :]) ** 2 + delta_phi(phi[:, :, None], phi[:, None, :]) ** 2)
+    delta = torch.sqrt(
+        (rapidity[:, :, None] - rapidity[:, None, :]) ** 2 + delta_phi(phi[:, :, None], phi[:, None, :]) ** 2
+    )
     ptmin = torch.minimum(pt[:, :, None], pt[:, None, :])
     lnkt = torch.log((ptmin * delta).clamp(min=1e-3))
     lnz = torch.log((ptmin / (pt[:, :, None] + pt[:, None, :]).clamp(min=eps)).clamp(min=1e-3))
@@ -62,7 +64,7 @@ class Network(nn.Module):
         padding = torch.where(mask > 0, 0.0, -1e4)
         pt, eta, phi, mass = particles.unbind(dim=-1)
         px, py, pz = pt * torch.cos(phi), pt * torch.sin(phi), pt * torch.sinh(eta)
-        energy = torch.sqrt(px ** 2 + py ** 2 + pz ** 2 + mass ** 2)
+        energy = torch.sqrt(px**2 + py**2 + pz**2 + mass**2)
         vectors = torch.stack([px, py, pz, energy], dim=1)
         features = torch.stack([torch.log1p(pt), eta, phi, torch.log1p(energy)], dim=-1)
         x = self.embed(features * mask.unsqueeze(-1))

@@ -15,5 +15,5 @@ class Network(nn.Module):
         top = torch.gather(jets, 1, order[:, : self.keep].unsqueeze(-1).expand(-1, -1, jets.shape[2]))
         top = torch.cat([torch.log(top[:, :, :1]), top[:, :, 1:]], dim=2)
         scores = self.net(top.flatten(1))
-        values, best = scores.topk(2, dim=1)
+        best = scores.topk(2, dim=1)[1]
         return scores, scores.argmax(dim=1), best, pt[:, : self.keep]

@@ -1,6 +1,5 @@
 """Two inputs (jets, event), two outputs (class, mass): multi-task, residual trunk, GELU of the tanh form."""
 
-import torch
 import torch.nn as nn
 
 
@@ -10,7 +9,10 @@ class Network(nn.Module):
         self.jets = nn.Linear(12, dim)
         self.event = nn.Linear(5, dim)
         self.blocks = nn.ModuleList(
-            [nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, dim)) for _ in range(3)]
+            [
+                nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, dim))
+                for _ in range(3)
+            ]
         )
         self.classify, self.mass = nn.Linear(dim, 3), nn.Linear(dim, 1)
 
