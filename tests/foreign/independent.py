@@ -43,8 +43,8 @@ def ends(tensor, key):
     return np.asarray(value, dtype=np.float64)
 
 
-def draw_tensor(tensor, sizes, generator):
-    """Draw one input: uniform, a quarter of it rounded to whole and half numbers, as counts and coarse data are."""
+def draw_tensor(tensor, sizes, generator, *, coarse):
+    """Draw one input: uniform and, if `coarse`, a quarter of it whole and half numbers, as counts and coarse data are."""
     shape = [sizes.get(axis, axis) for axis in tensor["shape"]]
     dtype = np.dtype(tensor.get("dtype", "float32"))
     if "values" in tensor:
@@ -55,19 +55,19 @@ def draw_tensor(tensor, sizes, generator):
     if dtype.kind in "iu":
         return generator.integers(int(low), int(high), shape, endpoint=True).astype(dtype)
     drawn = generator.uniform(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
-    kind = generator.integers(0, 8, shape)
+    kind = generator.integers(0, 8, shape) if coarse else 2
     drawn = np.where(kind == 0, np.round(drawn), np.where(kind == 1, np.round(2 * drawn) / 2, drawn))
     return np.asarray(np.clip(drawn, low, high)).astype(dtype)
 
 
-def draw_points(entry, generator, events=EVENTS):
+def draw_points(entry, generator, events=EVENTS, *, coarse=True):
     """Draw all inputs at sizes that the declaration allows; what is padded is padded, and no event is empty."""
     inputs, axes = entry["inputs"], entry.get("axes", {})
     sizes = {"batch": events}
     for axis in {a for tensor in inputs.values() for a in tensor["shape"] if isinstance(a, str)} - {"batch"}:
         least = axes.get(axis, {}).get("least", 1)
         sizes[axis] = int(generator.integers(max(least, 4), max(least, 4) + 12))
-    feed = {name: draw_tensor(tensor, sizes, generator) for name, tensor in inputs.items()}
+    feed = {name: draw_tensor(tensor, sizes, generator, coarse=coarse) for name, tensor in inputs.items()}
     masks = {tensor["padded"]["mask"] for tensor in inputs.values() if "padded" in tensor}
     for name in masks:
         feed[name].reshape(len(feed[name]), -1)[:, 0] = 1

@@ -99,7 +99,8 @@ class Bench:
 
     def _data(self, module):
         generator = np.random.default_rng(5)
-        feed = draw_points(self.entry, generator, TEST_EVENTS)
+        # Smooth: what lies on a threshold, the gate has to find by itself.
+        feed = draw_points(self.entry, generator, TEST_EVENTS, coarse=False)
         if any(tensor["shape"][0] != "batch" for tensor in self.entry["inputs"].values()):
             return
         with torch.no_grad():
