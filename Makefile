@@ -2,6 +2,7 @@
 #   make all      install, and run the whole workflow          make report   the HTML report
 #   make test     install, and run the tests                   make lint     all static checks
 #   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
+#   make foreign  try it on networks and files of others' making
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
