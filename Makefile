@@ -3,6 +3,7 @@
 #   make test     install, and run the tests                   make lint     all static checks
 #   make training-benchmark   time both engines of training
 #   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
+#   make foreign  try it on networks and files of others' making
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
@@ -13,7 +14,8 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants gate-benchmark training-benchmark scale cluster-test lint format report dag requirements clean
+.PHONY: all install runtimes test mutants foreign gate-benchmark training-benchmark scale cluster-test lint format report dag \
+  requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -37,6 +39,10 @@ test: install
 # The gate against several hundred broken files, and as many correct ones: half an hour.
 mutants: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/suite.py --output docs/mutants.md $(ARGS)
+
+# Networks and files in the styles of the field, and a broken twin of each: half an hour.
+foreign: install
+	PYTHONPATH=scripts:tests:tests/foreign $(BIN)/python tests/foreign/wall.py --output docs/foreign.md $(ARGS)
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install
