@@ -4,7 +4,7 @@ import copy
 from types import SimpleNamespace
 
 import pytest
-from support import DEFAULTS, PROJECT, make_data, small_model, train_in, want
+from support import DEFAULTS, PROJECT, case_outputs, make_data, small_model, train_in, want
 from torchship import cpp
 from torchship.targets import file_opset, natives
 
@@ -49,7 +49,9 @@ def trained(tmp_path_factory):
     code = (files.weights, files.python, files.header)
     check_code(*code, files.network, files.trained, sets["test"], files.datasheet, files.check, model=model)
     witnesses = {name: getattr(files, name) for name in ("network", "trained", "weights", "python", "datasheet")}
-    make_cases({**witnesses, "test": sets["test"]}, files.cases, run="xor", model=model)
+    make_cases(
+        {**witnesses, "test": sets["test"], "train": sets["train"]}, case_outputs(files.cases), run="xor", model=model
+    )
     targets = {name: DEFAULTS["targets"][name] for name in model["export"]["targets"]}
     files.program, files.translated = folder / "translated.zip", folder / "translated.json"
     opsets = natives(file_opset(model["export"]["opset"], target) for target in targets.values())

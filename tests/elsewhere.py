@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from support import DEFAULTS, PROJECT, SCHEMA, merge
+from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torchship.config import resolve
 from torchship.datasets import read_about
 from torchship.description import with_description
@@ -86,7 +86,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
     place_onnx(road.onnx, road.description, placed, report, name=target, target=DEFAULTS["targets"][target])
     files = {"onnx": road.onnx, **({"reference": road.reference} if road.reference else {})}
     cases = folder / "cases.safetensors"
-    make_cases(files, cases, run="mine", model=road.model)
+    make_cases(files, case_outputs(cases), run="mine", model=road.model)
     find_runtime(PROJECT / "envs" / f"onnxruntime-{DEFAULTS['targets'][target]['onnxruntime']}.yaml", folder / "r.json")
     outputs = {name: folder / f"{name}.json" for name in ("validation", "evidence")}
     outputs |= {name: folder / f"{name}.safetensors" for name in ("errors", "worst")} | {"page": folder / "gate.html"}

@@ -36,6 +36,11 @@ def want(tool, reason):
     return tool
 
 
+def case_outputs(path):
+    """Give what make_cases writes, and what it leaves where the witnesses fail."""
+    return {"cases": path, "evidence": path.with_suffix(".failed.json"), "page": path.with_suffix(".failed.html")}
+
+
 def make_data(folder, model):
     sets = {split: folder / f"{split}.safetensors" for split in SPLITS}
     generate_data(

@@ -80,10 +80,10 @@ def checked(entry, made_by, file):
 def judge_file(verdicts, bench, file, reference, targets, tag=""):
     """Take a file as the workflow does: its cases, against the reference, then the gate for each target."""
     (bench.folder / "cases.safetensors").unlink(missing_ok=True)
+    placed = {target: bench.adopt(target, file, tag) for target in targets}
     witnesses = {"onnx": file}
     cases = bench.cases({**witnesses, "reference": reference}, tag)
-    for target in targets:
-        adopted = bench.adopt(target, file, tag)
+    for target, adopted in placed.items():
         if cases is not None and adopted is not None:
             evidence = bench.gate(target, adopted, lambda section: read_witnesses(section, witnesses), tag)
             verdicts[target] = verdict(evidence)

@@ -15,17 +15,22 @@ import onnx
 import torch
 from building import EVENTS, called
 from independent import draw_points
-from support import DEFAULTS, PROJECT, SCHEMA
+from support import DEFAULTS, PROJECT, SCHEMA, case_outputs
 from torchship.config import check, merge
+from torchship.description import with_description
+from torchship.domain_checks import spelled_out
 from torchship.errors import TorchshipError
 from torchship.files import sha256
 from torchship.networks import save_weights
+from torchship.targets import file_opset, natives
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx
 from generate_data import generate_data
 from make_cases import make_cases
+from place_onnx import place_onnx
 from train_network import train_network
+from translate_network import translate_network
 from validate_target import validate_target
 
 TARGETS = ("latest", "cmssw_14_2", "cmssw_15_0")
@@ -72,7 +77,11 @@ def section(name: str, entry: Mapping, **validate) -> dict:
     merged["validate"] = merge(merge(merge(DEFAULTS["validate"], SMALL), validate), own.get("validate", {}))
     axes = {axis for tensor in entry["inputs"].values() for axis in tensor["shape"] if isinstance(axis, str)}
     merged["export"] = {**merged["export"], "targets": list(TARGETS), "input_shapes": len(axes) > 1}
-    return {"network": {"file": name}, **own, **merged, "seed": 1, "device": "cpu"}
+    tensors = {
+        kind: {key: spelled_out(f"{kind}/{key}", tensor) for key, tensor in entry[kind].items()}
+        for kind in ("inputs", "outputs")
+    }
+    return {"network": {"file": name}, "axes": {}, **own, **tensors, **merged, "seed": 1, "device": "cpu"}
 
 
 def check_declaration(name: str, entry: Mapping) -> None:
@@ -108,7 +117,14 @@ class Bench:
         np.savez(self.folder / "data.npz", **feed, target=target)
         self.section["data"] = {**self.section["data"], "source": "file", "path": str(self.folder / "data.npz")}
         sets = {split: self.folder / f"{split}.safetensors" for split in ("train", "validation", "test")}
-        generate_data(sets, self.folder / "datasheet.json", data=self.section["data"], model=self.section, seed=1)
+        generate_data(
+            sets,
+            self.folder / "datasheet.json",
+            data=self.section["data"],
+            model=self.section,
+            targets=["target"],
+            seed=1,
+        )
         self.files |= {**sets, "datasheet": self.folder / "datasheet.json"}
 
     def weights(self, network: Path, module):
@@ -135,27 +151,46 @@ class Bench:
     def cases(self, witnesses: Mapping[str, Path], tag: str = ""):
         """Make the cases that all targets are judged on."""
         path = self.folder / "cases.safetensors"
-        data = {key: self.files[key] for key in ("test", "datasheet") if key in self.files}
+        data = {key: self.files[key] for key in ("test", "train", "datasheet") if key in self.files}
         # The workflow names the weights so; a file of its own has neither.
-        self.stages.run(f"cases{tag}", make_cases, {**witnesses, **data}, path, run=self.name, model=self.section)
+        self.stages.run(
+            f"cases{tag}", make_cases, {**witnesses, **data}, case_outputs(path), run=self.name, model=self.section
+        )
         return path if path.exists() else None
 
     def export(self, target: str, network: Path, weights: Path, tag: str = ""):
         """Export for a target; return the file, None where that failed."""
         path = self.folder / f"{target}{tag}.onnx"
-        self.stages.run(
-            f"export{tag}/{target}", export_onnx, network, weights, path, path.with_suffix(".json"), run=self.name,
-            target=DEFAULTS["targets"][target], model=self.section, name=target,
-        )  # fmt: skip
+        program, translated = (self.folder / f"translated{tag}.{kind}" for kind in ("zip", "json"))
+        if f"translation{tag}" not in self.stages.said:
+            opsets = natives(file_opset(self.section["export"]["opset"], DEFAULTS["targets"][name]) for name in TARGETS)
+            self.stages.run(
+                f"translation{tag}", translate_network, network, weights, program, translated, model=self.section,
+                opsets=opsets,
+            )  # fmt: skip
+        if program.exists():
+            self.stages.run(
+                f"export{tag}/{target}", export_onnx, program, translated, path, path.with_suffix(".json"), run=self.name,
+                target=DEFAULTS["targets"][target], model=self.section, name=target,
+            )  # fmt: skip
         return path if path.exists() else None
 
     def adopt(self, target: str, file: Path, tag: str = ""):
         """Take a file from elsewhere for a target."""
         path = self.folder / f"{target}{tag}.onnx"
-        self.stages.run(
-            f"export{tag}/{target}", adopt_onnx, file, path, path.with_suffix(".json"), name=self.name,
-            target=DEFAULTS["targets"][target],
-        )  # fmt: skip
+        adopted, description = (self.folder / f"adopted{tag}.{kind}" for kind in ("onnx", "json"))
+        if f"adoption{tag}" not in self.stages.said:
+            reference = Path(self.section["onnx"]["reference"])
+            self.stages.run(
+                f"adoption{tag}", adopt_onnx, file, reference, adopted, description, run=self.name, model=self.section
+            )
+            if description.exists():
+                self.section = with_description(self.section, str(description))
+        if description.exists():
+            self.stages.run(
+                f"export{tag}/{target}", place_onnx, adopted, description, path, path.with_suffix(".json"), name=target,
+                target=DEFAULTS["targets"][target],
+            )  # fmt: skip
         return path if path.exists() else None
 
     def gate(self, target: str, file: Path, witnesses, tag: str = ""):

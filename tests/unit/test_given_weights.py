@@ -6,7 +6,7 @@ import pytest
 import torch
 from gating import NETWORKS, network_file
 from safetensors.torch import load_file, save_file
-from support import DEFAULTS, PROJECT, SCHEMA, merge
+from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torch import nn
 from torchship.config import resolve
 from torchship.errors import ConfigError, DataError, ParityError
@@ -15,6 +15,7 @@ from torchship.given_weights import read_state, without_prefix
 from torchship.networks import network_class
 from torchship.run_checks import has_data
 from torchship.summary import write
+from torchship.targets import file_opset, natives
 from torchship.witnesses import read_witnesses
 
 from check_code import check_code
@@ -24,6 +25,7 @@ from find_runtime import find_runtime
 from generate_code import generate_code
 from make_cases import make_cases
 from take_weights import take_weights
+from translate_network import translate_network
 from validate_target import validate_target
 
 XOR = PROJECT / "models" / "xor.py"
@@ -164,14 +166,17 @@ def road(folder, name, **changes):
     files = {"network": network_file(name), "trained": folder / "taken.weights"}
     onnx, report, cases = folder / "model.onnx", folder / "export.json", folder / "cases.safetensors"
     target = DEFAULTS["targets"]["latest"]
-    export_onnx(files["network"], files["trained"], onnx, report, run="mine", target=target, model=model, name="latest")
+    program, translated = folder / "translated.zip", folder / "translated.json"
+    opsets = natives([file_opset(model["export"]["opset"], target)])
+    translate_network(files["network"], files["trained"], program, translated, model=model, opsets=opsets)
+    export_onnx(program, translated, onnx, report, run="mine", target=target, model=model, name="latest")
     if model["extract"]["handcode"]:
         files |= {"weights": folder / "weights.json", "python": folder / "r.py", "header": folder / "r.hpp"}
         extract_weights(files["network"], files["trained"], files["weights"], run="mine", model=model)
         generate_code(files["weights"], files["python"], files["header"])
         code = (files["weights"], files["python"], files["header"], files["network"], files["trained"])
         check_code(*code, None, None, folder / "check.json", model=model)
-    make_cases(files, cases, run="mine", model=model)
+    make_cases(files, case_outputs(cases), run="mine", model=model)
     find_runtime(PROJECT / "envs" / f"onnxruntime-{target['onnxruntime']}.yaml", folder / "r.json")
     outputs = {key: folder / f"{key}.json" for key in ("validation", "evidence")}
     outputs |= {key: folder / f"{key}.safetensors" for key in ("errors", "worst")} | {"page": folder / "gate.html"}
