@@ -81,7 +81,7 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
         array, what = arrays[name], f"{place}: {name!r}"
         padding = np.broadcast_to(hidden(tensor, arrays, array.ndim), array.shape)
         if "padded" in tensor:
-            check_padding(array, padding, tensor, what)
+            check_padding(array, padding, arrays, tensor, what)
         if "values" in tensor:
             check_values(array, padding, tensor, what)
             continue
@@ -111,12 +111,19 @@ def check_values(array: Array, padding: Array, tensor: Mapping[str, Any], what: 
         )
 
 
-def check_padding(array: Array, padding: Array, tensor: Mapping[str, Any], what: str) -> None:
-    """Check that the entries that a mask hides hold the value that is declared.
+def check_padding(array: Array, padding: Array, arrays: Arrays, tensor: Mapping[str, Any], what: str) -> None:
+    """Check that the entries that a mask hides hold the value that is declared, and that it shows enough of them.
 
     Raises:
-        DataError: one does not; the message names its event and place.
+        DataError: one does not, or it shows fewer; the message names the event and place.
     """
+    least, mask = tensor["padded"].get("shown", 0), np.asarray(arrays[tensor["padded"]["mask"]])
+    shown = (mask != tensor["padded"].get("where", 0)).sum(axis=-1)
+    if least and shown.size and shown.min() < least:
+        raise DataError(
+            f"{what}: the mask {tensor['padded']['mask']!r} shows {shown.min()} entries in event "
+            f"{np.argwhere(shown < least)[0][0]}, `padded/shown` says at least {least}"
+        )
     value = padding_of(tensor, array.dtype)
     wrong = padding & (array != value)
     if wrong.any():

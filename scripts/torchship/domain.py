@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.axis_sizes import BATCH, Sizes, Tensors, shape_of
-from torchship.padding import half_trailing, hidden, masks, pad
+from torchship.padding import half_trailing, hidden, masks, pad, shown_at_least
 
 Array = NDArray[Any]
 
@@ -148,10 +148,19 @@ def on_values(
         values_by_input: the constants that an input may be compared with; none for inputs that it does not name.
     """
     drawn = draw(inputs, dict.fromkeys(inputs, uniform), sizes, generator)
-    for name, tensor in inputs.items():
-        if "values" not in tensor and "indexes" not in tensor and element_type(tensor).kind in "fiu":
-            drawn[name] = with_special(tensor, drawn[name], values_by_input.get(name, ()), sizes, generator)
-    return pad(inputs, drawn)
+    special = {name: special_draw(tensor, sizes, values_by_input.get(name, ()), generator)
+               for name, tensor in inputs.items() if name not in masks(inputs)}  # fmt: skip
+    return pad(inputs, {**drawn, **special})
+
+
+def special_draw(
+    tensor: Mapping[str, Any], sizes: Sizes, values: Sequence[float], generator: np.random.Generator
+) -> Array:
+    """Draw one input as `on_values` does, padding aside; what takes only some values is drawn from these."""
+    drawn = uniform(tensor, sizes, generator)
+    if "values" in tensor or "indexes" in tensor or element_type(tensor).kind not in "fiu":
+        return drawn
+    return with_special(tensor, drawn, values, sizes, generator)
 
 
 def with_special(
@@ -212,7 +221,11 @@ def near(events: Mapping[str, Array], inputs: Tensors, generator: np.random.Gene
         if name in masks(inputs):
             # One entry of every tenth event or so, wherever it is.
             lost = generator.random(array.shape) < 0.1 / max(math.prod(array.shape[1:]), 1)
-            moved[name] = np.where(lost, masks(inputs)[name], array).astype(array.dtype)
+            hides = masks(inputs)[name]
+            fewer = np.where(lost, hides, array).astype(array.dtype)
+            # What is shown anew would have no value.
+            enough = (fewer != hides).sum(axis=-1, keepdims=True) >= shown_at_least(inputs)[name]
+            moved[name] = np.where(enough, fewer, array)
         elif "indexes" not in tensor and array.size:
             moved[name] = moved_a_little(tensor, array, hidden(tensor, events, array.ndim), sizes, generator)
     return pad(inputs, moved)

@@ -77,7 +77,7 @@ def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> No
 
 def numbers(value: Ends) -> Iterator[float]:
     """Yield all numbers in ends."""
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         for part in value:
             yield from numbers(part)
     else:

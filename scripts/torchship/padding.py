@@ -36,12 +36,36 @@ def padding_of(tensor: Mapping[str, Any], dtype: np.dtype[Any]) -> Array:
 
 
 def pad(inputs: Tensors, feed: Feed) -> dict[str, Array]:
-    """Return inputs with padding wherever their masks hide an entry."""
+    """Return inputs with padding wherever their masks hide an entry, after the masks show as many as declared."""
+    shown = enough_shown(inputs, feed)
     return {
-        name: np.where(hidden(inputs[name], feed, array.ndim), padding_of(inputs[name], array.dtype), array)
+        name: np.where(hidden(inputs[name], shown, array.ndim), padding_of(inputs[name], array.dtype), array)
         if "padded" in inputs[name] else array
-        for name, array in feed.items()
+        for name, array in shown.items()
     }  # fmt: skip
+
+
+def shown_at_least(inputs: Tensors) -> dict[str, int]:
+    """Return how many entries of its last axis each mask shows at least, of all inputs that are masks, by name."""
+    found: dict[str, int] = {}
+    for tensor in inputs.values():
+        if "padded" in tensor:
+            mask = tensor["padded"]["mask"]
+            found[mask] = max(found.get(mask, 0), tensor["padded"].get("shown", 0))
+    return found
+
+
+def enough_shown(inputs: Tensors, feed: Feed) -> dict[str, Array]:
+    """Return inputs whose masks show as many entries as declared: the first ones where they showed fewer."""
+    found, hides = dict(feed), masks(inputs)
+    for name, least in shown_at_least(inputs).items():
+        mask = found[name]
+        if not least or not mask.size:
+            continue
+        few = (mask != hides[name]).sum(axis=-1, keepdims=True) < least
+        first = np.arange(mask.shape[-1]) < least
+        found[name] = np.where(few & first, np.asarray(1 - hides[name]).astype(mask.dtype), mask)
+    return found
 
 
 def repad(inputs: Tensors, feed: Feed, was_padding: Feed, fresh: Feed) -> dict[str, Array]:

@@ -271,18 +271,19 @@ def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, type
         raise ConfigError(f"{place} is of dtype string: its domain must be `values`, each a text")
     if dtype != "string":
         ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
-        check_numbers(place, dtype, list(numbers(ends)))
+        check_numbers(place, dtype, ends)
 
 
-def check_numbers(place: str, dtype: str, ends: list[Any]) -> None:
+def check_numbers(place: str, dtype: str, ends: Any) -> None:
     """Check that the numbers of a domain are some that a type has.
 
     Raises:
         ConfigError: they are not.
     """
     low, high = LARGEST.get(dtype, (float("-inf"), float("inf")))
-    wrong = [number for number in ends if isinstance(number, str) or not low <= number <= high]
-    if wrong or (dtype not in FLOATS and any(number != int(number) for number in ends)):
+    found = list(numbers(ends))
+    wrong = [number for number in found if isinstance(number, str) or not low <= number <= high]
+    if wrong or (dtype not in FLOATS and any(number != int(number) for number in found)):
         raise ConfigError(f"{place} is of dtype {dtype}, but its domain holds {ends}")
 
 

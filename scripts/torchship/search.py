@@ -23,6 +23,7 @@ from torchship.domain import (
     limits_of,
     on_values,
     rows,
+    special_draw,
     uniform,
 )
 from torchship.gate import Failure, Model, judge_case, run_feed
@@ -148,14 +149,14 @@ def next_population(
         mothers, fathers = rows(stacks, first), rows(stacks, second)
     else:
         mothers, fathers = parents[first[0]], parents[second[0]]
-    special = on_values(inputs, sizes, dict.fromkeys(inputs, constants), generator)
     for name, tensor in inputs.items():
         from_father = generator.random(mothers[name].shape) < 0.3
         child = np.where(from_father, fathers[name], mothers[name])
         hides = [hidden(tensor, feed, child.ndim) for feed in (fathers, mothers)]
         was_padding[name] = np.where(from_father, *hides)
         drawn = uniform(tensor, sizes, generator)
-        fresh[name] = np.where(generator.random(drawn.shape) < SPECIAL, special[name], drawn)
+        special = special_draw(tensor, sizes, constants, generator)
+        fresh[name] = np.where(generator.random(drawn.shape) < SPECIAL, special, drawn)
         rate = np.exp(generator.uniform(np.log(1.0 / max(child[0].size if child.ndim else 1, 1) / 2), 0.0, count))
         rate = rate.reshape(count, *[1] * (child.ndim - 1)) if together else rate[0]
         chosen = generator.random(child.shape) < rate

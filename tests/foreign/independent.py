@@ -68,12 +68,11 @@ def draw_points(entry, generator, events=EVENTS, *, coarse=True):
         least = axes.get(axis, {}).get("least", 1)
         sizes[axis] = int(generator.integers(max(least, 4), max(least, 4) + 12))
     feed = {name: draw_tensor(tensor, sizes, generator, coarse=coarse) for name, tensor in inputs.items()}
-    masks = {tensor["padded"]["mask"] for tensor in inputs.values() if "padded" in tensor}
-    for name in masks:
-        feed[name].reshape(len(feed[name]), -1)[:, 0] = 1
-    for name, tensor in inputs.items():
-        if "padded" in tensor:
-            feed[name] = padded(feed[name], feed[tensor["padded"]["mask"]], tensor["padded"]["value"])
+    pads = {name: tensor["padded"] for name, tensor in inputs.items() if "padded" in tensor}
+    for pad in pads.values():
+        feed[pad["mask"]].reshape(len(feed[pad["mask"]]), -1)[:, 0] = 1 - pad.get("where", 0)
+    for name, pad in pads.items():
+        feed[name] = padded(feed[name], feed[pad["mask"]], pad.get("value", 0.0), pad.get("where", 0))
     for name, change in AS_DATA.get(entry.get("data_like"), {}).items():
         feed[name] = change(feed[name], generator)
     return feed
@@ -89,9 +88,9 @@ def zeros_at_the_end(values, generator):
 AS_DATA = {"zero_padded": {"jets": zeros_at_the_end}}
 
 
-def padded(values, mask, value):
+def padded(values, mask, value, where):
     """Set what a mask hides; the mask has the axes of the values, or all but the last."""
-    hidden = mask == 0
+    hidden = mask == where
     if hidden.ndim < values.ndim:
         hidden = hidden[..., None]
     return np.where(hidden, values.dtype.type(value), values)

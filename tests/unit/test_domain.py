@@ -106,14 +106,14 @@ def test_a_grid_has_each_features_ends():
 def test_the_search_keeps_to_each_features_domain_and_to_the_masks():
     """Over many generations: masks change, and what they reveal is drawn, not left at the padding's value."""
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
-    population = first_population(PARTICLES, sizes, [], generator, together=True)
+    population = first_population(PARTICLES, sizes, [], generator, (), together=True)
     for _ in range(20):
         require_in_domain(population)
         parents = [rows(population, slice(event, event + 1)) for event in range(32)]
-        population = next_population(PARTICLES, sizes, parents, generator, together=True)
-    alone = first_population(PARTICLES, {"batch": 4, "particles": 5}, [], generator, together=False)
+        population = next_population(PARTICLES, sizes, parents, generator, (), together=True)
+    alone = first_population(PARTICLES, {"batch": 4, "particles": 5}, [], generator, (), together=False)
     for _ in range(20):
-        alone = next_population(PARTICLES, {"batch": 4, "particles": 5}, [alone], generator, together=False)
+        alone = next_population(PARTICLES, {"batch": 4, "particles": 5}, [alone], generator, (), together=False)
         require_in_domain(alone)
 
 
@@ -121,7 +121,7 @@ def test_steps_of_the_search_are_as_wide_as_each_feature():
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
     middle = {"particles": np.full((1, 5, 4), 0.0, np.float32) + (np.array(LOW) + HIGH).astype(np.float32) / 2,
               "charge": np.ones((1, 5), np.float32), "present": np.ones((1, 5), np.float32)}  # fmt: skip
-    child = next_population(PARTICLES, sizes, [middle], generator, together=True)
+    child = next_population(PARTICLES, sizes, [middle], generator, (), together=True)
     moved = (child["particles"] != middle["particles"]) & (child["present"] == 1)[..., None]
     far = np.abs(child["particles"] - middle["particles"]) / (np.array(HIGH) - LOW)
     for place in range(4):
@@ -353,3 +353,29 @@ def test_an_axis_that_is_never_empty_must_be_there(config):
 def test_hidden_entries_of_what_has_no_mask():
     assert not hidden({"shape": ["batch", 2]}, {}, 2).any()
     assert DEFAULTS["models"]["xor"]["inputs"]["x"]["low"] == 0.0
+
+
+def test_a_mask_that_is_never_empty_shows_an_entry_in_every_draw():
+    inputs = {
+        "jets": {
+            "shape": ["batch", "jets", 2],
+            "low": 1.0,
+            "high": 2.0,
+            "padded": {"mask": "pad", "where": 1, "shown": 2},
+        },
+        "pad": {"shape": ["batch", "jets"], "dtype": "bool"},
+    }
+    sizes, generator = {"batch": 500, "jets": 4}, np.random.default_rng(0)
+    feeds = [draw(inputs, way, sizes, generator) for _, way in edge_draws(inputs)]
+    feeds += [on_values(inputs, sizes, {}, generator), near(feeds[0], inputs, generator)]
+    for feed in feeds:
+        shown = ~feed["pad"]
+        assert shown.sum(axis=1).min() >= 2
+        assert (feed["jets"][shown] >= 1.0).all()
+        assert (feed["jets"][~shown] == 0.0).all()
+    assert len({int(count) for count in (~feeds[0]["pad"]).sum(axis=1)}) == 3
+    arrays = {name: array.copy() for name, array in feeds[0].items()}
+    arrays["pad"][7] = True
+    arrays["jets"][7] = 0.0
+    with pytest.raises(DataError, match=r"the mask 'pad' shows 0 entries in event 7, `padded/shown` says at least 2"):
+        check_domain(arrays, inputs, "the file")

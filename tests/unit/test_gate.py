@@ -58,7 +58,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     assert evidence["verdict"] == "passed"
     assert evidence["failures"] == []
     assert evidence["runtime"]["onnxruntime"] == DEFAULTS["targets"][target]["onnxruntime"]
-    assert {case["sizes"]["batch"] for case in evidence["cases"]} == {0, 1, 2, 3, 4, 7, 64, 1000}
+    assert {case["sizes"]["batch"] for case in evidence["cases"]} == {0, 1, 2, 3, 4, 7, 64, 256, 1000}
     assert 0.0 < evidence["worst"]["ratio"] < 1.0
     assert evidence["decisions"]["events"] == 4
     assert evidence["decisions"]["changed"] == 0
@@ -124,7 +124,7 @@ def test_a_frozen_batch_is_named(trained, tmp_path):
             value.type.tensor_type.shape.dim[0].dim_value = 1
 
     with pytest.raises(
-        ParityError, match=r"axis 'batch' is frozen at 1: sizes \[0, 2, 3, 4, 7, 64, 1000\] were refused"
+        ParityError, match=r"axis 'batch' is frozen at 1: sizes \[0, 2, 3, 4, 7, 64, 256, 1000\] were refused"
     ):
         gate(trained, tmp_path, changed(trained, tmp_path, freeze))
 
