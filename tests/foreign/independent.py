@@ -88,7 +88,7 @@ def zeros_at_the_end(values, generator):
 AS_DATA = {"zero_padded": {"jets": zeros_at_the_end}}
 
 
-def padded(values, mask, value, where):
+def padded(values, mask, value, where=0):
     """Set what a mask hides; the mask has the axes of the values, or all but the last."""
     hidden = mask == where
     if hidden.ndim < values.ndim:
