@@ -1,0 +1,33 @@
+"""What operators of one's own are made of."""
+
+from typing import Any, ClassVar
+
+from onnx.reference.op_run import OpRun
+from torchship.limits import UNIT_FLOAT32
+
+
+class Plain(OpRun):  # type: ignore[misc] # onnx has no types for it
+    """An operator that is disturbed from outside, by its kind.
+
+    Attributes:
+        monitor: set by the evaluator, see `graph_evaluator.Monitor`; None where nothing is disturbed.
+        unit: one unit roundoff of its outputs.
+    """
+
+    stepped: ClassVar[bool] = False
+    monitor: Any = None
+    unit: float = UNIT_FLOAT32
+
+
+class Operator(Plain):
+    """An operator that disturbs its own steps, where the error of the whole is not that of its inputs and outputs."""
+
+    stepped = True
+
+    def r(self, value: Any) -> Any:
+        """Return a value as one rounding leaves it."""
+        return value if self.monitor is None else self.monitor.relative(value, self.unit)
+
+    def a(self, value: Any) -> Any:
+        """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""
+        return value if self.monitor is None else self.monitor.absolute(value, self.unit)
