@@ -20,7 +20,7 @@ class Resize(Operator):
 
     def _run(self, x: Array, *more: Array | None, **attributes: Any) -> tuple[Array]:
         # Opset 10 has X and scales; later X, roi, scales, sizes.
-        old = "coordinate_transformation_mode" not in attributes
+        old = self.run_params["opsets"].get("", 1) < 11  # noqa: PLR2004 -- an opset
         region, scales, sizes = (None, more[0], None) if old else (*more, None, None, None)[:3]
         if old:
             attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "simple"}
@@ -268,11 +268,12 @@ class GridSample(SlowGridSample):  # type: ignore[misc] # onnx has no types for 
             np.asarray(n).dtype,
         )
 
-    def _gs_get_cubic_coeffs(self, x: Any) -> Array:
-        # Its terms are up to four and cancel.
-        found = np.asarray(super()._gs_get_cubic_coeffs(x), np.float64)
+    def _gs_get_cubic_coeffs(self, x: Any, coeffs: Array) -> None:
+        super()._gs_get_cubic_coeffs(x, coeffs)
         monitor = getattr(self, "monitor", None)
-        return found if monitor is None else np.asarray(monitor.absolute(found, 4 * getattr(self, "unit", 0.0)))
+        if monitor is not None:
+            # The terms of each are up to four and cancel.
+            coeffs[...] = monitor.absolute(np.asarray(coeffs), 4 * getattr(self, "unit", 0.0))
 
 
 OPERATORS: dict[str, Any] = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
+from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
 from torchship import graph_activations, graph_images, graph_recurrent, graph_trees
 from torchship.graph_steps import Operator, Plain
@@ -79,15 +80,26 @@ class OldSoftmax(Plain):
         return ((powers / powers.sum(1, keepdims=True)).reshape(x.shape),)
 
 
-class OldLogSoftmax(Plain):
+class LogSoftmax(Operator):
+    """x - max - log(sum(exp(x - max))): the sum may be near one, the result then is small and its error is not."""
+
+    def _run(self, x: Array, axis: int = -1) -> tuple[Array]:
+        if not x.size:
+            return (x,)
+        return (self.logarithm(x, axis),)
+
+    def logarithm(self, x: Array, axis: int) -> Array:
+        """Return it along an axis."""
+        shifted = self.r(x - x.max(axis, keepdims=True))
+        total = self.r(self.r(np.exp(shifted)).sum(axis, keepdims=True))
+        return np.asarray(self.r(shifted - self.r(np.log(total))))
+
+
+class OldLogSoftmax(LogSoftmax):
     """LogSoftmax before opset 13."""
 
     def _run(self, x: Array, axis: int = 1) -> tuple[Array]:
-        if not x.size:
-            return (x,)
-        rows = flattened(x, axis)
-        shifted = rows - rows.max(1, keepdims=True)
-        return ((shifted - np.log(np.exp(shifted).sum(1, keepdims=True))).reshape(x.shape),)
+        return (self.logarithm(flattened(x, axis), 1).reshape(x.shape) if x.size else x,)
 
 
 class OldHardmax(Plain):
@@ -175,7 +187,98 @@ class Dropout(Plain):
     def _run(self, x: Array, ratio: Array | None = None, training: Array | None = None, **_: Any) -> tuple[Array, ...]:
         if training is not None and bool(training) and (ratio is None or float(ratio) > 0.0):
             raise NotImplementedError("Dropout in training mode draws random numbers")
-        return (x, np.ones(x.shape, bool))[: len(self.onnx_node.output)]
+        # From opset 12 on all is kept; before that nothing is said of the mask, and ONNX Runtime fills it with zeros.
+        kept = np.full(x.shape, self.run_params["opsets"].get("", 1) >= 12)  # noqa: PLR2004 -- an opset
+        return (x, kept)[: len(self.onnx_node.output)]
+
+
+class LRN(Plain):
+    """Each channel by those around it; the evaluator goes through as many channels as there are events."""
+
+    def _run(self, x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> tuple[Array]:
+        before, after = (size - 1) // 2, size // 2
+        squares = np.square(x)
+        total = np.stack(
+            [squares[:, max(0, c - before) : c + after + 1].sum(1) for c in range(x.shape[1])], 1
+        )
+        return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
+
+
+class LpNormalization(Plain):
+    """By the sum of absolute values or squares; the evaluator leaves the absolute value out."""
+
+    def _run(self, x: Array, axis: int = -1, p: int = 2) -> tuple[Array]:
+        norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** (1.0 / p)
+        return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
+
+
+class RoiAlign(NewRoiAlign):  # type: ignore[misc] # onnx has no types for it
+    """Opset 10 knows no shift by half a pixel."""
+
+    def _run(self, *inputs: Array, **attributes: Any) -> tuple[Array]:
+        if self.run_params["opsets"].get("", 1) < 16:  # noqa: PLR2004 -- an opset
+            attributes["coordinate_transformation_mode"] = "output_half_pixel"
+        found: tuple[Array] = super()._run(*inputs, **attributes)
+        return found
+
+
+class OldPad(Plain):
+    """Padding as an attribute; negative padding takes away."""
+
+    def _run(self, x: Array, pads: Sequence[int], mode: str = "constant", value: float = 0.0) -> tuple[Array]:
+        return (padded(x, pads, range(x.ndim), mode, value),)
+
+
+class Pad(Plain):
+    """Padding as an input, of some axes."""
+
+    def _run(self, x: Array, pads: Array, value: Array | None = None, axes: Array | None = None, mode: str = "constant") -> tuple[Array]:
+        fill = np.zeros((), x.dtype) if value is None or not np.size(value) else np.asarray(value).ravel()[0]
+        chosen = range(x.ndim) if axes is None else [int(axis) % x.ndim for axis in axes]
+        return (padded(x, [int(pad) for pad in pads], chosen, mode, fill),)
+
+
+def padded(x: Array, pads: Sequence[int], axes: Sequence[int], mode: str, value: Any) -> Array:
+    """Return an array with some axes padded, or cut where that is negative: cut first."""
+    widths = [(0, 0)] * x.ndim
+    for place, axis in enumerate(axes):
+        widths[axis] = (pads[place], pads[place + len(axes)])
+    cut = x[tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(widths, x.shape, strict=True))]
+    positive = [(max(0, low), max(0, high)) for low, high in widths]
+    if mode == "constant":
+        return np.pad(cut, positive, constant_values=value)
+    return np.pad(cut, positive, mode=mode)  # type: ignore[call-overload] # one of NumPy's names
+
+
+class ConvTranspose(Plain):
+    """With groups and a stated output shape, which the evaluator takes in part."""
+
+    def _run(self, x: Array, w: Array, b: Array | None = None, **options: Any) -> tuple[Array]:
+        count, group = x.ndim - 2, options.get("group") or 1
+        kernel, sizes = w.shape[2:], x.shape[2:]
+        strides, dilations = (options.get(name) or [1] * count for name in ("strides", "dilations"))
+        extra, pads = options.get("output_padding") or [0] * count, options.get("pads") or [0] * (2 * count)
+        automatic, wanted = options.get("auto_pad") or "NOTSET", options.get("output_shape")
+        full = [strides[a] * (sizes[a] - 1) + (kernel[a] - 1) * dilations[a] + 1 + extra[a] for a in range(count)]
+        if automatic.startswith("SAME") and not wanted:
+            wanted = [sizes[a] * strides[a] for a in range(count)]
+        if wanted:
+            total = [full[a] - wanted[-count + a] for a in range(count)]
+            first = [t // 2 if automatic == "SAME_UPPER" else t - t // 2 for t in total]
+            pads = [*first, *(t - f for t, f in zip(total, first, strict=True))]
+        grouped = x.reshape(len(x), group, -1, *sizes)
+        weights = w.reshape(group, -1, w.shape[1], *kernel)
+        result = np.zeros((len(x), group, w.shape[1], *full), x.dtype)
+        for offset in np.ndindex(*kernel):
+            part = np.einsum("ngi...,gio->ngo...", grouped, weights[(..., *offset)])
+            where = tuple(
+                slice(offset[a] * dilations[a], offset[a] * dilations[a] + strides[a] * (sizes[a] - 1) + 1, strides[a])
+                for a in range(count)
+            )
+            result[(..., *where)] += part
+        result = result.reshape(len(x), -1, *full)
+        result = padded(result, [-pad for pad in pads], range(2, x.ndim), "constant", 0.0)
+        return (result if b is None else result + b.reshape(1, -1, *[1] * count),)
 
 
 class Einsum(Plain):
@@ -218,6 +321,12 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
         ("Unsqueeze", 13, Unsqueeze),
         ("DequantizeLinear", 1, DequantizeLinear),
         ("Scatter", 1, Scatter),
+        ("LRN", 1, LRN),
+        ("LpNormalization", 1, LpNormalization),
+        ("RoiAlign", 1, RoiAlign),
+        ("Pad", 1, OldPad),
+        ("Pad", 11, Pad),
+        ("ConvTranspose", 1, ConvTranspose),
         ("GlobalLpPool", 1, GlobalLpPool),
         ("Dropout", 1, Dropout),
         ("Einsum", 1, Einsum),
@@ -227,7 +336,7 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
     **pairs(*((name, 1, Random) for name in ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
                                              "RandomUniform", "RandomUniformLike"))),
     "Softmax": [(1, OldSoftmax), (13, None)],
-    "LogSoftmax": [(1, OldLogSoftmax), (13, None)],
+    "LogSoftmax": [(1, OldLogSoftmax), (13, LogSoftmax)],
     "Hardmax": [(1, OldHardmax), (13, None)],
     **{name: [(1, kind)] for name, kind in graph_activations.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in graph_recurrent.OPERATORS.items()},

@@ -142,19 +142,38 @@ class TreeEnsembleClassifier(Ensemble):
         base, transform = given(attributes, "base_values"), attributes.get("post_transform")
         kind = np.float64 if x.dtype == np.float64 else np.float32
         parts = self.gathered(x, attributes, max(len(labels), max(ids) + 1))
+        scores = self.summed(parts, base)
         if len(ids) == 1 and len(labels) <= 2:  # noqa: PLR2004 -- two classes
-            score = self.summed(parts, np.zeros(0))[:, next(iter(ids))]
+            only = next(iter(ids))
+            score = self.summed(parts, np.zeros(0))[:, only]
             score = self.r(score + base[-1]) if base.size else score
             positive = bool((given(attributes, "class_weights") >= 0).all())
-            chosen = (score > (0.5 if positive else 0.0)).astype(np.int64)  # noqa: PLR2004 -- a probability's half
-            if positive:
-                scores = np.stack([self.r(1 - score), score], 1)
-            else:
-                scores = self.transformed(np.stack([-score, score], 1), "LOGISTIC" if transform == "LOGISTIC" else None)
-            return labels[chosen % len(labels)], scores.astype(kind)
-        scores = self.summed(parts, base)
-        # The label is that of the largest sum, before it is transformed.
-        return labels[scores.argmax(1)], self.transformed(scores, transform).astype(kind)
+            chosen = (score > (0.5 if positive else 0.0)).astype(np.int64)
+            if only == 0:
+                low = self.r(1 - score) if positive and transform in (None, "NONE") else -score
+                scores = np.stack([low, score], 1)
+            return labels[chosen % len(labels)], self.transformed(scores, transform).astype(kind)
+        # The label is that of the largest sum, of those classes that got any, before it is transformed.
+        got = ~np.isnan(np.stack(parts)).all(0) | bool(base.size)
+        return labels[np.where(got, scores, -np.inf).argmax(1)], self.transformed(scores, transform).astype(kind)
+
+
+class Normalizer(Plain):
+    """By the largest entry, the sum of absolute values, or the root of squares; nothing happens where that is zero."""
+
+    op_domain = "ai.onnx.ml"
+
+    def _run(self, x: Array, norm: str = "MAX") -> tuple[Array]:
+        x = x if x.dtype.kind == "f" else x.astype(np.float32)
+        axis = x.ndim - 1
+        match norm:
+            case "MAX":
+                by = x.max(axis, keepdims=True)
+            case "L1":
+                by = np.abs(x).sum(axis, keepdims=True)
+            case _:
+                by = np.sqrt(np.square(x).sum(axis, keepdims=True))
+        return (x / np.where(by == 0, 1, by),)
 
 
 class LinearClassifier(CoarseClassifier):  # type: ignore[misc] # onnx has no types for it
@@ -192,5 +211,5 @@ class OneHotEncoder(Plain):
 
 
 OPERATORS: dict[str, Any] = {
-    kind.__name__: kind for kind in (TreeEnsembleRegressor, TreeEnsembleClassifier, LinearClassifier, OneHotEncoder)
+    kind.__name__: kind for kind in (TreeEnsembleRegressor, TreeEnsembleClassifier, LinearClassifier, OneHotEncoder, Normalizer)
 }
