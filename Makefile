@@ -12,7 +12,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants gate-benchmark scale cluster-test lint format report dag requirements clean
+.PHONY: all install runtimes test mutants operators gate-benchmark scale cluster-test lint format report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -36,6 +36,10 @@ test: install
 # The gate against several hundred broken files, and as many correct ones: half an hour.
 mutants: install
 	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/suite.py --output docs/mutants.md $(ARGS)
+
+# Each operator of the arbiter of files from elsewhere against ONNX Runtime: ten minutes. Writes docs/onnx-operators.md.
+operators: install
+	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install

@@ -26,7 +26,7 @@ def make_cases(files: dict[str, Path], output: Path, *, run: str, model: dict[st
     cases, facts = witness_cases(witnesses, made)
     facts["handcoded"] = require_agreement(witnesses, cases, run)
     if expected is not None:
-        facts["reference"] = require_reference(cases, expected, run)
+        facts["reference"] = require_reference(cases, expected, run, files["onnx"].read_bytes())
     write_cases(output, cases, {**facts, "arbiter": witnesses.arbiter.kind})
     ratios = {**facts["handcoded"], **facts.get("reference", {})}
     log.info(

@@ -1,5 +1,6 @@
 """Activations by their steps: an error of exp(x) is one of exp(x) - 1, however small that is."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,8 @@ Array = NDArray[Any]
 
 
 def erf(x: Array) -> Array:
-    """Return the error function in float64: Abramowitz and Stegun 7.1.5 and a continued fraction would do; libm's is at hand."""
-    from math import erf as scalar  # noqa: PLC0415 -- here alone
-
-    return np.asarray(np.vectorize(scalar, otypes=[np.float64])(x) if np.size(x) else x, np.float64)
+    """Return the error function in float64."""
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x) if np.size(x) else x, np.float64)
 
 
 def sigmoid(x: Array) -> Array:
@@ -113,8 +112,15 @@ class Gelu(Activation):
         return self.r(x * self.r(0.5 * (1 + self.a(erf(self.r(x / np.sqrt(2.0)))))))
 
 
+class Erf(Activation):
+    """The error function; the evaluator's is float32."""
+
+    def compute(self, x: Array, **_: Any) -> Array:
+        return np.asarray(self.a(erf(x)))
+
+
 OPERATORS: dict[str, type[Operator]] = {
-    kind.__name__: kind for kind in (Elu, Celu, Selu, Softplus, HardSigmoid, HardSwish, Swish, Mish, Gelu)
+    kind.__name__: kind for kind in (Elu, Celu, Selu, Softplus, HardSigmoid, HardSwish, Swish, Mish, Gelu, Erf)
 }
 
 Function = Callable[[Array], Array]

@@ -13,7 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpFunction
+from onnx.reference.op_run import OpFunction, RuntimeContextError
+from torchship.graph_kernels import Kernel
 from torchship.graph_operators import operator_class
 from torchship.limits import UNIT_FLOAT32
 
@@ -111,10 +112,12 @@ class Evaluator(ReferenceEvaluator):
     Attributes:
         monitor: of the arbiter; None where nothing is watched.
         wide: whether graphs are brought to float64, such as those that define an operator.
+        kernels: gathers the operators that ONNX Runtime's double kernels computed; None: they must not be used.
     """
 
     monitor: ClassVar[Monitor | None] = None
     wide: ClassVar[bool] = False
+    kernels: ClassVar[set[str] | None] = None
 
     def _init(self) -> None:
         self.opsets_ = {"" if name == "ai.onnx" else name: version for name, version in self.opsets_.items()}
@@ -127,9 +130,12 @@ class Evaluator(ReferenceEvaluator):
         for node in self.rt_nodes_:
             exact_attributes(node)
             node.monitor = self.monitor
-            if self.monitor is not None:
+            if self.monitor is None:
+                node.run = guarded(node, node.run, self.kernels)
+            else:
                 top = isinstance(self.proto_, ModelProto)
                 node.unit = min((self.monitor.units.get(name, UNIT_FLOAT32) for name in node.output), default=0.0)
+                node.run = guarded(node, node.run, self.kernels)
                 node.run = observed(self.monitor, node, list(node.output) if top else [])
 
     def _load_impl(self, node: NodeProto, input_types: Any = None) -> Any:
@@ -139,12 +145,56 @@ class Evaluator(ReferenceEvaluator):
             own = operator_class(node.domain, node.op_type, self.opsets.get(node.domain, 1))
             if own is not None:
                 return own
-        return super()._load_impl(node, input_types)
+        try:
+            return super()._load_impl(node, input_types)
+        except RuntimeContextError:  # the evaluator asks again, with types
+            raise
+        except Exception as error:
+            if self.kernels is None:
+                raise OperatorError(node, error) from error
+            self.kernels.add(node.op_type)
+            return Kernel
 
 
-def evaluator(model: ModelProto, *, wide: bool, monitor: Monitor | None = None) -> Evaluator:
+class OperatorError(RuntimeError):
+    """What an operator cannot do, with its name."""
+
+    def __init__(self, node: NodeProto, error: Exception) -> None:
+        name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        super().__init__(f"operator {name}: {' '.join(str(error).split())[:200] or type(error).__name__}")
+
+
+def guarded(node: Any, run: Callable[..., Any], kernels: set[str] | None) -> Callable[..., Any]:
+    """Return a node's `run` whose errors name the operator, or that falls back to a double kernel."""
+    kernel: list[Kernel] = []
+
+    def tried(*inputs: Any, **more: Any) -> Any:
+        if kernel:
+            return kernel[0].run(*inputs)
+        try:
+            return run(*inputs, **more)
+        except OperatorError:
+            raise
+        except Exception as error:
+            if kernels is None or isinstance(node, OpFunction) or node.op_type in CONTAINERS:
+                raise OperatorError(node.onnx_node, error) from error
+            try:
+                other = Kernel(node.onnx_node, node.run_params)
+                found = other.run(*inputs)
+            except Exception:  # noqa: BLE001 -- whatever it is, the first error tells more
+                raise OperatorError(node.onnx_node, error) from error
+            kernel.append(other)
+            kernels.add(node.op_type)
+            return found
+
+    return tried
+
+
+def evaluator(
+    model: ModelProto, *, wide: bool, monitor: Monitor | None = None, kernels: set[str] | None = None
+) -> Evaluator:
     """Return an evaluator of a model."""
-    made = type("Evaluator", (Evaluator,), {"monitor": monitor, "wide": wide})
+    made = type("Evaluator", (Evaluator,), {"monitor": monitor, "wide": wide, "kernels": kernels})
     found: Evaluator = made(model)
     return found
 
@@ -162,7 +212,7 @@ def observed(monitor: Monitor, node: Any, names: Sequence[str]) -> Callable[...,
         return monitor.absolute(value, unit) if kind in BOUNDED else monitor.relative(value, unit)
 
     def watched(*inputs: Any, **more: Any) -> Any:
-        results = run(*(map(disturbed, inputs) if sums else inputs), **more)
+        results = tuple(map(widened, run(*(map(disturbed, inputs) if sums else inputs), **more)))
         if not own and kind not in EXACT:
             results = tuple(map(disturbed, results))
         if monitor.seen is not None:
@@ -279,6 +329,11 @@ def units_of(model: ModelProto) -> dict[str, float]:
 
     gather(known.graph)
     return units
+
+
+def widened(value: Any) -> Any:
+    """Return a float32 array as float64: some of the evaluator's operators fall back to it."""
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.float32 else value
 
 
 def is_wide(value: Any) -> bool:

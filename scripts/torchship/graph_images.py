@@ -259,8 +259,15 @@ class GridSample(SlowGridSample):  # type: ignore[misc] # onnx has no types for 
 
     def _run(self, x: Array, grid: Array, mode: str = "linear", **attributes: Any) -> tuple[Array]:
         name = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+        self.cubic, self.border = name == "cubic", attributes.get("padding_mode") == "border"
         found: tuple[Array] = super()._run(x, grid, mode=name, **attributes)
         return found
+
+    def _prepare_border(self, dims: Sequence[int], align_corners: bool) -> Any:  # noqa: FBT001 -- its signature
+        # A cubic's coordinates are not clamped, as in torch and ONNX Runtime: its pixels are.
+        if self.cubic and self.border:
+            return [-np.inf] * len(dims) + [np.inf] * len(dims)
+        return super()._prepare_border(dims, align_corners=align_corners)
 
     def _gs_denormalize_coordinates(self, n: Array, dims: Sequence[int], align_corners: bool) -> Array:  # noqa: FBT001 -- its signature
         return np.array(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
-from torchship import graph_activations, graph_images, graph_recurrent, graph_trees
+from torchship import graph_activations, graph_contrib, graph_images, graph_recurrent, graph_trees
 from torchship.graph_steps import Operator, Plain
 
 Array = NDArray[Any]
@@ -349,6 +349,8 @@ def operator_class(domain: str, name: str, opset: int) -> Any:
     """Return the class that stands for an operator in an operator set; None for the evaluator's own."""
     if domain == "ai.onnx.ml":
         return ML_OPERATORS.get(name)
+    if domain == "com.microsoft":
+        return graph_contrib.OPERATORS.get(name)
     found = None
     if domain == "":
         for first, kind in OPERATORS.get(name, []):

@@ -3,11 +3,12 @@
 It says what the file means. Whether the file is what its maker meant, only a reference from elsewhere can say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import ModelProto
 from torchship.errors import ExportError, ParityError
@@ -16,6 +17,11 @@ from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
+
+
+KIND = "ONNX reference evaluator"
+# The operator set that files are converted to where their own is not understood.
+CONVERTED = 21
 
 
 class GraphArbiter:
@@ -30,24 +36,51 @@ class GraphArbiter:
         ExportError: the file is no valid ONNX model, or has an operator that the evaluator does not know.
     """
 
-    kind = "ONNX reference evaluator"
-    rests_on = ""
-
     def __init__(self, content: bytes | ModelProto, seed: int = 0) -> None:
         self.seed = seed
         model = content if isinstance(content, ModelProto) else read_model(content)
         self.monitor = Monitor(units_of(model))
-        try:
-            self._single = evaluator(model, wide=False)
-            self._wide = evaluator(widen(model), wide=True, monitor=self.monitor)
-        except Exception as error:  # the evaluator raises types of its own
-            raise ExportError(
-                f"the ONNX reference evaluator cannot run this file: {' '.join(str(error).split())[:300]}"
-            ) from error
+        self._ways = ways(model, self.monitor)
+        self._first_error = ""
+        self._advance()
         self.outputs = [output.name for output in model.graph.output]
+
+    def _advance(self) -> None:
+        """Take the next way to evaluate the file that can be gone.
+
+        Raises:
+            ExportError: there is none.
+        """
+        while self._ways:
+            way, *self._ways = self._ways
+            try:
+                self._single, self._wide, self._kernels, converted = way()
+            except Exception as error:  # noqa: BLE001 -- the evaluator and the converter raise types of their own
+                self._first_error = self._first_error or " ".join(str(error).split())[:300]
+                continue
+            self._converted = converted
+            return
+        raise ExportError(
+            f"the ONNX reference evaluator cannot run this file: {self._first_error}; ONNX's converter and ONNX "
+            "Runtime's double kernels do not help: write it with operators of ONNX's own, in a newer operator set"
+        )
+
+    @property
+    def rests_on(self) -> str:
+        """Say what was done to evaluate the file, where that is more than evaluating it."""
+        parts = [f"converted to operator set {self._converted}"] if self._converted else []
+        if self._kernels:
+            parts.append(f"{', '.join(sorted(self._kernels))} by ONNX Runtime's double kernels")
+        return "; ".join(parts)
+
+    @property
+    def kind(self) -> str:
+        """Say what it is, as the verdict does."""
+        return f"{KIND} ({self.rests_on})" if self.rests_on else KIND
 
     def witness(self, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
         """Return for each output its value in float64 and float32, and the spread that rounding gives it."""
+        self.evaluate(feed)  # which may take another way than the last time
         exact, _ = self._understood(feed)
         single = self._run(self._single, feed)
         disturbed = [self._disturbed(feed, number) for number in range(samples)]
@@ -56,11 +89,26 @@ class GraphArbiter:
         }
 
     def evaluate(self, feed: Feed) -> dict[str, Array]:
-        """Return the outputs by name in float64."""
-        return self._run(self._wide, widened(feed))
+        """Return the outputs by name in float64, on the first way that takes them."""
+        try:
+            return self._run(self._wide, widened(feed))
+        except ParityError as first:
+            before = (self._single, self._wide, self._kernels, self._converted)
+            remaining = self._ways
+            for number, way in enumerate(remaining):
+                try:
+                    self._single, self._wide, self._kernels, self._converted = way()
+                    found = self._run(self._wide, widened(feed))
+                except Exception:  # noqa: BLE001, S112 -- the first error tells more
+                    continue
+                self._ways = remaining[number + 1 :]
+                return found
+            self._single, self._wide, self._kernels, self._converted = before
+            raise first from None
 
     def record(self, feed: Feed, samples: int = SAMPLES) -> list[Recorded]:
         """Return every floating-point value of the graph in float64, with the spread that rounding gives it."""
+        self.evaluate(feed)
         _, values = self._understood(feed)
         rounds = []
         for number in range(samples):
@@ -113,9 +161,41 @@ class GraphArbiter:
         except Exception as error:  # each operator raises what its NumPy code raises
             shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())
             raise ParityError(
-                f"the ONNX reference evaluator does not take {shapes}: {type(error).__name__}: {error}"
+                f"the ONNX reference evaluator does not take {shapes}: {' '.join(str(error).split())[:300]}"
             ) from error
         return {name: np.asarray(result) for name, result in zip(self.outputs, results, strict=True)}
+
+
+Way = Callable[[], tuple[Evaluator, Evaluator, set[str], int]]
+
+
+def ways(model: ModelProto, monitor: Monitor) -> list[Way]:
+    """Return the ways to evaluate a model, the one that rests on least first.
+
+    Each gives the evaluators in float32 and float64, the operators that ONNX Runtime's kernels computed (filled as they
+    are met), and the operator set that the model was converted to, or 0.
+    """
+
+    def direct() -> tuple[Evaluator, Evaluator, set[str], int]:
+        return evaluator(model, wide=False), evaluator(widen(model), wide=True, monitor=monitor), set(), 0
+
+    def converted() -> tuple[Evaluator, Evaluator, set[str], int]:
+        version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), CONVERTED)
+        if version >= CONVERTED:
+            raise NotImplementedError("the operator set is new")
+        if any(node.op_type == "Scan" for node in model.graph.node) and version < 9:  # noqa: PLR2004 -- an opset
+            raise NotImplementedError("the converter makes another Scan of that of opset 8")
+        newer = onnx.version_converter.convert_version(model, CONVERTED)
+        monitor.units = {**units_of(newer), **monitor.units}
+        wide = evaluator(widen(newer), wide=True, monitor=monitor)
+        return evaluator(newer, wide=False), wide, set(), CONVERTED
+
+    def kernels() -> tuple[Evaluator, Evaluator, set[str], int]:
+        used: set[str] = set()
+        wide = evaluator(widen(model), wide=True, monitor=monitor, kernels=used)
+        return evaluator(model, wide=False, kernels=set()), wide, used, 0
+
+    return [direct, converted, kernels]
 
 
 def read_model(content: bytes) -> ModelProto:

@@ -150,7 +150,8 @@ class TreeEnsembleClassifier(Ensemble):
             positive = bool((given(attributes, "class_weights") >= 0).all())
             chosen = (score > (0.5 if positive else 0.0)).astype(np.int64)
             if only == 0:
-                low = self.r(1 - score) if positive and transform in (None, "NONE") else -score
+                transform = transform if transform == "LOGISTIC" else None
+                low = self.r(1 - score) if positive and transform is None else -score
                 scores = np.stack([low, score], 1)
             return labels[chosen % len(labels)], self.transformed(scores, transform).astype(kind)
         # The label is that of the largest sum, of those classes that got any, before it is transformed.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from cases import OperatorCase, single
+from operator_cases import OperatorCase, single
 
 VERSIONS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 
@@ -21,10 +21,10 @@ class Maker:
         """Return float32 numbers."""
         return self.random.uniform(low, high, shape).astype(np.float32)
 
-    def case(self, kind: str, opset: int, inputs: list[Any], outputs: int = 1, domain: str = "", **attributes: Any) -> OperatorCase:
+    def case(self, kind: str, opset: int, inputs: list[Any], outputs: int = 1, domain: str = "", tag: str = "", **attributes: Any) -> OperatorCase:
         """Return a case of one node."""
         feed = {f"x{place}": value for place, value in enumerate(inputs)}
-        return single(f"own_{kind}_{next(self.count)}", kind, opset, feed, outputs, domain, **attributes)
+        return single(f"own_{kind}{tag}_{next(self.count)}", kind, opset, feed, outputs, domain, **attributes)
 
 
 def ints(*values: int) -> Any:
@@ -199,6 +199,7 @@ def arithmetic(make: Maker) -> Iterator[OperatorCase]:
         small = np.array([1e-9, -1e-9, 0.0, 1e-4, -1e-4, 30, -30, 88, -88, 200, -200, 3, -3, 2.5, -2.5], np.float32)
         yield make.case(name, 20, [small])
     yield make.case("Gelu", 20, [make.x(4, 6)], approximate="tanh")
+    yield make.case("AffineGrid", 20, [make.x(2, 2, 3), ints(2, 1, 3, 4)])
     yield make.case("PRelu", 7, [x, make.x(5)])
     for name in ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
                  "ReduceLogSumExp", "ReduceSumSquare"):  # fmt: skip
@@ -372,7 +373,8 @@ def trees(make: Maker) -> Iterator[OperatorCase]:
             for low in (-1.0, 0.05):
                 places = [(0, 2), (0, 3), (0, 4), (1, 1), (1, 2)]
                 votes = [(tree, node, number) for tree, node in places for number in ids]
-                yield make.case("TreeEnsembleClassifier", opset, [x], 2, domain=domain, nodes_modes=modes,
+                tag = "_two" if ids == [0, 1] else ""
+                yield make.case("TreeEnsembleClassifier", opset, [x], 2, domain=domain, tag=tag, nodes_modes=modes,
                                 class_treeids=[vote[0] for vote in votes], class_nodeids=[vote[1] for vote in votes],
                                 class_ids=[vote[2] for vote in votes], class_weights=make.x(len(votes), low=low, high=0.9).tolist(),
                                 classlabels_int64s=labels, post_transform=transform, **nodes)  # fmt: skip

@@ -36,6 +36,11 @@ class OperatorCase:
     feed: dict[str, Array]
     expected: list[Array] | None
 
+    @property
+    def kind(self) -> str:
+        """Return the operator's name without its domain."""
+        return self.operator.split("::")[-1]
+
 
 def backend_cases() -> Iterator[OperatorCase]:
     """Yield the backend tests of single nodes, at every operator set from 7 on at which the operator was changed."""
