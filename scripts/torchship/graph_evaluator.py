@@ -1,4 +1,4 @@
-"""The ONNX reference evaluator, corrected, watched in every graph within a graph, and disturbed where its operators round.
+"""The ONNX reference evaluator, corrected, watched in every graph within a graph, and disturbed where it rounds.
 
 Corrections that hold for all operators: an attribute that is left out has the default of the *file's* operator set (the
 evaluator takes the newest one's), float attributes are exact numbers (it computes with them in float32), and operators
@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, defs
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpFunction, RuntimeContextError
 from torchship.graph_kernels import Kernel
 from torchship.graph_operators import operator_class
+from torchship.graph_widening import widen_node
 from torchship.limits import UNIT_FLOAT32
 
 Array = NDArray[Any]
@@ -24,15 +24,16 @@ Array = NDArray[Any]
 # Those in STEPPED disturb their own steps, those in CONTAINERS hold graphs whose nodes are disturbed. All others sum:
 # their arguments are disturbed, and what comes out.
 EXACT = frozenset(
-    "Abs And ArgMax ArgMin ArrayFeatureExtractor Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor "
-    "Cast CastLike CastMap CategoryMapper Ceil CenterCropPad Clip Col2Im Compress Concat ConcatFromSequence Constant "
-    "ConstantOfShape DepthToSpace DictVectorizer Dropout Equal Expand EyeLike FeatureVectorizer Flatten Floor Gather "
-    "GatherElements GatherND GlobalMaxPool Greater GreaterOrEqual Hardmax Identity Imputer IsInf IsNaN LabelEncoder Less "
-    "LessOrEqual Max MaxPool MaxRoiPool MaxUnpool Min Mod Neg NonMaxSuppression NonZero Not OneHot OneHotEncoder Optional "
-    "OptionalGetElement OptionalHasElement Or Pad ReduceMax ReduceMin Relu Reshape ReverseSequence Round SequenceAt "
-    "SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength Shape Sign Size Slice SpaceToDepth Split "
-    "SplitToSequence Squeeze StringConcat StringNormalizer StringSplit TensorScatter ThresholdedRelu Tile TopK Transpose "
-    "Trilu Unique Unsqueeze Where Xor ZipMap".split()
+    "Abs And ArgMax ArgMin ArrayFeatureExtractor Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr "
+    "BitwiseXor Cast CastLike CastMap CategoryMapper Ceil CenterCropPad Clip Col2Im Compress Concat "
+    "ConcatFromSequence Constant ConstantOfShape DepthToSpace DictVectorizer Dropout Equal Expand EyeLike "
+    "FeatureVectorizer Flatten Floor Gather GatherElements GatherND GlobalMaxPool Greater GreaterOrEqual Hardmax "
+    "Identity Imputer IsInf IsNaN LabelEncoder Less LessOrEqual Max MaxPool MaxRoiPool MaxUnpool Min Mod Neg "
+    "NonMaxSuppression NonZero Not OneHot OneHotEncoder Optional OptionalGetElement OptionalHasElement Or Pad "
+    "ReduceMax ReduceMin Relu Reshape ReverseSequence Round SequenceAt SequenceConstruct SequenceEmpty "
+    "SequenceErase SequenceInsert SequenceLength Shape Sign Size Slice SpaceToDepth Split SplitToSequence Squeeze "
+    "StringConcat StringNormalizer StringSplit TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unique "
+    "Unsqueeze Where Xor ZipMap".split()
 )
 BOUNDED = frozenset("Sigmoid Tanh Erf Sin Cos Atan HannWindow HammingWindow BlackmanWindow".split())
 POINTWISE = frozenset(
@@ -42,17 +43,6 @@ POINTWISE = frozenset(
 CONTAINERS = frozenset("If Loop Scan SequenceMap".split())
 # Numbers that are not disturbed one by one: a window of this many, at a random place, is as good and much quicker.
 POOL = 1 << 20
-LARGEST = 1e300
-# One unit roundoff of what a value is in the file.
-UNITS = {
-    TensorProto.FLOAT: UNIT_FLOAT32,
-    TensorProto.FLOAT16: 2.0**-11,
-    TensorProto.BFLOAT16: 2.0**-8,
-    TensorProto.DOUBLE: 2.0**-53,
-}
-NARROW = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16})
-# Attributes that hold a type of numbers.
-TYPES = frozenset({"to", "dtype", "output_dtype", "output_datatype", "softmax_precision"})
 
 
 class Monitor:
@@ -181,7 +171,7 @@ def guarded(node: Any, run: Callable[..., Any], kernels: set[str] | None) -> Cal
             try:
                 other = Kernel(node.onnx_node, node.run_params)
                 found = other.run(*inputs)
-            except Exception:  # noqa: BLE001 -- whatever it is, the first error tells more
+            except Exception:
                 raise OperatorError(node.onnx_node, error) from error
             kernel.append(other)
             kernels.add(node.op_type)
@@ -250,85 +240,6 @@ def exact_attributes(node: Any) -> None:
             setattr(node, name, float(value))
         elif isinstance(value, list) and value and all(isinstance(item, np.float32) for item in value):
             setattr(node, name, [float(item) for item in value])
-
-
-def widen(model: ModelProto) -> ModelProto:
-    """Return a copy of a model that computes in float64."""
-    wide = ModelProto()
-    wide.CopyFrom(model)
-    _widen_graph(wide.graph)
-    for function in wide.functions:
-        for node in function.node:
-            widen_node(node)
-    return wide
-
-
-def _widen_graph(graph: GraphProto) -> None:
-    for tensor in graph.initializer:
-        _widen_tensor(tensor)
-    for sparse in graph.sparse_initializer:
-        _widen_tensor(sparse.values)
-    for value in [*graph.input, *graph.output, *graph.value_info]:
-        _widen_type(value.type)
-    for node in graph.node:
-        widen_node(node)
-
-
-def _widen_type(kind: onnx.TypeProto) -> None:
-    match kind.WhichOneof("value"):
-        case "tensor_type":
-            if kind.tensor_type.elem_type in NARROW:
-                kind.tensor_type.elem_type = TensorProto.DOUBLE
-        case "sequence_type":
-            _widen_type(kind.sequence_type.elem_type)
-        case "optional_type":
-            _widen_type(kind.optional_type.elem_type)
-
-
-def widen_node(node: NodeProto) -> None:
-    """Bring a node's constants and types to float64."""
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.TENSOR:
-            _widen_tensor(attribute.t)
-        elif attribute.type == AttributeProto.SPARSE_TENSOR:
-            _widen_tensor(attribute.sparse_tensor.values)
-        elif attribute.type == AttributeProto.TYPE_PROTO:
-            _widen_type(attribute.tp)
-        elif attribute.type == AttributeProto.GRAPH:
-            _widen_graph(attribute.g)
-        elif attribute.name in TYPES and attribute.type == AttributeProto.INT and attribute.i in NARROW:
-            attribute.i = TensorProto.DOUBLE
-        elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
-            values = attribute.f if attribute.name == "value_float" else list(attribute.floats)
-            # A float attribute is a float32: its exact value in float64.
-            attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(values, np.float64))))
-
-
-def _widen_tensor(tensor: TensorProto) -> None:
-    if tensor.data_type in NARROW:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
-
-
-def units_of(model: ModelProto) -> dict[str, float]:
-    """Return one unit roundoff of each value whose type is known, in graphs within graphs as well."""
-    try:
-        known = onnx.shape_inference.infer_shapes(model)
-    except Exception:  # noqa: BLE001 -- it fails in types of its own, and what it does not know is float32
-        known = model
-    units: dict[str, float] = {}
-
-    def gather(graph: GraphProto) -> None:
-        for value in [*graph.input, *graph.output, *graph.value_info]:
-            kind = value.type.tensor_type.elem_type
-            if kind in UNITS:
-                units[value.name] = UNITS[kind]
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.type == AttributeProto.GRAPH:
-                    gather(attribute.g)
-
-    gather(known.graph)
-    return units
 
 
 def widened(value: Any) -> Any:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx.reference.ops._op_list import GridSample as SlowGridSample
 from torchship.graph_steps import Operator
 
 Array = NDArray[Any]
@@ -20,22 +19,29 @@ class Resize(Operator):
 
     def _run(self, x: Array, *more: Array | None, **attributes: Any) -> tuple[Array]:
         # Opset 10 has X and scales; later X, roi, scales, sizes.
-        old = self.run_params["opsets"].get("", 1) < 11  # noqa: PLR2004 -- an opset
+        old = self.run_params["opsets"].get("", 1) < 11
         region, scales, sizes = (None, more[0], None) if old else (*more, None, None, None)[:3]
         if old:
             attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "simple"}
         return (self.resized(x, region, scales, sizes, attributes),)
 
-    def resized(self, x: Array, region: Array | None, scales: Array | None, sizes: Array | None, options: dict[str, Any]) -> Array:
+    def resized(
+        self, x: Array, region: Array | None, scales: Array | None, sizes: Array | None, options: dict[str, Any]
+    ) -> Array:
+        """Return an array of another size."""
         axes = [axis % x.ndim for axis in options.get("axes") or range(x.ndim)]
         old = [x.shape[axis] for axis in axes]
         if scales is not None and scales.size:
             factors = [float(scale) for scale in scales]
             # As float32 multiplies, which decides on which side of a whole number the size falls.
-            new = [int(np.floor(np.float32(size) * np.float32(scale))) for size, scale in zip(old, factors, strict=True)]
+            new = [
+                int(np.floor(np.float32(size) * np.float32(scale))) for size, scale in zip(old, factors, strict=True)
+            ]
         else:
             assert sizes is not None  # noqa: S101 -- one of the two is there in a valid file
-            new, factors = fitted_sizes(old, [int(size) for size in sizes], options.get("keep_aspect_ratio_policy", "stretch"))
+            new, factors = fitted_sizes(
+                old, [int(size) for size in sizes], options.get("keep_aspect_ratio_policy", "stretch")
+            )
         regions = np.zeros(2 * len(axes)) if region is None or not region.size else np.asarray(region, np.float64)
         inexact = options.get("mode", "nearest") != "nearest"
         result = np.asarray(self.r(x) if inexact else x)
@@ -70,27 +76,23 @@ def fitted_sizes(old: Sequence[int], sizes: Sequence[int], policy: str) -> tuple
 def coordinates(before: int, after: int, scale: float, ends: tuple[float, float], mode: str) -> Array:
     """Return where each new element lies among the old ones."""
     place = np.arange(after, dtype=np.float64)
-    match mode:
-        case "half_pixel":
-            return (place + 0.5) / scale - 0.5
-        case "half_pixel_symmetric":
-            offset = before / 2 * (1 - after / (scale * before))
-            return offset + (place + 0.5) / scale - 0.5
-        case "pytorch_half_pixel":
-            return (place + 0.5) / scale - 0.5 if after > 1 else np.zeros(after)
-        case "align_corners":
-            return place * (before - 1) / (after - 1) if after > 1 else np.zeros(after)
-        case "asymmetric":
-            return place / scale
-        case "tf_half_pixel_for_nn":
-            return (place + 0.5) / scale
-        case "tf_crop_and_resize":
-            start, end = ends
-            if after > 1:
-                return start * (before - 1) + place * (end - start) * (before - 1) / (after - 1)
-            return np.full(after, 0.5 * (start + end) * (before - 1))
-        case _:
-            raise NotImplementedError(f"Resize with coordinate_transformation_mode {mode!r}")
+    half = (place + 0.5) / scale
+    start, end = ends
+    single = after == 1
+    known = {
+        "half_pixel": half - 0.5,
+        "half_pixel_symmetric": before / 2 * (1 - after / (scale * before)) + half - 0.5,
+        "pytorch_half_pixel": np.zeros(after) if single else half - 0.5,
+        "align_corners": np.zeros(after) if single else place * (before - 1) / max(after - 1, 1),
+        "asymmetric": place / scale,
+        "tf_half_pixel_for_nn": half,
+        "tf_crop_and_resize": np.full(after, 0.5 * (start + end) * (before - 1))
+        if single
+        else start * (before - 1) + place * (end - start) * (before - 1) / max(after - 1, 1),
+    }
+    if mode not in known:
+        raise NotImplementedError(f"Resize with coordinate_transformation_mode {mode!r}")
+    return known[mode]
 
 
 def nearest(where: Array, mode: str, scale: float) -> Array:
@@ -123,7 +125,7 @@ def weights(where: Array, before: int, scale: float, options: dict[str, Any], ro
         # Each term is rounded: they cancel.
         near = rounded((a + 2) * distance**3) - rounded((a + 3) * distance**2) + 1
         far = rounded(a * distance**3) - rounded(5 * a * distance**2) + rounded(8 * a * distance) - 4 * a
-        values = np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))  # noqa: PLR2004 -- the cubic's reach
+        values = np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
     else:
         values = np.maximum(1 - distance, 0.0)
     outside = (neighbours < 0) | (neighbours >= before)
@@ -184,7 +186,6 @@ class Pool(Operator):
             shape[at : at + 2] = place.shape
             windows = np.where(inside.reshape(shape), windows, fill)
         return windows.astype(x.dtype), places, padding
-
 
     def summed(self, windows: Array, count: int) -> Array:
         """Return the sum of each window, with the rounding of every partial sum, as the kernels add one by one."""
@@ -254,35 +255,4 @@ class MaxPool(Pool):
         return flat.max(-1), index + channel * int(np.prod(sizes))
 
 
-class GridSample(SlowGridSample):  # type: ignore[misc] # onnx has no types for it
-    """With the names that modes had in opset 16, and coordinates in the type of the grid."""
-
-    def _run(self, x: Array, grid: Array, mode: str = "linear", **attributes: Any) -> tuple[Array]:
-        name = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
-        self.cubic, self.border = name == "cubic", attributes.get("padding_mode") == "border"
-        found: tuple[Array] = super()._run(x, grid, mode=name, **attributes)
-        return found
-
-    def _prepare_border(self, dims: Sequence[int], align_corners: bool) -> Any:  # noqa: FBT001 -- its signature
-        # A cubic's coordinates are not clamped, as in torch and ONNX Runtime: its pixels are.
-        if self.cubic and self.border:
-            return [-np.inf] * len(dims) + [np.inf] * len(dims)
-        return super()._prepare_border(dims, align_corners=align_corners)
-
-    def _gs_denormalize_coordinates(self, n: Array, dims: Sequence[int], align_corners: bool) -> Array:  # noqa: FBT001 -- its signature
-        return np.array(
-            [self._gs_denormalize(n=v, length=dim, align_corners=align_corners) for v, dim in zip(n, dims, strict=False)],
-            np.asarray(n).dtype,
-        )
-
-    def _gs_get_cubic_coeffs(self, x: Any, coeffs: Array) -> None:
-        super()._gs_get_cubic_coeffs(x, coeffs)
-        monitor = getattr(self, "monitor", None)
-        if monitor is not None:
-            # The terms of each are up to four and cancel.
-            coeffs[...] = monitor.absolute(np.asarray(coeffs), 4 * getattr(self, "unit", 0.0))
-
-
-OPERATORS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Resize, Upsample, AveragePool, LpPool, MaxPool, GridSample)
-}
+OPERATORS: dict[str, Any] = {kind.__name__: kind for kind in (Resize, Upsample, AveragePool, LpPool, MaxPool)}

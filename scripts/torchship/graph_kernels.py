@@ -85,7 +85,7 @@ def opinions(content: bytes, feed: dict[str, Array]) -> dict[str, dict[str, Arra
         try:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             results = session.run(None, feed)
-        except Exception:  # noqa: BLE001, S112 -- its binding's own types; then it has no opinion
+        except Exception:  # noqa: S112 -- its binding's own types; then it has no opinion
             continue
         outputs = [output.name for output in onnx.load_from_string(content).graph.output]
         found[f"ONNX Runtime {onnxruntime.__version__}, optimization {name}"] = dict(zip(outputs, results, strict=True))

@@ -4,7 +4,6 @@ docs/onnx-operators.md says of each why it is here. What an operator does follow
 was compared with ONNX Runtime by `make operators`.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import helper
 from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
-from torchship import graph_activations, graph_contrib, graph_images, graph_recurrent, graph_trees
+from torchship import graph_activations, graph_contrib, graph_grids, graph_images, graph_recurrent, graph_trees
+from torchship.graph_shapes import ConvTranspose, OldPad, OldSqueeze, OldUnsqueeze, Pad, Squeeze, Unsqueeze
 from torchship.graph_steps import Operator, Plain
 
 Array = NDArray[Any]
@@ -24,7 +24,9 @@ class BatchNormalization(Operator):
     Before opset 14 the mode follows from the number of outputs, and `momentum` says nothing in inference.
     """
 
-    def _run(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, **attributes: Any) -> tuple[Array, ...]:
+    def _run(
+        self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, **attributes: Any
+    ) -> tuple[Array, ...]:
         if attributes.get("spatial", 1) == 0:
             return (self._normalized(x, scale, bias, mean, variance, attributes["epsilon"]),)
         shape = (1, -1, *[1] * (x.ndim - 2))
@@ -54,10 +56,15 @@ class InstanceNormalization(Operator):
         mean = self.long(x.mean(axes, keepdims=True), x, axes)
         variance = self.long(np.square(x - mean).mean(axes, keepdims=True), x, axes)
         factor = self.r(self.r(scale.reshape(shape)) / np.sqrt(self.r(variance + epsilon)))
-        return (np.asarray(self.r(self.r(x - mean) * factor + self.r(self.r(mean * factor) - mean * factor) + bias.reshape(shape)), x.dtype),)
+        return (
+            np.asarray(
+                self.r(self.r(x - mean) * factor + self.r(self.r(mean * factor) - mean * factor) + bias.reshape(shape)),
+                x.dtype,
+            ),
+        )
 
     def long(self, value: Array, x: Array, axes: tuple[int, ...]) -> Array:
-        """Return a mean as a sum of many numbers of one sign leaves it: its error grows with the root of their number."""
+        """Return a mean as a long sum of one sign leaves it: its error grows with the root of their number."""
         count = int(np.prod([x.shape[axis] for axis in axes]))
         moved = np.asarray(self.r(value))
         return value + (moved - value) * max(1.0, np.sqrt(count) / 4)
@@ -113,34 +120,6 @@ class OldHardmax(Plain):
         return (result.reshape(x.shape),)
 
 
-class OldSqueeze(Plain):
-    """Squeeze with its axes as an attribute, in any order and from either end."""
-
-    def _run(self, x: Array, axes: Sequence[int] | None = None) -> tuple[Array]:
-        return (np.squeeze(x, tuple(axes) if axes else None),)
-
-
-class OldUnsqueeze(Plain):
-    """Unsqueeze with its axes as an attribute, in any order and from either end: they are axes of the result."""
-
-    def _run(self, x: Array, axes: Sequence[int]) -> tuple[Array]:
-        return (np.expand_dims(x, tuple(axes)),)
-
-
-class Squeeze(Plain):
-    """Squeeze with its axes as an input."""
-
-    def _run(self, x: Array, axes: Array | None = None, **_: Any) -> tuple[Array]:
-        return (np.squeeze(x, None if axes is None else tuple(int(axis) for axis in np.ravel(axes))),)
-
-
-class Unsqueeze(Plain):
-    """Unsqueeze with its axes as an input."""
-
-    def _run(self, x: Array, axes: Array, **_: Any) -> tuple[Array]:
-        return (np.expand_dims(x, tuple(int(axis) for axis in np.ravel(axes))),)
-
-
 class DequantizeLinear(Plain):
     """(x - zero point) * scale in the type of the scale, for one scale, one for each entry of an axis, or blocks."""
 
@@ -188,7 +167,7 @@ class Dropout(Plain):
         if training is not None and bool(training) and (ratio is None or float(ratio) > 0.0):
             raise NotImplementedError("Dropout in training mode draws random numbers")
         # From opset 12 on all is kept; before that nothing is said of the mask, and ONNX Runtime fills it with zeros.
-        kept = np.full(x.shape, self.run_params["opsets"].get("", 1) >= 12)  # noqa: PLR2004 -- an opset
+        kept = np.full(x.shape, self.run_params["opsets"].get("", 1) >= 12)
         return (x, kept)[: len(self.onnx_node.output)]
 
 
@@ -198,9 +177,7 @@ class LRN(Plain):
     def _run(self, x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> tuple[Array]:
         before, after = (size - 1) // 2, size // 2
         squares = np.square(x)
-        total = np.stack(
-            [squares[:, max(0, c - before) : c + after + 1].sum(1) for c in range(x.shape[1])], 1
-        )
+        total = np.stack([squares[:, max(0, c - before) : c + after + 1].sum(1) for c in range(x.shape[1])], 1)
         return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
 
 
@@ -216,69 +193,10 @@ class RoiAlign(NewRoiAlign):  # type: ignore[misc] # onnx has no types for it
     """Opset 10 knows no shift by half a pixel."""
 
     def _run(self, *inputs: Array, **attributes: Any) -> tuple[Array]:
-        if self.run_params["opsets"].get("", 1) < 16:  # noqa: PLR2004 -- an opset
+        if self.run_params["opsets"].get("", 1) < 16:
             attributes["coordinate_transformation_mode"] = "output_half_pixel"
         found: tuple[Array] = super()._run(*inputs, **attributes)
         return found
-
-
-class OldPad(Plain):
-    """Padding as an attribute; negative padding takes away."""
-
-    def _run(self, x: Array, pads: Sequence[int], mode: str = "constant", value: float = 0.0) -> tuple[Array]:
-        return (padded(x, pads, range(x.ndim), mode, value),)
-
-
-class Pad(Plain):
-    """Padding as an input, of some axes."""
-
-    def _run(self, x: Array, pads: Array, value: Array | None = None, axes: Array | None = None, mode: str = "constant") -> tuple[Array]:
-        fill = np.zeros((), x.dtype) if value is None or not np.size(value) else np.asarray(value).ravel()[0]
-        chosen = range(x.ndim) if axes is None else [int(axis) % x.ndim for axis in axes]
-        return (padded(x, [int(pad) for pad in pads], chosen, mode, fill),)
-
-
-def padded(x: Array, pads: Sequence[int], axes: Sequence[int], mode: str, value: Any) -> Array:
-    """Return an array with some axes padded, or cut where that is negative: cut first."""
-    widths = [(0, 0)] * x.ndim
-    for place, axis in enumerate(axes):
-        widths[axis] = (pads[place], pads[place + len(axes)])
-    cut = x[tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(widths, x.shape, strict=True))]
-    positive = [(max(0, low), max(0, high)) for low, high in widths]
-    if mode == "constant":
-        return np.pad(cut, positive, constant_values=value)
-    return np.pad(cut, positive, mode=mode)  # type: ignore[call-overload] # one of NumPy's names
-
-
-class ConvTranspose(Plain):
-    """With groups and a stated output shape, which the evaluator takes in part."""
-
-    def _run(self, x: Array, w: Array, b: Array | None = None, **options: Any) -> tuple[Array]:
-        count, group = x.ndim - 2, options.get("group") or 1
-        kernel, sizes = w.shape[2:], x.shape[2:]
-        strides, dilations = (options.get(name) or [1] * count for name in ("strides", "dilations"))
-        extra, pads = options.get("output_padding") or [0] * count, options.get("pads") or [0] * (2 * count)
-        automatic, wanted = options.get("auto_pad") or "NOTSET", options.get("output_shape")
-        full = [strides[a] * (sizes[a] - 1) + (kernel[a] - 1) * dilations[a] + 1 + extra[a] for a in range(count)]
-        if automatic.startswith("SAME") and not wanted:
-            wanted = [sizes[a] * strides[a] for a in range(count)]
-        if wanted:
-            total = [full[a] - wanted[-count + a] for a in range(count)]
-            first = [t // 2 if automatic == "SAME_UPPER" else t - t // 2 for t in total]
-            pads = [*first, *(t - f for t, f in zip(total, first, strict=True))]
-        grouped = x.reshape(len(x), group, -1, *sizes)
-        weights = w.reshape(group, -1, w.shape[1], *kernel)
-        result = np.zeros((len(x), group, w.shape[1], *full), x.dtype)
-        for offset in np.ndindex(*kernel):
-            part = np.einsum("ngi...,gio->ngo...", grouped, weights[(..., *offset)])
-            where = tuple(
-                slice(offset[a] * dilations[a], offset[a] * dilations[a] + strides[a] * (sizes[a] - 1) + 1, strides[a])
-                for a in range(count)
-            )
-            result[(..., *where)] += part
-        result = result.reshape(len(x), -1, *full)
-        result = padded(result, [-pad for pad in pads], range(2, x.ndim), "constant", 0.0)
-        return (result if b is None else result + b.reshape(1, -1, *[1] * count),)
 
 
 class Einsum(Plain):
@@ -341,6 +259,7 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
     **{name: [(1, kind)] for name, kind in graph_activations.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in graph_recurrent.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in graph_images.OPERATORS.items()},
+    **{name: [(1, kind)] for name, kind in graph_grids.OPERATORS.items()},
 }  # fmt: skip
 ML_OPERATORS: dict[str, Any] = {**graph_trees.OPERATORS}
 

@@ -26,7 +26,16 @@ class Recurrent(Operator):
     defaults: Sequence[str] = ("Tanh",)
     states = 1
 
-    def _run(self, x: Array, w: Array, r: Array, b: Optional = None, lengths: Optional = None, *more: Optional, **attributes: Any) -> tuple[Array, ...]:
+    def _run(
+        self,
+        x: Array,
+        w: Array,
+        r: Array,
+        b: Optional = None,
+        lengths: Optional = None,
+        *more: Optional,
+        **attributes: Any,
+    ) -> tuple[Array, ...]:
         initial = [*more[: self.states], None, None][: self.states]
         peepholes = more[self.states] if len(more) > self.states else None
         turned = attributes.get("layout", 0) == 1
@@ -39,7 +48,9 @@ class Recurrent(Operator):
         direction = attributes.get("direction") or "forward"
         counts = np.full(batch, steps) if lengths is None else np.asarray(lengths)
         outputs, finals = [], []
-        for place, backwards in enumerate({"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]):
+        for place, backwards in enumerate(
+            {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+        ):
             start = [np.zeros((batch, hidden), x.dtype) if state is None else state[place] for state in initial]
             bias = np.zeros(2 * self.gates * hidden, x.dtype) if b is None else b[place]
             weights = (w[place], r[place], bias, None if peepholes is None else peepholes[place])
@@ -58,7 +69,7 @@ class Recurrent(Operator):
         names = names[place * number : (place + 1) * number] or list(self.defaults)
         # Alpha and beta are given in the order of the functions, to those alone that take one.
         found = []
-        taken = {"alpha": place * 0, "beta": place * 0}
+        taken = {"alpha": 0, "beta": 0}
         every = list(self.options.get("activations") or [])
         for spot, name in enumerate(every[: (place + 1) * number] or names):
             values: dict[str, float | None] = {}
@@ -72,7 +83,9 @@ class Recurrent(Operator):
                 found.append(named(name, values["alpha"], values["beta"]))
         return found
 
-    def _one(self, x: Array, weights: Any, start: list[Array], counts: Array, functions: list[Function], *, backwards: bool) -> tuple[Array, list[Array]]:
+    def _one(
+        self, x: Array, weights: Any, start: list[Array], counts: Array, functions: list[Function], *, backwards: bool
+    ) -> tuple[Array, list[Array]]:
         steps = len(x)
         output = np.zeros((steps, *start[0].shape), x.dtype)
         states = start
@@ -106,6 +119,7 @@ class RNN(Recurrent):
     """H = f(X W + H R + b)."""
 
     def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+        """Return the states after one entry [batch, inputs]."""
         w, r, bias, _ = weights
         here, there = np.split(bias, 2)
         total = self.product(x, w) + self.product(states[0], r) + self.r(self.r(here) + there)
@@ -119,12 +133,17 @@ class GRU(Recurrent):
     defaults = ("Sigmoid", "Tanh")
 
     def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+        """Return the states after one entry [batch, inputs]."""
         w, r, bias, _ = weights
         (w_z, w_r, w_h), (r_z, r_r, r_h) = np.split(w, 3), np.split(r, 3)
         b_z, b_r, b_h, s_z, s_r, s_h = np.split(bias, 6)
         before = states[0]
-        update = self.activated(functions[0], self.r(self.product(x, w_z) + self.product(before, r_z) + self.r(b_z) + self.r(s_z)))
-        reset = self.activated(functions[0], self.r(self.product(x, w_r) + self.product(before, r_r) + self.r(b_r) + self.r(s_r)))
+        update = self.activated(
+            functions[0], self.r(self.product(x, w_z) + self.product(before, r_z) + self.r(b_z) + self.r(s_z))
+        )
+        reset = self.activated(
+            functions[0], self.r(self.product(x, w_r) + self.product(before, r_r) + self.r(b_r) + self.r(s_r))
+        )
         if self.options.get("linear_before_reset"):
             inner = self.r(reset * self.r(self.product(before, r_h) + self.r(s_h)))
             total = self.product(x, w_h) + inner + self.r(b_h)
@@ -142,6 +161,7 @@ class LSTM(Recurrent):
     states = 2
 
     def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+        """Return the states after one entry [batch, inputs]."""
         w, r, bias, peepholes = weights
         here, there = np.split(bias, 2)
         hidden, cell = states

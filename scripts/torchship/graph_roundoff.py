@@ -12,7 +12,8 @@ import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import ModelProto
 from torchship.errors import ExportError, ParityError
-from torchship.graph_evaluator import Evaluator, Monitor, evaluator, is_wide, units_of, widen
+from torchship.graph_evaluator import Evaluator, Monitor, evaluator, is_wide
+from torchship.graph_widening import units_of, widen
 from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
 
 Array = NDArray[Any]
@@ -55,7 +56,7 @@ class GraphArbiter:
             way, *self._ways = self._ways
             try:
                 self._single, self._wide, self._kernels, converted = way()
-            except Exception as error:  # noqa: BLE001 -- the evaluator and the converter raise types of their own
+            except Exception as error:
                 self._first_error = self._first_error or " ".join(str(error).split())[:300]
                 continue
             self._converted = converted
@@ -99,7 +100,7 @@ class GraphArbiter:
                 try:
                     self._single, self._wide, self._kernels, self._converted = way()
                     found = self._run(self._wide, widened(feed))
-                except Exception:  # noqa: BLE001, S112 -- the first error tells more
+                except Exception:  # noqa: S112 -- the first error tells more
                     continue
                 self._ways = remaining[number + 1 :]
                 return found
@@ -130,7 +131,9 @@ class GraphArbiter:
         for strength in (None, 0.0):
             self.monitor.seen = seen = []
             try:
-                outputs = self._run(self._wide, widened(feed)) if strength is None else self._disturbed(feed, 0, strength)
+                outputs = (
+                    self._run(self._wide, widened(feed)) if strength is None else self._disturbed(feed, 0, strength)
+                )
             finally:
                 self.monitor.seen = None
             # A copy, since what is written in place later would change it as well.
@@ -183,7 +186,7 @@ def ways(model: ModelProto, monitor: Monitor) -> list[Way]:
         version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), CONVERTED)
         if version >= CONVERTED:
             raise NotImplementedError("the operator set is new")
-        if any(node.op_type == "Scan" for node in model.graph.node) and version < 9:  # noqa: PLR2004 -- an opset
+        if any(node.op_type == "Scan" for node in model.graph.node) and version < 9:
             raise NotImplementedError("the converter makes another Scan of that of opset 8")
         newer = onnx.version_converter.convert_version(model, CONVERTED)
         monitor.units = {**units_of(newer), **monitor.units}
@@ -226,6 +229,10 @@ def widened(feed: Feed) -> dict[str, Array]:
 
 def narrow_to_wide(value: Any) -> Any:
     """Return a float32 or narrower array as float64."""
-    if isinstance(value, np.ndarray) and not is_wide(value) and (value.dtype.kind == "f" or value.dtype.name == "bfloat16"):
+    if (
+        isinstance(value, np.ndarray)
+        and not is_wide(value)
+        and (value.dtype.kind == "f" or value.dtype.name == "bfloat16")
+    ):
         return value.astype(np.float64)
     return value

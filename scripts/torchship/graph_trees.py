@@ -98,7 +98,7 @@ class Ensemble(Operator):
                 powers = self.r(np.exp(self.r(scores - scores.max(1, keepdims=True))))
                 return np.asarray(self.r(powers / self.r(powers.sum(1, keepdims=True))))
             case "SOFTMAX_ZERO":
-                powers = np.where(np.abs(scores) > 1e-7, np.exp(scores - scores.max(1, keepdims=True)), 0.0)  # noqa: PLR2004
+                powers = np.where(np.abs(scores) > 1e-7, np.exp(scores - scores.max(1, keepdims=True)), 0.0)
                 return np.asarray(self.r(self.r(powers) / self.r(powers.sum(1, keepdims=True))))
             case "PROBIT":
                 return np.asarray(self.r(probit(self.r(scores))))
@@ -143,7 +143,7 @@ class TreeEnsembleClassifier(Ensemble):
         kind = np.float64 if x.dtype == np.float64 else np.float32
         parts = self.gathered(x, attributes, max(len(labels), max(ids) + 1))
         scores = self.summed(parts, base)
-        if len(ids) == 1 and len(labels) <= 2:  # noqa: PLR2004 -- two classes
+        if len(ids) == 1 and len(labels) <= 2:
             only = next(iter(ids))
             score = self.summed(parts, np.zeros(0))[:, only]
             score = self.r(score + base[-1]) if base.size else score
@@ -187,7 +187,7 @@ class LinearClassifier(CoarseClassifier):  # type: ignore[misc] # onnx has no ty
             x = x.astype(np.float32)
         labels = attributes.get("classlabels_ints") or attributes.get("classlabels_strings") or []
         rows = np.asarray(attributes["coefficients"], x.dtype).reshape(-1, x.shape[1])
-        if len(rows) == 1 and len(labels) == 2:  # noqa: PLR2004 -- the case that is coarse
+        if len(rows) == 1 and len(labels) == 2:
             doubled = np.concatenate([-rows, rows]).ravel().tolist()
             intercept = float((attributes.get("intercepts") or [0.0])[0])
             attributes |= {"coefficients": doubled, "intercepts": [-intercept, intercept]}
@@ -212,5 +212,6 @@ class OneHotEncoder(Plain):
 
 
 OPERATORS: dict[str, Any] = {
-    kind.__name__: kind for kind in (TreeEnsembleRegressor, TreeEnsembleClassifier, LinearClassifier, OneHotEncoder, Normalizer)
+    kind.__name__: kind
+    for kind in (TreeEnsembleRegressor, TreeEnsembleClassifier, LinearClassifier, OneHotEncoder, Normalizer)
 }

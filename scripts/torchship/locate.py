@@ -68,7 +68,9 @@ def locate(
     return None
 
 
-def fault(content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0) -> str | None:
+def fault(
+    content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0
+) -> str | None:
     """Say whether a file is wrong itself, or right and computed wrongly: `file`, `runtime`, or `alone`.
 
     The ONNX reference evaluator says what a file means. Where it is the arbiter itself, nobody else has spoken for it:

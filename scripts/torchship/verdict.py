@@ -38,8 +38,8 @@ def describe_location(located: Mapping[str, Any]) -> str:
             return f"{text}; the file is right, the runtime computes something else"
         case "alone":
             return (
-                f"{text}; the reference evaluator and all runtimes disagree on {located['operator']}, and the file alone "
-                "cannot tell who is right: give reference outputs, as its maker computed them (onnx: reference)"
+                f"{text}; the reference evaluator and all runtimes disagree on {located['operator']}, and the file "
+                "alone cannot tell who is right: give reference outputs, as its maker computed them (onnx: reference)"
             )
         case _:
             return text

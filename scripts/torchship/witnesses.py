@@ -15,7 +15,7 @@ from torchship import handcoded
 from torchship.cases import Case, Feed, Witnesses
 from torchship.datasets import Arrays, check_domain, read_arrays
 from torchship.domain import element_type
-from torchship.errors import DataError
+from torchship.errors import DataError, ParityError
 from torchship.files import read_json
 from torchship.graph_kernels import opinions
 from torchship.graph_roundoff import GraphArbiter
@@ -129,7 +129,9 @@ def require_reference(
             limit = case.limit[name] * (1.0 if values.dtype == np.float64 else BOTH_ROUND)
             difference = compare(part, exact, limit)
             if content is not None and not difference.ratio <= 1.0:
-                require_company(content, case, {key: array[first : first + len(exact)] for key, array in expected.items()}, run)
+                require_company(
+                    content, case, {key: array[first : first + len(exact)] for key, array in expected.items()}, run
+                )
             require(difference, 1.0, f"{run}, from event {first}: the reference against what the file says", name)
             largest[name] = max(largest[name], difference.ratio)
     return largest
@@ -149,7 +151,7 @@ def require_company(content: bytes, case: Case, expected: Arrays, run: str) -> N
         ):  # fmt: skip
             operators = ", ".join(sorted({node.op_type for node in onnx.load_from_string(content).graph.node}))
             raise ParityError(
-                f"{run}: the ONNX reference evaluator stands alone: the reference outputs agree with {setting}, and the "
-                f"evaluator with neither; nothing is wrong with the reference. The evaluator misunderstands one of the "
+                f"{run}: the ONNX reference evaluator stands alone: the reference outputs agree with {setting}, "
+                f"and the evaluator with neither; nothing is wrong with the reference. The evaluator misunderstands one of the "
                 f"operators {operators}: write the file in a newer operator set, or without the rarest of them"
             )

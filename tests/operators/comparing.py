@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from operator_cases import OperatorCase
 from numpy.typing import NDArray
 from onnx import TensorProto
+from operator_cases import OperatorCase
 from torchship.errors import TorchshipError
 from torchship.graph_evaluator import EXACT
 from torchship.graph_roundoff import GraphArbiter
@@ -18,7 +18,9 @@ Array = NDArray[Any]
 # So many different numbers cannot all be float32's by chance.
 ENOUGH = 8
 # Operators that pass most of their numbers on, or add two of one size: they may have float32's digits and be right.
-SELECT = frozenset({"Scatter", "ScatterElements", "ScatterND", "Shrink"})
+SELECT = frozenset(
+    {"Scatter", "ScatterElements", "ScatterND", "Shrink", "TreeEnsembleClassifier", "TreeEnsembleRegressor"}
+)
 
 onnxruntime.set_default_logger_severity(4)
 
@@ -56,7 +58,7 @@ def compare(case: OperatorCase, samples: int = SAMPLES) -> Outcome:
         refused = str(error)
     try:
         found = run_runtime(case)
-    except Exception as error:  # noqa: BLE001 -- its binding raises types of its own
+    except Exception as error:
         return Outcome("neither" if refused else "runtime", 0.0, " ".join(str(error).split())[:160])
     if witnesses is None:
         return Outcome("arbiter", 0.0, refused)
@@ -72,7 +74,11 @@ def compare(case: OperatorCase, samples: int = SAMPLES) -> Outcome:
             continue
         judged = difference(name, meant, got)
         # The backend tests' numbers are often whole ones.
-        if judged.verdict == "agree" and name in narrow and case.expected is None:
+        given = np.concatenate(
+            [array.ravel() for array in case.feed.values() if array.dtype == np.float32] or [np.zeros(0)]
+        )
+        passed_on = meant.exact.dtype == np.float64 and bool(np.isin(meant.exact, given).all())
+        if judged.verdict == "agree" and name in narrow and case.expected is None and not passed_on:
             judged = precision(case.kind, name, meant) or judged
         if judged.verdict != "agree":
             return judged

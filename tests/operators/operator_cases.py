@@ -90,7 +90,7 @@ def at_opset(model: ModelProto, domain: str, version: int) -> ModelProto:
     """Return a copy of a model that imports another operator set."""
     copy = ModelProto()
     copy.CopyFrom(model)
-    copy.ir_version = min(copy.ir_version, IR) if version < 19 or domain else copy.ir_version  # noqa: PLR2004
+    copy.ir_version = min(copy.ir_version, IR) if version < 19 or domain else copy.ir_version
     for entry in copy.opset_import:
         if entry.domain == domain:
             entry.version = version
@@ -110,7 +110,7 @@ def fits(model: ModelProto, domain: str, version: int) -> bool:
             return False
     try:
         onnx.checker.check_model(model, full_check=True)
-    except Exception:  # noqa: BLE001 -- the checker's and the inference's own types
+    except Exception:
         return False
     return True
 
@@ -129,8 +129,13 @@ def stored_cases() -> Iterator[OperatorCase]:
         constants = {tensor.name for tensor in model.graph.initializer}
         names = [value.name for value in model.graph.input if value.name not in constants]
         try:
-            feed = {name: read_tensor(path.parent / f"test_data_set_0/input_{place}.pb") for place, name in enumerate(names)}
-            expected = [read_tensor(path.parent / f"test_data_set_0/output_{place}.pb") for place in range(len(model.graph.output))]
+            feed = {
+                name: read_tensor(path.parent / f"test_data_set_0/input_{place}.pb") for place, name in enumerate(names)
+            }
+            expected = [
+                read_tensor(path.parent / f"test_data_set_0/output_{place}.pb")
+                for place in range(len(model.graph.output))
+            ]
         except (FileNotFoundError, ValueError, TypeError, AttributeError, NotImplementedError):
             continue
         name = next(iter(kinds)) if len(kinds) == 1 else "several"
@@ -146,7 +151,13 @@ def read_tensor(path: Path) -> Array:
 
 
 def single(
-    name: str, kind: str, opset: int, feed: dict[str, Array | None], outputs: int | list[str] = 1, domain: str = "", **attributes: Any
+    name: str,
+    kind: str,
+    opset: int,
+    feed: dict[str, Array | None],
+    outputs: int | list[str] = 1,
+    domain: str = "",
+    **attributes: Any,
 ) -> OperatorCase:
     """Return a case of one node; inputs that are None are left out, outputs are typed by inference."""
     produced = [f"y{place}" for place in range(outputs)] if isinstance(outputs, int) else outputs
@@ -157,11 +168,13 @@ def single(
         helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(value.dtype), list(value.shape))
         for key, value in given.items()
     ]
-    graph = helper.make_graph([node], name, inputs, [helper.make_empty_tensor_value_info(name) for name in produced if name])
+    graph = helper.make_graph(
+        [node], name, inputs, [helper.make_empty_tensor_value_info(name) for name in produced if name]
+    )
     imports = [helper.make_opsetid(domain, opset)]
     if domain:
         imports.append(helper.make_opsetid("", 17))
-    model = helper.make_model(graph, opset_imports=imports, ir_version=IR if opset < 19 else 10)  # noqa: PLR2004
+    model = helper.make_model(graph, opset_imports=imports, ir_version=IR if opset < 19 else 10)
     inferred = onnx.shape_inference.infer_shapes(model)
     for place, value in enumerate(inferred.graph.output):
         if value.type.WhichOneof("value"):

@@ -21,7 +21,16 @@ class Maker:
         """Return float32 numbers."""
         return self.random.uniform(low, high, shape).astype(np.float32)
 
-    def case(self, kind: str, opset: int, inputs: list[Any], outputs: int = 1, domain: str = "", tag: str = "", **attributes: Any) -> OperatorCase:
+    def case(
+        self,
+        kind: str,
+        opset: int,
+        inputs: list[Any],
+        outputs: int = 1,
+        domain: str = "",
+        tag: str = "",
+        **attributes: Any,
+    ) -> OperatorCase:
         """Return a case of one node."""
         feed = {f"x{place}": value for place, value in enumerate(inputs)}
         return single(f"own_{kind}{tag}_{next(self.count)}", kind, opset, feed, outputs, domain, **attributes)
@@ -87,7 +96,12 @@ def shapes(make: Maker) -> Iterator[OperatorCase]:
         yield make.case("GatherElements", opset, [make.x(3, 3), np.array([[-1, 0, 1], [2, -3, 0]])], axis=0)
         yield make.case("GatherND", opset, [make.x(3, 3), np.array([[-1, 0], [2, -3]])])
         yield make.case("DepthToSpace", opset, [make.x(1, 8, 2, 3)], blocksize=2, mode="CRD")
-    for opset, reductions in ((11, [None]), (13, [None]), (16, ["none", "add", "mul"]), (18, ["add", "mul", "min", "max"])):
+    for opset, reductions in (
+        (11, [None]),
+        (13, [None]),
+        (16, ["none", "add", "mul"]),
+        (18, ["add", "mul", "min", "max"]),
+    ):
         for reduction in reductions:
             more = {} if reduction is None else {"reduction": reduction}
             index = np.array([[0, 1, 2], [0 if reduction not in (None, "none") else 3, 4, 3]])
@@ -219,14 +233,27 @@ def arithmetic(make: Maker) -> Iterator[OperatorCase]:
         more = [make.x(6)] if opset != 11 else [None]
         for ta, tb in itertools.product((0, 1), (0, 1)):
             a, b = make.x(*((5, 4) if ta else (4, 5))), make.x(*((6, 5) if tb else (5, 6)))
-            yield make.case("Gemm", opset, [a, b, *[value for value in more if value is not None]], transA=ta, transB=tb, alpha=0.7, beta=1.3)
+            yield make.case(
+                "Gemm",
+                opset,
+                [a, b, *[value for value in more if value is not None]],
+                transA=ta,
+                transB=tb,
+                alpha=0.7,
+                beta=1.3,
+            )
         yield make.case("MatMul", opset, [make.x(2, 3, 4), make.x(4, 5)])
         yield make.case("MatMul", opset, [make.x(4), make.x(2, 4, 3)])
         yield make.case("Flatten", opset, [make.x(2, 3, 4)], axis=0)
     for equation in ("ij,jk->ik", "bij,bjk->bik", "ii->i", "i,j->ij", "...ij->...ji"):
         parts = equation.split("->")[0].split(",")
         sizes = {"i": 3, "j": 3, "k": 4, "b": 2}
-        yield make.case("Einsum", 12, [make.x(*(sizes[letter] for letter in part.replace("...", "b"))) for part in parts], equation=equation)
+        yield make.case(
+            "Einsum",
+            12,
+            [make.x(*(sizes[letter] for letter in part.replace("...", "b"))) for part in parts],
+            equation=equation,
+        )
 
 
 def normalised(make: Maker) -> Iterator[OperatorCase]:
@@ -241,7 +268,14 @@ def normalised(make: Maker) -> Iterator[OperatorCase]:
     parts = [make.x(3, 4) for _ in range(3)]
     yield make.case("BatchNormalization", 7, [make.x(2, 3, 4), *parts, make.x(3, 4, low=0.1)], spatial=0)
     for opset in (14, 15):
-        yield make.case("BatchNormalization", opset, [make.x(6, 3, 5), make.x(3), make.x(3), make.x(3), make.x(3, low=0.1)], outputs=3, training_mode=1, momentum=0.7)
+        yield make.case(
+            "BatchNormalization",
+            opset,
+            [make.x(6, 3, 5), make.x(3), make.x(3), make.x(3), make.x(3, low=0.1)],
+            outputs=3,
+            training_mode=1,
+            momentum=0.7,
+        )
     for kind, opset in itertools.product(("Softmax", "LogSoftmax", "Hardmax"), (7, 11, 13)):
         yield make.case(kind, opset, [make.x(2, 3, 4)])
         for axis in (0, 1, 2):
@@ -261,7 +295,9 @@ def normalised(make: Maker) -> Iterator[OperatorCase]:
         yield make.case("MeanVarianceNormalization", 13, [make.x(2, 3, 4, 4)], axes=axes)
     for shape, axis in (((2, 5), -1), ((2, 3, 4), 1)):
         size = shape[axis:]
-        yield make.case("LayerNormalization", 17, [make.x(*shape), make.x(*size), make.x(*size)], outputs=3, axis=axis, epsilon=1e-3)
+        yield make.case(
+            "LayerNormalization", 17, [make.x(*shape), make.x(*size), make.x(*size)], outputs=3, axis=axis, epsilon=1e-3
+        )
         yield make.case("LayerNormalization", 17, [make.x(*shape) + 5, make.x(*size)], axis=axis)
     yield make.case("GroupNormalization", 18, [make.x(2, 4, 5), make.x(2), make.x(2)], num_groups=2)
     yield make.case("GroupNormalization", 21, [make.x(2, 4, 5), make.x(4), make.x(4)], num_groups=2)
@@ -278,21 +314,39 @@ def images(make: Maker) -> Iterator[OperatorCase]:
             yield make.case("ConvTranspose", opset, [x, make.x(4, 3, 3, 2), make.x(3)], **options)
         yield make.case("Conv", opset, [make.x(2, 3, 9), make.x(4, 3, 3)], pads=[1, 1])
         yield make.case("ConvTranspose", opset, [x, make.x(4, 3, 3, 2)], group=2, strides=[2, 2], output_padding=[1, 0])
-        yield make.case("ConvTranspose", opset, [make.x(1, 2, 4, 4), make.x(2, 3, 3, 3)], strides=[3, 2], output_shape=[10, 8])
-    pools = [{}, {"pads": [1, 0, 1, 1]}, {"strides": [2, 3]}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, {"auto_pad": "SAME_LOWER"}]
+        yield make.case(
+            "ConvTranspose", opset, [make.x(1, 2, 4, 4), make.x(2, 3, 3, 3)], strides=[3, 2], output_shape=[10, 8]
+        )
+    pools = [
+        {},
+        {"pads": [1, 0, 1, 1]},
+        {"strides": [2, 3]},
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER"},
+    ]
     for opset, options in itertools.product((7, 10, 11, 19, 22), pools):
         yield make.case("AveragePool", opset, [x], kernel_shape=[3, 2], **options)
         yield make.case("AveragePool", opset, [x], kernel_shape=[3, 2], count_include_pad=1, **options)
         if opset >= 10 and "auto_pad" not in options:
             for count in (0, 1):
-                yield make.case("AveragePool", opset, [x], kernel_shape=[3, 2], ceil_mode=1, count_include_pad=count, **{"strides": [2, 2], **options})
+                yield make.case(
+                    "AveragePool",
+                    opset,
+                    [x],
+                    kernel_shape=[3, 2],
+                    ceil_mode=1,
+                    count_include_pad=count,
+                    **{"strides": [2, 2], **options},
+                )
     for opset, options in itertools.product((7, 8, 10, 12, 22), pools):
         yield make.case("MaxPool", opset, [x], kernel_shape=[3, 2], **options)
         if opset >= 8:
             for order in (0, 1):
                 yield make.case("MaxPool", opset, [x], outputs=2, kernel_shape=[3, 2], storage_order=order, **options)
         if opset >= 10 and "auto_pad" not in options:
-            yield make.case("MaxPool", opset, [x], outputs=2, kernel_shape=[3, 2], ceil_mode=1, dilations=[2, 1], **options)
+            yield make.case(
+                "MaxPool", opset, [x], outputs=2, kernel_shape=[3, 2], ceil_mode=1, dilations=[2, 1], **options
+            )
     for opset in (7, 11, 18):
         for p in (1, 2, 3):
             yield make.case("LpPool", opset, [x], kernel_shape=[3, 2], p=p, strides=[2, 1], pads=[1, 0, 1, 1])
@@ -312,13 +366,29 @@ def images(make: Maker) -> Iterator[OperatorCase]:
     for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
         inputs = [small, np.zeros(0, np.float32), np.array([1, 1, 2, 0.5], np.float32)]
         yield make.case("Resize", 13, inputs, mode="nearest", nearest_mode=rounding)
-    yield make.case("Resize", 11, [small, np.zeros(0, np.float32), np.array([1, 1, 2, 2], np.float32)], mode="nearest", coordinate_transformation_mode="tf_half_pixel_for_nn")
+    yield make.case(
+        "Resize",
+        11,
+        [small, np.zeros(0, np.float32), np.array([1, 1, 2, 2], np.float32)],
+        mode="nearest",
+        coordinate_transformation_mode="tf_half_pixel_for_nn",
+    )
     grid = make.x(1, 3, 4, 2, low=-1.2, high=1.2)
-    for mode, padding, align in itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"), (0, 1)):
+    for mode, padding, align in itertools.product(
+        ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"), (0, 1)
+    ):
         yield make.case("GridSample", 16, [small, grid], mode=mode, padding_mode=padding, align_corners=align)
     boxes = np.array([[0, 0, 3, 3], [1, 1, 2.5, 3.5]], np.float32)
     for opset, mode in itertools.product((10, 16), ("avg", "max")):
-        yield make.case("RoiAlign", opset, [make.x(1, 2, 6, 6), boxes, ints(0, 0)], mode=mode, output_height=2, output_width=2, sampling_ratio=2)
+        yield make.case(
+            "RoiAlign",
+            opset,
+            [make.x(1, 2, 6, 6), boxes, ints(0, 0)],
+            mode=mode,
+            output_height=2,
+            output_width=2,
+            sampling_ratio=2,
+        )
 
 
 def recurrent(make: Maker) -> Iterator[OperatorCase]:
@@ -326,9 +396,15 @@ def recurrent(make: Maker) -> Iterator[OperatorCase]:
     steps, batch, inputs, hidden = 5, 3, 4, 3
     gates = {"RNN": 1, "GRU": 3, "LSTM": 4}
     x, lengths = make.x(steps, batch, inputs), np.array([5, 2, 4], np.int32)
-    for (kind, number), direction, opset in itertools.product(gates.items(), ("forward", "reverse", "bidirectional"), (7, 14, 22)):
+    for (kind, number), direction, opset in itertools.product(
+        gates.items(), ("forward", "reverse", "bidirectional"), (7, 14, 22)
+    ):
         count = 2 if direction == "bidirectional" else 1
-        w, r, b = make.x(count, number * hidden, inputs), make.x(count, number * hidden, hidden), make.x(count, 2 * number * hidden)
+        w, r, b = (
+            make.x(count, number * hidden, inputs),
+            make.x(count, number * hidden, hidden),
+            make.x(count, 2 * number * hidden),
+        )
         states = [make.x(count, batch, hidden) for _ in range(2 if kind == "LSTM" else 1)]
         more: dict[str, Any] = {"hidden_size": hidden, "direction": direction}
         outputs = 3 if kind == "LSTM" else 2
@@ -336,10 +412,20 @@ def recurrent(make: Maker) -> Iterator[OperatorCase]:
         yield make.case(kind, opset, [x, w, r, b, lengths], outputs, **more)
         yield make.case(kind, opset, [x, w, r, b, lengths, *states], outputs, **more)
         yield make.case(kind, opset, [x, w, r, b], outputs, clip=0.5, **more)
-        functions = {"RNN": ["Relu"], "GRU": ["HardSigmoid", "Softsign"], "LSTM": ["HardSigmoid", "Softsign", "Tanh"]}[kind]
+        functions = {"RNN": ["Relu"], "GRU": ["HardSigmoid", "Softsign"], "LSTM": ["HardSigmoid", "Softsign", "Tanh"]}[
+            kind
+        ]
         yield make.case(kind, opset, [x, w, r, b], outputs, activations=functions * count, **more)
         if kind == "RNN":
-            yield make.case(kind, opset, [x, w, r, b], outputs, activations=["LeakyRelu"] * count, activation_alpha=[0.3, 0.1][:count], **more)
+            yield make.case(
+                kind,
+                opset,
+                [x, w, r, b],
+                outputs,
+                activations=["LeakyRelu"] * count,
+                activation_alpha=[0.3, 0.1][:count],
+                **more,
+            )
         if kind == "GRU":
             yield make.case(kind, opset, [x, w, r, b, lengths, *states], outputs, linear_before_reset=1, **more)
         if kind == "LSTM":
@@ -358,7 +444,9 @@ def trees(make: Maker) -> Iterator[OperatorCase]:
         "nodes_falsenodeids": [2, 4, 0, 0, 0, 2, 0, 0],
     }
     domain = "ai.onnx.ml"
-    for opset, mode in itertools.product((1, 3), ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")):
+    for opset, mode in itertools.product(
+        (1, 3), ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
+    ):
         modes = [mode, mode, "LEAF", "LEAF", "LEAF", mode, "LEAF", "LEAF"]
         leaf = {"target_treeids": [0, 0, 0, 1, 1], "target_nodeids": [2, 3, 4, 1, 2], "target_ids": [0] * 5,
                 "target_weights": [0.1, -0.7, 1.3, 0.33, -0.21]}  # fmt: skip
@@ -378,7 +466,15 @@ def trees(make: Maker) -> Iterator[OperatorCase]:
                                 class_treeids=[vote[0] for vote in votes], class_nodeids=[vote[1] for vote in votes],
                                 class_ids=[vote[2] for vote in votes], class_weights=make.x(len(votes), low=low, high=0.9).tolist(),
                                 classlabels_int64s=labels, post_transform=transform, **nodes)  # fmt: skip
-    yield make.case("LinearRegressor", 1, [x], domain=domain, coefficients=[0.1, 0.2, -0.3, 0.5, 0.6, 0.7], intercepts=[0.3, -0.1], targets=2)
+    yield make.case(
+        "LinearRegressor",
+        1,
+        [x],
+        domain=domain,
+        coefficients=[0.1, 0.2, -0.3, 0.5, 0.6, 0.7],
+        intercepts=[0.3, -0.1],
+        targets=2,
+    )
     for transform in ("NONE", "LOGISTIC", "SOFTMAX"):
         yield make.case("LinearClassifier", 1, [x], 2, domain=domain, coefficients=[0.1, 0.2, -0.3, 0.5, 0.6, 0.7, 0.2, -0.4, 0.3],
                         intercepts=[0.3, -0.1, 0.2], classlabels_ints=[0, 1, 2], post_transform=transform)  # fmt: skip
@@ -389,14 +485,45 @@ def trees(make: Maker) -> Iterator[OperatorCase]:
     for norm in ("MAX", "L1", "L2"):
         yield make.case("Normalizer", 1, [make.x(5, 3, low=0.1)], domain=domain, norm=norm)
         yield make.case("Normalizer", 1, [make.x(5, 3)], domain=domain, norm=norm)
-    yield make.case("Imputer", 1, [np.array([[1, np.nan, 3], [np.nan, 2, 0.5]], np.float32)], domain=domain, imputed_value_floats=[0.1, 0.2, 0.3], replaced_value_float=float("nan"))
-    yield make.case("Imputer", 1, [np.array([[1, -9, 3]], np.float32)], domain=domain, imputed_value_floats=[0.1], replaced_value_float=-9.0)
+    yield make.case(
+        "Imputer",
+        1,
+        [np.array([[1, np.nan, 3], [np.nan, 2, 0.5]], np.float32)],
+        domain=domain,
+        imputed_value_floats=[0.1, 0.2, 0.3],
+        replaced_value_float=float("nan"),
+    )
+    yield make.case(
+        "Imputer",
+        1,
+        [np.array([[1, -9, 3]], np.float32)],
+        domain=domain,
+        imputed_value_floats=[0.1],
+        replaced_value_float=-9.0,
+    )
     yield make.case("OneHotEncoder", 1, [np.array([1, 5, 3], np.int64)], domain=domain, cats_int64s=[1, 3, 4])
     yield make.case("Binarizer", 1, [x], domain=domain, threshold=0.25)
     yield make.case("ArrayFeatureExtractor", 1, [x, ints(2, 0)], domain=domain)
-    yield make.case("LabelEncoder", 2, [ints(1, 2, 9)], domain=domain, keys_int64s=[1, 2], values_floats=[0.1, 0.2], default_float=-1.5)
-    yield make.case("LabelEncoder", 2, [ints(1, 2, 9)], domain=domain, keys_int64s=[1, 2], values_int64s=[10, 20], default_int64=-1)
-    yield make.case("LabelEncoder", 2, [np.array([0.1, 0.5], np.float32)], domain=domain, keys_floats=[0.1, 0.3], values_floats=[7.0, 8.0])
+    yield make.case(
+        "LabelEncoder",
+        2,
+        [ints(1, 2, 9)],
+        domain=domain,
+        keys_int64s=[1, 2],
+        values_floats=[0.1, 0.2],
+        default_float=-1.5,
+    )
+    yield make.case(
+        "LabelEncoder", 2, [ints(1, 2, 9)], domain=domain, keys_int64s=[1, 2], values_int64s=[10, 20], default_int64=-1
+    )
+    yield make.case(
+        "LabelEncoder",
+        2,
+        [np.array([0.1, 0.5], np.float32)],
+        domain=domain,
+        keys_floats=[0.1, 0.3],
+        values_floats=[7.0, 8.0],
+    )
 
 
 def quantised(make: Maker) -> Iterator[OperatorCase]:
@@ -409,12 +536,26 @@ def quantised(make: Maker) -> Iterator[OperatorCase]:
         if opset >= 13:
             scales, zeros = make.x(4, low=0.01, high=0.1), np.array([0, 1, 2, 3], kind)
             yield make.case("QuantizeLinear", opset, [x, scales, zeros], axis=1)
-            yield make.case("DequantizeLinear", opset, [np.arange(12).reshape(3, 4).astype(kind), scales, zeros], axis=-1)
+            yield make.case(
+                "DequantizeLinear", opset, [np.arange(20, 32).reshape(3, 4).astype(kind), scales, zeros], axis=-1
+            )
     yield make.case("DequantizeLinear", 13, [np.array([2**24 + 1, -5], np.int32), np.float32(0.1)])
     a, b = np.arange(12, dtype=np.uint8).reshape(3, 4), np.arange(8, dtype=np.uint8).reshape(4, 2)
     yield make.case("MatMulInteger", 10, [a, b, np.uint8(2), np.uint8(1)])
-    yield make.case("QLinearMatMul", 10, [a, np.float32(0.1), np.uint8(2), b, np.float32(0.2), np.uint8(1), np.float32(0.5), np.uint8(3)])
-    yield make.case("ConvInteger", 10, [np.arange(32, dtype=np.uint8).reshape(1, 2, 4, 4), np.arange(36, dtype=np.uint8).reshape(2, 2, 3, 3), np.uint8(1)])
+    yield make.case(
+        "QLinearMatMul",
+        10,
+        [a, np.float32(0.1), np.uint8(2), b, np.float32(0.2), np.uint8(1), np.float32(0.5), np.uint8(3)],
+    )
+    yield make.case(
+        "ConvInteger",
+        10,
+        [
+            np.arange(32, dtype=np.uint8).reshape(1, 2, 4, 4),
+            np.arange(36, dtype=np.uint8).reshape(2, 2, 3, 3),
+            np.uint8(1),
+        ],
+    )
 
 
 def own_cases() -> Iterator[OperatorCase]:

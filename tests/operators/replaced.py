@@ -3,6 +3,7 @@
 from torchship import graph_contrib, graph_operators
 
 WHY = {
+    "AffineGrid": "is float32",
     "AveragePool": "loops over every element: minutes for an image; its sums are disturbed at every partial sum",
     "BatchNormalization": "of opset 9 mixes the batch's statistics in whenever there is a momentum; of opset 7 fails",
     "Bernoulli": "draws random numbers: refused in words",
