@@ -12,19 +12,19 @@ from torchship.graph_steps import Operator
 Array = NDArray[Any]
 
 
-class GridSample(SlowGridSample):  # type: ignore[misc] # onnx has no types for it
+class GridSample(SlowGridSample):
     """With the names that modes had in opset 16, and coordinates in the type of the grid."""
 
-    def _run(self, x: Array, grid: Array, mode: str = "linear", **attributes: Any) -> tuple[Array]:
+    def _run(self, x: Array, grid: Array, mode: str = "linear", **attributes: Any) -> tuple[Array]:  # type: ignore[override]
         name = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
         self.cubic, self.border = name == "cubic", attributes.get("padding_mode") == "border"
-        found: tuple[Array] = super()._run(x, grid, mode=name, **attributes)
+        found: tuple[Array] = super()._run(x, grid, mode=name, **attributes)  # type: ignore[no-untyped-call]
         return found
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         # A disturbed coordinate chooses another pixel, which no rounding of the value explains.
-        self.stepped = self.mode == "nearest"
+        self.stepped = getattr(self, "mode", "") == "nearest"
 
     def _prepare_border(self, dims: Sequence[int], align_corners: bool) -> Any:  # noqa: FBT001 -- its signature
         # A cubic's coordinates are not clamped, as in torch and ONNX Runtime: its pixels are.
@@ -42,7 +42,7 @@ class GridSample(SlowGridSample):  # type: ignore[misc] # onnx has no types for 
         )
 
     def _gs_get_cubic_coeffs(self, x: Any, coeffs: Array) -> None:
-        super()._gs_get_cubic_coeffs(x, coeffs)
+        super()._gs_get_cubic_coeffs(x, coeffs)  # type: ignore[no-untyped-call]
         monitor = getattr(self, "monitor", None)
         if monitor is not None:
             # The terms of each are up to four and cancel.
@@ -54,7 +54,8 @@ class AffineGrid(Operator):
 
     def _run(self, theta: Array, size: Array, align_corners: int = 0) -> tuple[Array]:
         shape = [int(number) for number in size[2:]]
-        points = self.r(np.asarray(op_affine_grid.construct_original_grid(shape, align_corners), np.float64))
+        plain: Any = op_affine_grid.construct_original_grid(shape, align_corners)  # type: ignore[no-untyped-call]
+        points = self.r(np.asarray(plain, np.float64))
         grid = self.r(points) @ self.r(np.swapaxes(theta, -1, -2)).reshape(
             len(theta), *[1] * (len(shape) - 1), len(shape) + 1, -1
         )

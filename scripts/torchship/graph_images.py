@@ -141,7 +141,8 @@ def weights(where: Array, before: int, scale: float, options: dict[str, Any], ro
 class Upsample(Resize):
     """Upsample of opsets 7 (scales as an attribute) and 9."""
 
-    def _run(self, x: Array, scales: Array | None = None, mode: str = "nearest", **attributes: Any) -> tuple[Array]:
+    def _run(self, x: Array, *more: Array | None, mode: str = "nearest", **attributes: Any) -> tuple[Array]:
+        scales = more[0] if more else None
         factors = np.asarray(attributes["scales"] if scales is None else scales)
         options = {"mode": mode, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "simple"}
         return (self.resized(x, None, factors, None, options),)
@@ -194,7 +195,7 @@ class Pool(Operator):
             return total
         flat = np.moveaxis(windows, kernel_axes(count), range(-count, 0)).reshape(*total.shape, -1)
         partial = np.cumsum(flat, -1)
-        return total + (self.r(partial) - partial).sum(-1)
+        return np.asarray(total + (self.r(partial) - partial).sum(-1))
 
 
 def kernel_axes(count: int) -> tuple[int, ...]:

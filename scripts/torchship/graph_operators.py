@@ -28,20 +28,21 @@ class BatchNormalization(Operator):
         self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, **attributes: Any
     ) -> tuple[Array, ...]:
         if attributes.get("spatial", 1) == 0:
-            return (self._normalized(x, scale, bias, mean, variance, attributes["epsilon"]),)
+            return (self._normalized(attributes["epsilon"], x, scale, bias, mean, variance),)
         shape = (1, -1, *[1] * (x.ndim - 2))
         if not attributes.get("training_mode", 0):
             if len([name for name in self.onnx_node.output if name]) > 1:
                 raise NotImplementedError("BatchNormalization in training mode, before opset 14")
             parts = (value.reshape(shape) for value in (scale, bias, mean, variance))
-            return (self._normalized(x, *parts, attributes["epsilon"]),)
+            return (self._normalized(attributes["epsilon"], x, *parts),)
         axes = tuple(axis for axis in range(x.ndim) if axis != 1)
         of_batch, spread = self.r(self.r(x).mean(axes)), self.r(self.r(x).var(axes))
         parts = (value.reshape(shape) for value in (scale, bias, of_batch, spread))
-        y, keep = self._normalized(x, *parts, attributes["epsilon"]), attributes["momentum"]
+        y, keep = self._normalized(attributes["epsilon"], x, *parts), attributes["momentum"]
         return y, self.r(mean * keep + of_batch * (1 - keep)), self.r(variance * keep + spread * (1 - keep))
 
-    def _normalized(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, epsilon: float) -> Array:
+    def _normalized(self, epsilon: float, x: Array, *parts: Array) -> Array:
+        scale, bias, mean, variance = parts
         # As (x - mean) * factor + bias, and as x * factor + (bias - mean * factor): the larger of both errors.
         factor = self.r(self.r(scale) / np.sqrt(self.r(variance + epsilon)))
         result = self.r(self.r(x) - self.r(mean)) * factor + self.r(bias)
@@ -67,7 +68,7 @@ class InstanceNormalization(Operator):
         """Return a mean as a long sum of one sign leaves it: its error grows with the root of their number."""
         count = int(np.prod([x.shape[axis] for axis in axes]))
         moved = np.asarray(self.r(value))
-        return value + (moved - value) * max(1.0, np.sqrt(count) / 4)
+        return np.asarray(value + (moved - value) * max(1.0, np.sqrt(count) / 4))
 
 
 def flattened(x: Array, axis: int) -> Array:
@@ -141,7 +142,7 @@ class DequantizeLinear(Plain):
         return (result.astype(helper.tensor_dtype_to_np_dtype(wanted) if wanted else kind),)
 
 
-class Scatter(ScatterElements):  # type: ignore[misc] # onnx has no types for it
+class Scatter(ScatterElements):
     """The old name of ScatterElements."""
 
 
@@ -189,13 +190,13 @@ class LpNormalization(Plain):
         return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
 
 
-class RoiAlign(NewRoiAlign):  # type: ignore[misc] # onnx has no types for it
+class RoiAlign(NewRoiAlign):
     """Opset 10 knows no shift by half a pixel."""
 
     def _run(self, *inputs: Array, **attributes: Any) -> tuple[Array]:
         if self.run_params["opsets"].get("", 1) < 16:
             attributes["coordinate_transformation_mode"] = "output_half_pixel"
-        found: tuple[Array] = super()._run(*inputs, **attributes)
+        found: tuple[Array] = super()._run(*inputs, **attributes)  # type: ignore[no-untyped-call]
         return found
 
 

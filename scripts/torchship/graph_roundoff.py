@@ -18,6 +18,8 @@ from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
+# By name and operator.
+Values = list[tuple[str, str, Array]]
 
 
 KIND = "ONNX reference evaluator"
@@ -113,7 +115,8 @@ class GraphArbiter:
         _, values = self._understood(feed)
         rounds = []
         for number in range(samples):
-            self.monitor.seen = seen = []
+            seen: Values = []
+            self.monitor.seen = seen
             try:
                 self._disturbed(feed, number)
             finally:
@@ -121,7 +124,7 @@ class GraphArbiter:
             rounds.append({name: value for name, _, value in seen})
         return [Recorded(name, witnessed(value, value, (seen[name] for seen in rounds))) for name, _, value in values]
 
-    def _understood(self, feed: Feed) -> tuple[dict[str, Array], list[tuple[str, str, Array]]]:
+    def _understood(self, feed: Feed) -> tuple[dict[str, Array], Values]:
         """Return outputs and values in float64.
 
         Raises:
@@ -129,7 +132,8 @@ class GraphArbiter:
         """
         found = []
         for strength in (None, 0.0):
-            self.monitor.seen = seen = []
+            seen: Values = []
+            self.monitor.seen = seen
             try:
                 outputs = (
                     self._run(self._wide, widened(feed)) if strength is None else self._disturbed(feed, 0, strength)

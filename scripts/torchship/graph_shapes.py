@@ -65,7 +65,8 @@ def padded(x: Array, pads: Sequence[int], axes: Sequence[int], mode: str, value:
     positive = [(max(0, low), max(0, high)) for low, high in widths]
     if mode == "constant":
         return np.pad(cut, positive, constant_values=value)
-    return np.pad(cut, positive, mode=mode)  # type: ignore[call-overload] # one of NumPy's names
+    found: Array = np.pad(cut, positive, mode=mode)  # type: ignore[call-overload] # one of NumPy's names
+    return found
 
 
 class ConvTranspose(Plain):
@@ -89,7 +90,7 @@ class ConvTranspose(Plain):
         result = np.zeros((len(x), group, w.shape[1], *full), x.dtype)
         for offset in np.ndindex(*kernel):
             part = np.einsum("ngi...,gio->ngo...", grouped, weights[(..., *offset)])
-            where = tuple(
+            where: Any = tuple(
                 slice(offset[a] * dilations[a], offset[a] * dilations[a] + strides[a] * (sizes[a] - 1) + 1, strides[a])
                 for a in range(count)
             )

@@ -2,11 +2,14 @@
 
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
 from onnx.reference.op_run import OpRun
 from torchship.limits import UNIT_FLOAT32
 
+Array = NDArray[Any]
 
-class Plain(OpRun):  # type: ignore[misc] # onnx has no types for it
+
+class Plain(OpRun):
     """An operator that is disturbed from outside, by its kind.
 
     Attributes:
@@ -24,10 +27,12 @@ class Operator(Plain):
 
     stepped = True
 
-    def r(self, value: Any) -> Any:
+    def r(self, value: Any) -> Array:
         """Return a value as one rounding leaves it."""
-        return value if self.monitor is None else self.monitor.relative(value, self.unit)
+        found: Array = value if self.monitor is None else self.monitor.relative(value, self.unit)
+        return found
 
-    def a(self, value: Any) -> Any:
+    def a(self, value: Any) -> Array:
         """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""
-        return value if self.monitor is None else self.monitor.absolute(value, self.unit)
+        found: Array = value if self.monitor is None else self.monitor.absolute(value, self.unit)
+        return found

@@ -177,12 +177,12 @@ class Normalizer(Plain):
         return (x / np.where(by == 0, 1, by),)
 
 
-class LinearClassifier(CoarseClassifier):  # type: ignore[misc] # onnx has no types for it
+class LinearClassifier(CoarseClassifier):
     """In the type of its input: with two classes and one row of coefficients the evaluator's is float32."""
 
     op_domain = "ai.onnx.ml"
 
-    def _run(self, x: Array, **attributes: Any) -> tuple[Array, Array]:
+    def _run(self, x: Array, **attributes: Any) -> tuple[Array, Array]:  # type: ignore[override]
         if x.dtype.kind != "f":
             x = x.astype(np.float32)
         labels = attributes.get("classlabels_ints") or attributes.get("classlabels_strings") or []
@@ -193,7 +193,7 @@ class LinearClassifier(CoarseClassifier):  # type: ignore[misc] # onnx has no ty
             attributes |= {"coefficients": doubled, "intercepts": [-intercept, intercept]}
         elif not attributes.get("intercepts"):
             attributes["intercepts"] = [0.0] * len(rows)
-        found: tuple[Array, Array] = super()._run(x, **attributes)
+        found: tuple[Array, Array] = super()._run(x, **attributes)  # type: ignore[no-untyped-call]
         return found
 
 

@@ -152,6 +152,6 @@ def require_company(content: bytes, case: Case, expected: Arrays, run: str) -> N
             operators = ", ".join(sorted({node.op_type for node in onnx.load_from_string(content).graph.node}))
             raise ParityError(
                 f"{run}: the ONNX reference evaluator stands alone: the reference outputs agree with {setting}, "
-                f"and the evaluator with neither; nothing is wrong with the reference. The evaluator misunderstands one of the "
-                f"operators {operators}: write the file in a newer operator set, or without the rarest of them"
+                f"and the evaluator with neither; nothing is wrong with the reference. It misunderstands one "
+                f"of the operators {operators}: write the file in a newer operator set, or without the rarest of them"
             )
