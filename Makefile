@@ -14,8 +14,8 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants foreign gate-benchmark training-benchmark scale cluster-test lint format report dag \
-  requirements clean
+.PHONY: all install runtimes test mutants foreign operators gate-benchmark training-benchmark scale cluster-test lint format \
+  report dag requirements clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -43,6 +43,9 @@ mutants: install
 # Networks and files in the styles of the field, and a broken twin of each: half an hour.
 foreign: install
 	PYTHONPATH=scripts:tests:tests/foreign $(BIN)/python tests/foreign/wall.py --output docs/foreign.md $(ARGS)
+# Each operator of the arbiter of files from elsewhere against ONNX Runtime: ten minutes. Writes docs/onnx-operators.md.
+operators: install
+	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install

@@ -42,7 +42,7 @@ def make_cases(
         cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
         facts["handcoded"] = require_agreement(witnesses, cases, run)
         if expected is not None:
-            facts["reference"] = require_reference(cases, expected, run)
+            facts["reference"] = require_reference(cases, expected, run, files["onnx"].read_bytes())
     except ParityError as error:
         write_failure(outputs, f"The witnesses: {run}", error)
         raise WitnessError(f"{run}: {error}; the whole story is in {outputs['page']}") from error

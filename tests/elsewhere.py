@@ -96,7 +96,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
     )  # fmt: skip
     svg = folder / "errors.svg"
     plot_errors({target: outputs["errors"]}, {target: outputs["validation"]}, svg, folder / "errors.png",
-                model={**road.model, "export": {"targets": [target]}}, style=DEFAULTS["plots"])  # fmt: skip
+                style=DEFAULTS["plots"])  # fmt: skip
     write_gate_page("mine", {target: outputs["validation"]}, svg, folder / "page.html")
     if timed:
         benchmark_engines(files, placed, folder / "engines.csv", run="mine", factor=read_about(cases)["factor"],

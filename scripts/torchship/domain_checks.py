@@ -75,8 +75,8 @@ def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> No
         raise ConfigError(f"{place} holds {have} numbers, but the last axis of {list(shape)} has {shape[-1]} entries")
 
 
-def numbers(value: Ends) -> Iterator[float]:
-    """Yield all numbers in ends."""
+def numbers(value: Any) -> Iterator[Any]:
+    """Yield all numbers in ends, and what else stands there."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         for part in value:
             yield from numbers(part)

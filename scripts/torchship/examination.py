@@ -24,6 +24,7 @@ from torchship.gate import (
     select,
     shape_failures,
 )
+from torchship.graph_roundoff import GraphArbiter
 from torchship.search import Found, search
 from torchship.verdict import STATIC_ONLY
 
@@ -175,7 +176,9 @@ def place_failure(
     if model.separate:
         case = failing_event(model, case, tolerance)
     located = locate.locate(model, case.feed, witnesses.arbiter.record(case.feed), factor, modules)
-    return {**located, "fault": locate.fault(model.content, case)} if located else None
+    # Where the evaluator is the arbiter, it cannot be asked whether the arbiter is right.
+    rows = done.evidence["runtimes"] if isinstance(witnesses.arbiter, GraphArbiter) else None
+    return {**located, "fault": locate.fault(model.content, case, rows, tolerance)} if located else None
 
 
 def failing_event(model: Model, case: Case, tolerance: float) -> Case:

@@ -3,187 +3,240 @@
 It says what the file means. Whether the file is what its maker meant, only a reference from elsewhere can say.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from numpy.typing import NDArray
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
+from onnx import ModelProto
 from torchship.errors import ExportError, ParityError
-from torchship.limits import SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
+from torchship.graph_evaluator import Evaluator, Monitor, evaluator, is_wide
+from torchship.graph_widening import units_of, widen
+from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
-
-# As in `roundoff`: operators that round nothing, those with an absolute error, those computed by way of exp(x) and 1,
-# those whose error is times their argument, and those that round each element once. All others sum.
-EXACT = frozenset(
-    "Abs And ArgMax ArgMin Cast CastLike Ceil Clip Compress Concat Constant ConstantOfShape DepthToSpace Equal Expand "
-    "EyeLike Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity If IsInf IsNaN Less "
-    "LessOrEqual Loop Max MaxPool Min Neg NonZero Not OneHot Or Pad Range ReduceMax ReduceMin Relu Reshape Round Scan "
-    "Shape Sign Size Slice SpaceToDepth Split Squeeze Tile TopK Transpose Trilu Unique Unsqueeze Where Xor".split()
-)
-BOUNDED = frozenset("Sigmoid Tanh Erf Sin Cos HardSigmoid Atan".split())
-SHIFTED = frozenset("Elu Celu Selu Softplus".split())
-GATED = frozenset("Gelu Mish HardSwish Swish".split())
-POINTWISE = frozenset(
-    "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Softsign ThresholdedRelu "
-    "Mod Tan Acos Asin Acosh Asinh Atanh Cosh Sinh".split()
-)
-LARGEST = 1e300
+# By name and operator.
+Values = list[tuple[str, str, Array]]
 
 
-def widen(model: ModelProto) -> ModelProto:
-    """Give a copy of a model that computes in float64."""
-    wide = ModelProto()
-    wide.CopyFrom(model)
-    _widen_graph(wide.graph)
-    for function in wide.functions:
-        for node in function.node:
-            _widen_node(node)
-    return wide
-
-
-def _widen_graph(graph: GraphProto) -> None:
-    for tensor in graph.initializer:
-        _widen_tensor(tensor)
-    for value in [*graph.input, *graph.output, *graph.value_info]:
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT:
-            value.type.tensor_type.elem_type = TensorProto.DOUBLE
-    for node in graph.node:
-        _widen_node(node)
-
-
-def _widen_node(node: onnx.NodeProto) -> None:
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.TENSOR:
-            _widen_tensor(attribute.t)
-        elif attribute.type == AttributeProto.GRAPH:
-            _widen_graph(attribute.g)
-        elif attribute.name == "to" and attribute.i == TensorProto.FLOAT:
-            attribute.i = TensorProto.DOUBLE
-        elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
-            values = attribute.f if attribute.name == "value_float" else list(attribute.floats)
-            # A float attribute is a float32: its exact value in float64.
-            attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(values, np.float64))))
-
-
-def _widen_tensor(tensor: TensorProto) -> None:
-    if tensor.data_type == TensorProto.FLOAT:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+KIND = "ONNX reference evaluator"
+# The operator set that files are converted to where their own is not understood.
+CONVERTED = 21
 
 
 class GraphArbiter:
     """A file, evaluated by the ONNX reference implementation in float64; has the methods of `roundoff.TorchArbiter`.
 
+    Attributes:
+        kind: what it is, as the verdict says it.
+        rests_on: what was done to evaluate the file, where that is more than evaluating it.
+        outputs: names of what it gives.
+
     Raises:
-        ExportError: the file is no valid ONNX model.
+        ExportError: the file is no valid ONNX model, or has an operator that the evaluator does not know.
     """
 
-    kind = "ONNX reference evaluator"
-
-    def __init__(self, content: bytes, seed: int = 0) -> None:
+    def __init__(self, content: bytes | ModelProto, seed: int = 0) -> None:
         self.seed = seed
-        try:
-            model = onnx.load_from_string(content)
-            onnx.checker.check_model(model)
-            wide = widen(model)
-            self._single, self._wide = ReferenceEvaluator(model), ReferenceEvaluator(wide)
-        except Exception as error:  # protobuf, the checker and the evaluator each raise types of their own
-            raise ExportError(f"the file is no valid ONNX model: {' '.join(str(error).split())[:300]}") from error
+        model = content if isinstance(content, ModelProto) else read_model(content)
+        self.monitor = Monitor(units_of(model))
+        self._ways = ways(model, self.monitor)
+        self._first_error = ""
+        self._advance()
         self.outputs = [output.name for output in model.graph.output]
-        self._noise: np.random.Generator | None = None
-        self._seen: list[tuple[str, Array]] | None = None
-        for node in self._wide.rt_nodes_:
-            node.run = self._observed(node.op_type, list(node.output), node.run)
+
+    def _advance(self) -> None:
+        """Take the next way to evaluate the file that can be gone.
+
+        Raises:
+            ExportError: there is none.
+        """
+        while self._ways:
+            way, *self._ways = self._ways
+            try:
+                self._single, self._wide, self._kernels, converted = way()
+            except Exception as error:
+                self._first_error = self._first_error or " ".join(str(error).split())[:300]
+                continue
+            self._converted = converted
+            return
+        raise ExportError(
+            f"the ONNX reference evaluator cannot run this file: {self._first_error}; ONNX's converter and ONNX "
+            "Runtime's double kernels do not help: write it with operators of ONNX's own, in a newer operator set"
+        )
+
+    @property
+    def rests_on(self) -> str:
+        """Say what was done to evaluate the file, where that is more than evaluating it."""
+        parts = [f"converted to operator set {self._converted}"] if self._converted else []
+        if self._kernels:
+            parts.append(f"{', '.join(sorted(self._kernels))} by ONNX Runtime's double kernels")
+        return "; ".join(parts)
+
+    @property
+    def kind(self) -> str:
+        """Say what it is, as the verdict does."""
+        return f"{KIND} ({self.rests_on})" if self.rests_on else KIND
 
     def witness(self, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
-        """Give for each output its value in float64 and float32, and the spread that rounding gives it."""
-        exact, single = self._run(self._wide, widened(feed)), self._run(self._single, feed)
-        disturbed = self._disturbed(feed, samples)
+        """Return for each output its value in float64 and float32, and the spread that rounding gives it."""
+        self.evaluate(feed)  # which may take another way than the last time
+        exact, _ = self._understood(feed)
+        single = self._run(self._single, feed)
+        disturbed = [self._disturbed(feed, number) for number in range(samples)]
         return {
             name: witnessed(exact[name], single[name], (sample[name] for sample in disturbed)) for name in self.outputs
         }
 
     def evaluate(self, feed: Feed) -> dict[str, Array]:
-        """Give the outputs by name in float64."""
-        return self._run(self._wide, widened(feed))
+        """Return the outputs by name in float64, on the first way that takes them."""
+        try:
+            return self._run(self._wide, widened(feed))
+        except ParityError as first:
+            before = (self._single, self._wide, self._kernels, self._converted)
+            remaining = self._ways
+            for number, way in enumerate(remaining):
+                try:
+                    self._single, self._wide, self._kernels, self._converted = way()
+                    found = self._run(self._wide, widened(feed))
+                except Exception:  # noqa: S112 -- the first error tells more
+                    continue
+                self._ways = remaining[number + 1 :]
+                return found
+            self._single, self._wide, self._kernels, self._converted = before
+            raise first from None
 
     def record(self, feed: Feed, samples: int = SAMPLES) -> list[Recorded]:
-        """Give every floating-point value of the graph in float64, with the spread that rounding gives it."""
-        exact: list[tuple[str, Array]] = []
-        self._seen = exact
-        self._run(self._wide, widened(feed))
+        """Return every floating-point value of the graph in float64, with the spread that rounding gives it."""
+        self.evaluate(feed)
+        _, values = self._understood(feed)
         rounds = []
-        for _ in range(samples):
-            self._seen = []
-            self._disturbed(feed, 1)
-            rounds.append(dict(self._seen))
-        self._seen = None
-        return [Recorded(name, witnessed(value, value, (seen[name] for seen in rounds))) for name, value in exact]
+        for number in range(samples):
+            seen: Values = []
+            self.monitor.seen = seen
+            try:
+                self._disturbed(feed, number)
+            finally:
+                self.monitor.seen = None
+            rounds.append({name: value for name, _, value in seen})
+        return [Recorded(name, witnessed(value, value, (seen[name] for seen in rounds))) for name, _, value in values]
 
-    def _disturbed(self, feed: Feed, samples: int) -> list[dict[str, Array]]:
-        generator = self._noise = np.random.default_rng(self.seed)
+    def _understood(self, feed: Feed) -> tuple[dict[str, Array], Values]:
+        """Return outputs and values in float64.
+
+        Raises:
+            ParityError: a disturbance of nothing changes them, so that no spread would mean anything.
+        """
+        found = []
+        for strength in (None, 0.0):
+            seen: Values = []
+            self.monitor.seen = seen
+            try:
+                outputs = (
+                    self._run(self._wide, widened(feed)) if strength is None else self._disturbed(feed, 0, strength)
+                )
+            finally:
+                self.monitor.seen = None
+            # A copy, since what is written in place later would change it as well.
+            found.append((outputs, [(name, kind, value.copy()) for name, kind, value in seen]))
+        (plain, values), (again, repeated) = found
+        for (name, kind, value), (_, _, other) in zip(values, repeated, strict=True):
+            if not same(value, other):
+                raise ParityError(
+                    f"the arbiter does not understand operator {kind}: its output {name!r} changes when nothing is "
+                    "disturbed, as random numbers or values written in place do; give a reference, or leave it out"
+                )
+        for name in self.outputs:
+            if not same(plain[name], again[name]):
+                raise ParityError(f"the arbiter does not understand this file: output {name!r} is not repeatable")
+        return plain, values
+
+    def _disturbed(self, feed: Feed, number: int, strength: float = 1.0) -> dict[str, Array]:
+        self.monitor.start(self.seed * SAMPLES + number, strength)
         try:
-            return [self._run(self._wide, widened(feed)) for _ in range(samples)]
+            return self._run(self._wide, widened(feed))
         finally:
-            assert generator is self._noise  # noqa: S101 -- not run from two places at once
-            self._noise = None
+            self.monitor.stop()
 
-    def _run(self, evaluator: ReferenceEvaluator, feed: Feed) -> dict[str, Array]:
+    def _run(self, graph: Evaluator, feed: Feed) -> dict[str, Array]:
         try:
             with np.errstate(all="ignore"):
-                results: Any = evaluator.run(None, dict(feed))
+                results: Any = graph.run(None, dict(feed))
         except Exception as error:  # each operator raises what its NumPy code raises
             shapes = ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())
             raise ParityError(
-                f"the ONNX reference evaluator does not take {shapes}: {type(error).__name__}: {error}"
+                f"the ONNX reference evaluator does not take {shapes}: {' '.join(str(error).split())[:300]}"
             ) from error
         return {name: np.asarray(result) for name, result in zip(self.outputs, results, strict=True)}
 
-    def _observed(self, kind: str, names: Sequence[str], run: Callable[..., Any]) -> Callable[..., Any]:
-        def observed(*inputs: Any, **attributes: Any) -> Any:
-            sums = kind not in EXACT | BOUNDED | SHIFTED | GATED | POINTWISE
-            results = run(*(map(self._relative, inputs) if sums and self._noise is not None else inputs), **attributes)
-            if self._noise is not None and kind not in EXACT:
-                if kind in BOUNDED:
-                    results = tuple(self._add(value, 1.0) for value in results)
-                elif kind in SHIFTED:
-                    results = tuple(self._add(value, np.maximum(np.abs(value), 1.0)) for value in results)
-                elif kind in GATED:
-                    results = tuple(self._add(value, np.abs(inputs[0])) for value in results)
-                else:
-                    results = tuple(map(self._relative, results))
-            results = tuple(wide(value) for value in results)
-            if self._seen is not None:
-                self._seen += [(name, value) for name, value in zip(names, results, strict=False) if is_wide(value)]
-            return results
 
-        return observed
-
-    def _relative(self, value: Any) -> Any:
-        return self._add(value, np.abs(value)) if is_wide(value) else value
-
-    def _add(self, value: Any, scale: Any) -> Any:
-        assert self._noise is not None  # noqa: S101 -- only called while there is noise
-        if not is_wide(value):
-            return value
-        # Infinities stay what they are: one minus another would be NaN.
-        return value + UNIT_FLOAT32 * np.minimum(scale, LARGEST) * self._noise.uniform(-1.0, 1.0, np.shape(value))
+Way = Callable[[], tuple[Evaluator, Evaluator, set[str], int]]
 
 
-def is_wide(value: Any) -> bool:
-    """Say whether a value is a float64 array."""
-    return isinstance(value, np.ndarray | np.floating) and value.dtype == np.float64
+def ways(model: ModelProto, monitor: Monitor) -> list[Way]:
+    """Return the ways to evaluate a model, the one that rests on least first.
+
+    Each gives the evaluators in float32 and float64, the operators that ONNX Runtime's kernels computed (filled as they
+    are met), and the operator set that the model was converted to, or 0.
+    """
+
+    def direct() -> tuple[Evaluator, Evaluator, set[str], int]:
+        return evaluator(model, wide=False), evaluator(widen(model), wide=True, monitor=monitor), set(), 0
+
+    def converted() -> tuple[Evaluator, Evaluator, set[str], int]:
+        version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), CONVERTED)
+        if version >= CONVERTED:
+            raise NotImplementedError("the operator set is new")
+        if any(node.op_type == "Scan" for node in model.graph.node) and version < 9:
+            raise NotImplementedError("the converter makes another Scan of that of opset 8")
+        newer = onnx.version_converter.convert_version(model, CONVERTED)
+        monitor.units = {**units_of(newer), **monitor.units}
+        wide = evaluator(widen(newer), wide=True, monitor=monitor)
+        return evaluator(newer, wide=False), wide, set(), CONVERTED
+
+    def kernels() -> tuple[Evaluator, Evaluator, set[str], int]:
+        used: set[str] = set()
+        wide = evaluator(widen(model), wide=True, monitor=monitor, kernels=used)
+        return evaluator(model, wide=False, kernels=set()), wide, used, 0
+
+    return [direct, converted, kernels]
 
 
-def wide(value: Any) -> Any:
-    """Bring a float32 array to float64: some reference operators fall back to it."""
-    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.float32 else value
+def read_model(content: bytes) -> ModelProto:
+    """Return a file's model.
+
+    Raises:
+        ExportError: the file is no valid ONNX model.
+    """
+    try:
+        model = onnx.load_from_string(content)
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf and the checker each raise types of their own
+        raise ExportError(f"the file is no valid ONNX model: {' '.join(str(error).split())[:300]}") from error
+    return model
+
+
+def same(one: Array, other: Array) -> bool:
+    """Say whether two arrays are equal bit for bit, NaN among them."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
 
 
 def widened(feed: Feed) -> dict[str, Array]:
-    """Give inputs with float32 as float64."""
-    return {name: wide(array) for name, array in feed.items()}
+    """Return inputs with float32 and float16 as float64."""
+    return {name: narrow_to_wide(array) for name, array in feed.items()}
+
+
+def narrow_to_wide(value: Any) -> Any:
+    """Return a float32 or narrower array as float64."""
+    if (
+        isinstance(value, np.ndarray)
+        and not is_wide(value)
+        and (value.dtype.kind == "f" or value.dtype.name == "bfloat16")
+    ):
+        return value.astype(np.float64)
+    return value

@@ -72,7 +72,7 @@ def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnesse
     if not np.issubdtype(exact.dtype, np.floating):
         return Witnessed(exact, single, moved(exact, samples), nothing)
     # An output that is rounded to a shorter type in the end may round either way.
-    kind, wide = np.finfo(exact.dtype), exact.astype(np.float64)
+    kind, wide = np.finfo(single.dtype if single.dtype.kind == "f" else np.float32), exact.astype(np.float64)
     unit, smallest = max(UNIT_FLOAT32, float(kind.eps) / 2.0), max(SMALLEST_FLOAT32, float(kind.smallest_subnormal))
     squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
     with np.errstate(all="ignore"):

@@ -16,6 +16,10 @@ from torchship.limits import Recorded, Witnessed, ratios
 
 Array = NDArray[Any]
 
+# The row of the matrix that is no runtime's.
+ARBITERS_OWN = "the reference's float32"
+# The row of the usual setting again, with the first events alone.
+ONE_BY_ONE = "event by event"
 # Values of that many nodes are held at once.
 CHUNK = 64
 # Axes of a value whose every order is tried: exporters like to transpose.
@@ -116,11 +120,23 @@ def lacking(reference: Sequence[Recorded], there: Container[int]) -> dict[str, s
     return {"operation": found.name, "module": found.module, "line": found.line} if found and found.line else None
 
 
-def fault(content: bytes, case: Case) -> str | None:
-    """Say whether a file is wrong itself, or right and computed wrongly: `file` or `runtime`.
+def fault(
+    content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0
+) -> str | None:
+    """Say whether a file is wrong itself, or right and computed wrongly: `file`, `runtime`, or `alone`.
 
-    The ONNX reference evaluator says what a file means. None where it does not evaluate this one.
+    The ONNX reference evaluator says what a file means. Where it is the arbiter itself, nobody else has spoken for it:
+    if all runtimes disagree with it at every setting it stands `alone`, and who is right is not known.
+
+    Args:
+        runtimes: the rows of the runtime matrix, where the evaluator is the arbiter; see `everyone_differs`.
+        tolerance: of the configuration, in limits.
+
+    Returns:
+        None where the evaluator does not evaluate this file.
     """
+    if runtimes is not None:
+        return "alone" if everyone_differs(runtimes, tolerance) else "runtime"
     try:
         meant = GraphArbiter(content).evaluate(case.feed)
     except (ExportError, ParityError):
@@ -132,6 +148,18 @@ def fault(content: bytes, case: Case) -> str | None:
         for name, exact in case.exact.items()
     )
     return "runtime" if right else "file"
+
+
+def everyone_differs(runtimes: Sequence[Mapping[str, Any]], tolerance: float) -> bool:
+    """Say whether every runtime, at every setting that ran, is beyond the limit.
+
+    Args:
+        runtimes: `evidence["runtimes"]`: rows with `setting`, `refused` and `ratio`, in limits. The usual setting is
+            not among them: whoever asks has seen it fail.
+    """
+    ran = [row for row in runtimes if row["refused"] is None and row["elements"] and row["setting"] != ARBITERS_OWN
+           and not row["setting"].endswith(ONE_BY_ONE)]  # fmt: skip
+    return all(not float(row["ratio"]) <= tolerance for row in ran)
 
 
 def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:

@@ -10,9 +10,8 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 from onnx.external_data_helper import load_external_data_for_model
-from torchship.contract import ML, ONNX, all_nodes
+from torchship.contract import MICROSOFT, ML, ONNX, all_nodes
 from torchship.errors import DataError, ExportError
-from torchship.graph_roundoff import EXACT
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,6 @@ DTYPES: dict[int, str] = {
     TensorProto.BOOL: "bool",
     TensorProto.STRING: "string",
 }
-SHORT = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 NOT_TENSORS = {
     "sequence_type": "a sequence",
     "map_type": "a map",
@@ -149,7 +147,6 @@ def signature(model: ModelProto, path: Path) -> Signature:
     if not all(value.type.tensor_type.HasField("shape") for value in outputs):
         outputs = inferred(model)
     refuse_foreign(model, path)
-    refuse_short_floats(model, path)
     return Signature(
         [said(value, f"{path}: input") for value in model.graph.input if value.name not in have],
         [said(value, f"{path}: output") for value in outputs],
@@ -158,40 +155,17 @@ def signature(model: ModelProto, path: Path) -> Signature:
 
 
 def refuse_foreign(model: ModelProto, path: Path) -> None:
-    """Check that all operators are ONNX's, or functions within the file.
+    """Check that all operators are ONNX's or ONNX Runtime's, or functions within the file.
 
     Raises:
-        ExportError: one is not, so that nothing but the runtime itself says what it means.
+        ExportError: one is not, so that nobody says what it means.
     """
     local = {function.name for function in model.functions}
     for node in all_nodes(model.graph):
-        if node.domain not in (*ONNX, ML) and node.op_type not in local:
-            owner = "ONNX Runtime's own operator" if node.domain.startswith("com.microsoft") else "no operator of ONNX"
+        if node.domain not in (*ONNX, ML, MICROSOFT) and node.op_type not in local:
             raise ExportError(
-                f"{path}: node {node.name!r} is {node.domain}.{node.op_type}, {owner}, whose meaning ONNX's reference "
-                "evaluator does not know: save the file by ONNX's operators alone, before a runtime has optimized it"
-            )
-
-
-def refuse_short_floats(model: ModelProto, path: Path) -> None:
-    """Check that a file computes in nothing shorter than float32; inputs and outputs may be, if they are cast.
-
-    Raises:
-        ExportError: an operator rounds to float16 or bfloat16, of which the gate has no limits.
-    """
-    try:
-        graph = onnx.shape_inference.infer_shapes(model).graph
-    except Exception as error:  # inference raises what an operator's own code does
-        log.debug("no types can be inferred: %s", error)
-        return
-    short = {value.name: TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
-             for value in [*graph.value_info, *graph.output] if value.type.tensor_type.elem_type in SHORT}  # fmt: skip
-    for node in model.graph.node:
-        found = [short[name] for name in node.output if name in short]
-        if found and node.op_type not in EXACT:
-            raise ExportError(
-                f"{path}: node {node.name!r} ({node.op_type}) computes in {found[0]}, which is not supported: the "
-                "gate's limits are those of float32; convert the file to float32, inputs and outputs may stay short"
+                f"{path}: node {node.name!r} is {node.domain}.{node.op_type}, no operator of ONNX or ONNX Runtime, so "
+                "that nobody says what it means: save the file by ONNX's operators alone"
             )
 
 

@@ -75,8 +75,8 @@ def newer_ir(model):
 
 
 def foreign(model):
-    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    model.graph.node[-1].domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid("org.mine", 1))
+    model.graph.node[-1].domain = "org.mine"
 
 
 def too_new_operator(model):
@@ -111,7 +111,7 @@ def no_inputs(model):
         (wrong_features, r"the metadata's 'inputs' is .*x2.*the configuration says"),
         (newer_opset, r"opset 21 is newer than the target's 20: lower export/opset"),
         (newer_ir, r"IR version 10 is newer than the target's 9"),
-        (foreign, r"com.microsoft.Sigmoid: not operators of ONNX"),
+        (foreign, r"org.mine.Sigmoid: not operators of ONNX"),
         (too_new_operator, r"opset 12 has no operator Gelu \(since opset 20\): choose a newer target"),
         (no_operator, r"opset 20 has no operator Sigmoidd \(of no opset\)"),
         (outside, r"the data of .* are in another file"),

@@ -143,7 +143,8 @@ def test_a_wrong_mean_of_a_tiny_feature_is_found_without_data(lists):
     assert done.failures[0].check == "parity"
     wide = merge(LISTS, {"particles": {"low": [1.0, -1e5, -1e5], "high": 1e5}})
     alike, _ = examined(module, broken, wide, evaluations=0)
-    assert [failure for failure in alike.failures if failure.check == "parity"] == []
+    # Only where all features happen to be small, as on integers and zeros, is it seen then.
+    assert all(failure.place.startswith("on constants") for failure in alike.failures if failure.check == "parity")
 
 
 def test_draws_near_data_and_on_special_values_are_data_as_declared():

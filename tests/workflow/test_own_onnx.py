@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from documented import INPUTS, OUTPUTS, documented
 from driver import Workflow, copied
 from elsewhere import affine, saved_outside
 from gating import NETWORKS, gated, network_file
 from onnx.reference import ReferenceEvaluator
+from own_cases import Maker
 from torchship.domain import draw, uniform
 
 pytestmark = pytest.mark.workflow
@@ -51,6 +53,30 @@ def test_a_file_with_reference_outputs_takes_the_short_road(tmp_path):
     text = workflow.run("validate", check=False, cores=2)
     assert "the reference against what the file says: |Δ| = 0.0001 >" in text
     assert "event 7, output y[1]" in text
+
+
+def test_a_file_with_old_batch_normalisation_passes_with_its_reference(tmp_path):
+    """BatchNormalization of opset 9 with momentum, as in the CMS documentation; and the reference of another file."""
+    content, reference = documented()
+    (tmp_path / "mine.onnx").write_bytes(content)
+    x = Maker(5).x(60, 4)
+    np.savez(tmp_path / "mine.npz", x=x, y=reference(x).astype(np.float32))
+    document = {
+        "runs": ["mine"],
+        "models": {"mine": {
+            "onnx": {"file": "mine.onnx", "reference": "mine.npz"}, "inputs": INPUTS, "outputs": OUTPUTS,
+            "export": {"targets": ["latest"]},
+            "validate": {"search": {"evaluations": 64}, "batch_sizes": [1, 2, 64]},
+        }},
+    }  # fmt: skip
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    workflow = Workflow(tmp_path, configs=[tmp_path / "mine.yaml"])
+    workflow.run("validate", cores=2)
+    found = json.loads(workflow.path("mine/validate/latest/validation.json").read_text())
+    assert (found["verdict"], found["arbiter"]) == ("passed", "ONNX reference evaluator")
+    assert 0.0 < found["reference"]["y"] < 1.0
+    (tmp_path / "mine.onnx").write_bytes(documented(broken=True)[0])
+    assert "the reference against what the file says" in workflow.run("validate", check=False, cores=2)
 
 
 def test_a_graph_without_reference_outputs_is_judged_by_its_own_word(tmp_path):
