@@ -15,7 +15,6 @@ from torchship.description import with_description
 from torchship.errors import ParityError, WitnessError
 from torchship.witness_page import write_failure
 from torchship.witnesses import (
-    comparer_of,
     read_reference,
     read_witnesses,
     require_agreement,
@@ -34,7 +33,7 @@ def make_cases(
     elif "reference" in files:
         events, expected = read_reference(files["reference"], model["inputs"], model["outputs"])
     made = make_inputs(
-        model["inputs"], events, model["validate"], training=training, comparer=comparer_of(witnesses),
+        model["inputs"], events, model["validate"], training=training, comparer=witnesses.arbiter,
         # One more than the largest batch of a training is tried as well.
         beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
     )  # fmt: skip

@@ -12,9 +12,8 @@ COMPARING = frozenset("Clip Equal Greater GreaterOrEqual Less LessOrEqual Max Mi
 ATTRIBUTES = frozenset("max min nodes_splits nodes_values threshold".split())
 
 
-def graph_constants(content: bytes) -> tuple[float, ...]:
+def graph_constants(model: onnx.ModelProto) -> tuple[float, ...]:
     """Return the numbers that a file's graph compares with, sorted, evenly chosen if there are many."""
-    model = onnx.load_from_string(content)
     known = {tensor.name: tensor for tensor in model.graph.initializer}
     found: list[NDArray[np.generic]] = []
     for node in all_nodes(model.graph):

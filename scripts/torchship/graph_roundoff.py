@@ -12,9 +12,11 @@ import onnx.version_converter
 from numpy.typing import NDArray
 from onnx import ModelProto
 from torchship.errors import ExportError, ParityError
+from torchship.graph_constants import graph_constants
 from torchship.graph_evaluator import Evaluator, Monitor, evaluator, is_wide
 from torchship.graph_widening import units_of, widen
 from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
+from torchship.thresholds import Comparisons
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -45,6 +47,7 @@ class GraphArbiter:
         self.monitor = Monitor(units_of(model))
         self._ways = ways(model, self.monitor)
         self._first_error = ""
+        self._constants = graph_constants(model)
         self._advance()
         self.outputs = [output.name for output in model.graph.output]
 
@@ -108,6 +111,10 @@ class GraphArbiter:
                 return found
             self._single, self._wide, self._kernels, self._converted = before
             raise first from None
+
+    def comparisons(self, feed: Feed, *, disturbed: int = 0) -> Comparisons:  # noqa: ARG002 -- as of any arbiter
+        """Return what the file compares with; what comes out of its comparisons is not looked at."""
+        return Comparisons([], self._constants)
 
     def record(self, feed: Feed, samples: int = SAMPLES) -> list[Recorded]:
         """Return every floating-point value of the graph in float64, with the spread that rounding gives it."""

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchship.errors import ParityError, WitnessError
 from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
+from torchship.noise import NO_NOISE, Noise
 from torchship.thresholds import Comparisons, some_of
-from torchship.torch_modes import NO_NOISE, Comparing, Noise, Rounding, Step, Trace, Wide, plain_kernels
+from torchship.torch_modes import Rounding, Wide, plain_kernels
+from torchship.torch_trace import Comparing, Step, Trace
+from torchship.user_code import user_folder
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -76,7 +79,7 @@ class TorchArbiter:
         """Return every value that the module computes on the way in float64, with the spread that rounding gives it."""
         exact = self._traced(feed, None)
         self._noise.start()
-        disturbed = [self._traced(feed, self._noise, places=False) for _ in range(samples)]
+        disturbed = [self._traced(feed, self._noise, lines=False) for _ in range(samples)]
 
         def values(place: int, step: Step) -> Iterator[Array]:
             for sample in disturbed:
@@ -181,9 +184,9 @@ class TorchArbiter:
             )
         return most if self._independent else 1
 
-    def _traced(self, feed: Feed, noise: Noise | None, *, places: bool = True) -> list[Step]:
+    def _traced(self, feed: Feed, noise: Noise | None, *, lines: bool = True) -> list[Step]:
         tensors = self._tensors(feed, torch.float64)
-        trace = Trace(noise, tensors, places=places)
+        trace = Trace(noise, tensors, user_folder(self._modules[torch.float64]) if lines else None)
         with trace.path.following(self._modules[torch.float64]):
             self._evaluate(tensors, torch.float64, trace)
         return trace.steps

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from torchship.axis_sizes import BATCH, usual_sizes
 from torchship.case_inputs import sizes_of
@@ -80,7 +81,7 @@ def search(
     sizes = usual_sizes(model.inputs, model.axes, POPULATION if together else 1)
     generator = np.random.default_rng([seed, 1])
     # What the file compares with; the network's own constants are in the cases that the search starts from.
-    constants = graph_constants(model.content)
+    constants = graph_constants(onnx.load_from_string(model.content))
     population = first_population(model.inputs, sizes, starts, generator, constants, together=together)
     best: list[tuple[float, Feed]] = []
     tried, generations, begin = 0, 0, time.monotonic()

@@ -25,7 +25,6 @@ from torchship.networks import load
 from torchship.parity import compare, require
 from torchship.reference import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.roundoff import TorchArbiter
-from torchship.thresholds import Comparer
 
 Array = NDArray[Any]
 
@@ -62,11 +61,6 @@ def torch_witnesses(
         return {described.output_name: (values, BOTH_ROUND * evaluate(described, x, UNIT_FLOAT64)[1])}
 
     return Witnesses(arbiter, bound, code)
-
-
-def comparer_of(witnesses: Witnesses) -> Comparer | None:
-    """Return who says what the network compares, if the arbiter does."""
-    return witnesses.arbiter if hasattr(witnesses.arbiter, "comparisons") else None
 
 
 def require_agreement(witnesses: Witnesses, cases: list[Case], run: str) -> dict[str, float]:

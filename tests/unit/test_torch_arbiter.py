@@ -267,6 +267,6 @@ def test_weights_larger_than_the_pool_of_noise_are_disturbed(monkeypatch):
     torch.manual_seed(0)
     module, x = nn.Linear(64, 64), np.random.default_rng(0).uniform(-1, 1, (3, 64)).astype(np.float32)
     usual = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
-    monkeypatch.setattr("torchship.torch_modes.POOL", 1000)
+    monkeypatch.setattr("torchship.noise.POOL", 1000)
     small = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
     assert 0.8 < np.median(small.scale / usual.scale) < 1.25

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torchship.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
+from torchship.noise import Noise
 from torchship.op_rules import RULES, Rule, base_name, operation
-from torchship.torch_modes import Noise, Rounding, Wide, plain_kernels
+from torchship.torch_modes import Rounding, Wide, plain_kernels
 
 # torch's test inputs, when imported, forbid what the library sets and puts back.
 setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)

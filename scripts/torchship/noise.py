@@ -1,0 +1,79 @@
+"""Random numbers that stand for rounding."""
+
+import random
+
+import torch
+from torch import Tensor
+
+# Numbers of noise that are drawn at once, and used from random places on.
+POOL = 2**20
+# Noise of larger scale would overflow.
+LARGEST = float(torch.finfo(torch.float32).max)
+
+
+class Noise:
+    """Uniform numbers between -unit and unit, from a pool with places chosen at random: drawing each anew takes longer.
+
+    A unit of 0 changes nothing, to the last bit.
+    """
+
+    def __init__(self, unit: float, seed: int) -> None:
+        self.unit, self.seed = unit, seed
+        generator = torch.Generator().manual_seed(seed)
+        numbers = torch.rand(POOL, generator=generator, dtype=torch.float64).mul_(2.0).sub_(1.0)
+        # About 0 exactly, or a sum over many would be shifted.
+        self._absolute = numbers.sub_(numbers.mean()).mul_(unit)
+        self._relative = self._absolute + 1.0
+        self._places = random.Random(seed)  # noqa: S311 -- no secret
+
+    def start(self) -> None:
+        """Begin again with the first numbers."""
+        self._places = random.Random(self.seed)  # noqa: S311 -- no secret
+
+    def permutation(self, count: int) -> Tensor:
+        """Return a random order of so many things."""
+        return torch.randperm(count, generator=torch.Generator().manual_seed(self._places.getrandbits(31)))
+
+    def relative(self, value: Tensor) -> Tensor:
+        """Return a value times 1 + noise, which keeps zeros, infinities and NaN."""
+        if value.numel() <= POOL or not dense(value):
+            return value * self._slice(self._relative, value)
+        # Large weights a part at a time, each with other noise.
+        result = torch.empty_like(value)
+        flat, made = (array.as_strided((value.numel(),), (1,)) for array in (value, result))
+        for part, into in zip(torch.split(flat, POOL // 2), torch.split(made, POOL // 2), strict=True):
+            torch.mul(part, self._slice(self._relative, part), out=into)
+        return result
+
+    def relative_(self, value: Tensor) -> None:
+        """Multiply a value by 1 + noise in its place."""
+        value.copy_(self.relative(value))
+
+    def absolute(self, value: Tensor, scale: Tensor | float) -> Tensor:
+        """Return a value plus noise of a scale."""
+        # Infinities stay what they are: one minus another would be NaN.
+        bounded = scale.clamp(max=LARGEST) if isinstance(scale, Tensor) else scale
+        return value + self._slice(self._absolute, value) * bounded
+
+    def _slice(self, pool: Tensor, value: Tensor) -> Tensor:
+        size = value.numel()
+        if size > POOL:
+            pool = pool.repeat(-(-size // POOL) + 1)
+        first = self._places.randrange(len(pool) - size + 1)
+        chosen = pool[first : first + size]
+        # In the layout of the value, or a matrix would be laid out anew, and its products summed in another order.
+        return chosen.as_strided(value.shape, value.stride(), first) if dense(value) else chosen.view(value.shape)
+
+
+NO_NOISE = Noise(0.0, 0)
+
+
+def dense(value: Tensor) -> bool:
+    """Say whether a tensor's numbers fill its memory in some order of its axes, each place once."""
+    expected = 1
+    for stride, size in sorted(zip(value.stride(), value.shape, strict=True)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
