@@ -196,7 +196,8 @@ def special_values(low: Any, high: Any, values: Array, generator: np.random.Gene
     dtype = low.dtype
     if dtype.kind == "f":
         within = values[np.abs(values) <= np.finfo(dtype).max].astype(dtype)
-        beside = [within, np.nextafter(within, dtype.type(-np.inf)), np.nextafter(within, dtype.type(np.inf))]
+        step = steps(within, low, high)
+        beside = [within, (within - step).astype(dtype), (within + step).astype(dtype)]
     else:
         within = np.rint(values[(values >= low) & (values <= high)]).astype(dtype)
         beside = [within, within[within > low] - 1, within[within < high] + 1]
@@ -205,6 +206,16 @@ def special_values(low: Any, high: Any, values: Array, generator: np.random.Gene
     others = np.rint(generator.uniform(low, high, SMALL_INTEGERS))
     integers = np.concatenate([small, others]).astype(dtype)
     return [np.concatenate(beside), integers, np.array([low, 0, high], dtype=dtype)]
+
+
+def steps(values: Array, low: Any, high: Any) -> Array:
+    """Return one unit in the last place of values; beside 0, of a number that the domain is a million times as wide as.
+
+    The neighbours of 0 in floating point are nothing that a feature can be, and their squares are 0 in float32 alone.
+    """
+    least = 1e-6 * (np.asarray(high, dtype=np.float64) - low)
+    found: Array = np.spacing(np.maximum(np.abs(values), least).astype(values.dtype)).astype(np.float64)
+    return found
 
 
 def near(events: Mapping[str, Array], inputs: Tensors, generator: np.random.Generator) -> dict[str, Array]:
@@ -247,7 +258,7 @@ def moved_a_little(
     if array.dtype.kind in "iu":
         shift = generator.integers(-1, 1, array.shape, endpoint=True).astype(np.float64)
     else:
-        places = generator.integers(-4, 4, array.shape, endpoint=True) * np.spacing(np.abs(array)).astype(np.float64)
+        places = generator.integers(-4, 4, array.shape, endpoint=True) * steps(array, low, high)
         size = 10.0 ** generator.uniform(-6.0, -1.0, array.shape) * generator.choice([-1.0, 1.0], array.shape)
         shift = np.where(kind == 0, places, size * (high.astype(np.float64) - low))
     shifted = np.clip(array + shift, low, high).astype(array.dtype)

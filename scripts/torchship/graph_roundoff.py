@@ -15,7 +15,7 @@ from torchship.errors import ExportError, ParityError
 from torchship.graph_constants import graph_constants
 from torchship.graph_evaluator import Evaluator, Monitor, evaluator, is_wide
 from torchship.graph_widening import units_of, widen
-from torchship.limits import SAMPLES, Recorded, Witnessed, witnessed
+from torchship.limits import SAMPLES, Recorded, Witnessed, unchanged, witnessed
 from torchship.thresholds import Comparisons
 
 Array = NDArray[Any]
@@ -151,13 +151,13 @@ class GraphArbiter:
             found.append((outputs, [(name, kind, value.copy()) for name, kind, value in seen]))
         (plain, values), (again, repeated) = found
         for (name, kind, value), (_, _, other) in zip(values, repeated, strict=True):
-            if not same(value, other):
+            if not unchanged(value, other):
                 raise ParityError(
                     f"the arbiter does not understand operator {kind}: its output {name!r} changes when nothing is "
                     "disturbed, as random numbers or values written in place do; give a reference, or leave it out"
                 )
         for name in self.outputs:
-            if not same(plain[name], again[name]):
+            if not unchanged(plain[name], again[name]):
                 raise ParityError(f"the arbiter does not understand this file: output {name!r} is not repeatable")
         return plain, values
 
@@ -224,13 +224,6 @@ def read_model(content: bytes) -> ModelProto:
     except Exception as error:  # protobuf and the checker each raise types of their own
         raise ExportError(f"the file is no valid ONNX model: {' '.join(str(error).split())[:300]}") from error
     return model
-
-
-def same(one: Array, other: Array) -> bool:
-    """Say whether two arrays are equal bit for bit, NaN among them."""
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
 
 
 def widened(feed: Feed) -> dict[str, Array]:

@@ -131,6 +131,20 @@ def factor(needed: float) -> float:
     return max(LEAST, HEADROOM * needed)
 
 
+# Of the largest number: what another order of a sum in float64 may make of it.
+SAME_SUM = 1e-11
+
+
+def unchanged(one: Array, other: Array) -> bool:
+    """Say whether two evaluations in float64 are the same, but for the order of sums, which follows memory's layout."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind not in "fc":
+        return bool(np.array_equal(one, other))
+    finite = np.abs(one[np.isfinite(one)])
+    return np.allclose(one, other, rtol=0.0, atol=SAME_SUM * float(finite.max(initial=0.0)), equal_nan=True)
+
+
 def ratios(found: Array, expected: Array, limit: Array) -> Array:
     """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
     if is_text(np.asarray(found)) or is_text(np.asarray(expected)):

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchship.errors import ParityError, WitnessError
-from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, witnessed
+from torchship.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.noise import NO_NOISE, Noise
 from torchship.thresholds import Comparisons, some_of
 from torchship.torch_modes import Rounding, Wide, plain_kernels
@@ -31,8 +31,6 @@ Feed = Mapping[str, Array]
 TOGETHER = 8
 # Times what rounding does, for what must not depend on it.
 EXAGGERATED = 16.0
-# Of the largest number: what another order of a sum in float64 may make of it.
-SAME_SUM = 1e-11
 
 
 class TorchArbiter:
@@ -110,7 +108,7 @@ class TorchArbiter:
             return
         plain, undisturbed = self._traced(feed, None), self._traced(feed, NO_NOISE)
         for one, other in zip(plain, undisturbed, strict=False):
-            if one.operation != other.operation or not same(one.value, other.value):
+            if one.operation != other.operation or not unchanged(one.value, other.value):
                 why = "it draws random numbers in evaluation mode" if one.seeded else (
                     "disturbed by nothing, it gives another result")  # fmt: skip
                 raise WitnessError(
@@ -118,7 +116,7 @@ class TorchArbiter:
                     "limit can be derived; write it by other operations"
                 )
         found, wanted = self._call(feed, torch.float64, Rounding(NO_NOISE)), self.evaluate(feed)
-        wrong = [name for name in self.outputs if not same(found[name], wanted[name])]
+        wrong = [name for name in self.outputs if not unchanged(found[name], wanted[name])]
         if wrong or len(plain) != len(undisturbed):
             raise WitnessError(
                 f"the arbiter does not understand the network: evaluated twice, output {(wrong or self.outputs)[0]!r} "
@@ -206,7 +204,7 @@ class TorchArbiter:
         # Before the module writes to them.
         shapes = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in zip(self.inputs, tensors, strict=True))
         try:
-            with torch.no_grad(), plain_kernels(dtype), unchanged(module, self._kept), mode:
+            with torch.no_grad(), plain_kernels(dtype), as_it_was(module, self._kept), mode:
                 result = module(*tensors)
         except (RuntimeError, IndexError, ValueError, TypeError) as error:
             raise ParityError(f"the torch module does not take {shapes}: {str(error).splitlines()[0]}") from error
@@ -224,18 +222,6 @@ def repeated(feed: Feed, times: int) -> dict[str, Array]:
     return {name: np.concatenate([array] * times) for name, array in feed.items()} if times > 1 else dict(feed)
 
 
-def same(one: Array, other: Array) -> bool:
-    """Say whether two arrays are the same to the last bit, but for the order of sums, which follows their layout."""
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if one.tobytes() == other.tobytes():
-        return True
-    if one.dtype.kind not in "fc":
-        return False
-    finite = np.abs(one[np.isfinite(one)])
-    return np.allclose(one, other, rtol=0.0, atol=SAME_SUM * float(finite.max(initial=0.0)), equal_nan=True)
-
-
 def place_of(step: Step) -> str:
     """Say where in the user's code a step is."""
     module = f" of module {step.module!r}" if step.module else ""
@@ -248,7 +234,7 @@ def state_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 @contextmanager
-def unchanged(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
+def as_it_was(module: nn.Module, kept: Mapping[str, Tensor]) -> Iterator[None]:
     """Put back the parameters and buffers that a module writes to while it is evaluated, such as counters."""
     # How torch itself notices that something was written to.
     before = {name: (tensor, tensor._version) for name, tensor in state_of(module).items()}  # noqa: SLF001

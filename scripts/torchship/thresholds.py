@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Feed = dict[str, Array]
 
-# Pairs of events that are brought together, and halvings of what is between them: float32 has no more to halve.
+# Pairs of events that are brought together, and halvings of what is between them. Beside a threshold of 0 there would
+# be more to halve, down to numbers whose squares are 0.
 PAIRS = 128
-HALVINGS = 64
+HALVINGS = 48
 # Constants that are taken of each comparison: a table of bins has many, a tree of decisions thousands.
 MOST_CONSTANTS = 64
 

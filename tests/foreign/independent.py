@@ -37,7 +37,7 @@ class Truth:
 
 def ends(tensor, key):
     """Return an end of the domain, one number or one for each entry of the last axis."""
-    value = tensor[key]
+    value = tensor.get(key, {"low": 0, "high": 1}[key])  # a truth value
     if isinstance(value, dict):
         value = [value[feature] for feature in tensor["features"]]
     return np.asarray(value, dtype=np.float64)
@@ -52,7 +52,7 @@ def draw_tensor(tensor, sizes, generator, *, coarse):
     if "indexes" in tensor:
         return generator.integers(0, sizes[tensor["indexes"]], shape, dtype=dtype)
     low, high = ends(tensor, "low"), ends(tensor, "high")
-    if dtype.kind in "iu":
+    if dtype.kind in "iub":
         return generator.integers(int(low), int(high), shape, endpoint=True).astype(dtype)
     drawn = generator.uniform(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
     kind = generator.integers(0, 8, shape) if coarse else 2
