@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship import bad_input, decisions, locate, matrix
-from torchship.axis_sizes import usual_sizes
+from torchship.axis_sizes import BATCH, usual_sizes
 from torchship.cases import Case, Witnesses
 from torchship.domain import draw, edge_draws
 from torchship.frames import RefusedError
@@ -172,13 +172,19 @@ def place_failure(
     failing = failing or done.worst
     if not failing:
         return None
-    case = min(failing, key=lambda case: sum(array.size for array in case.feed.values()))
+    case = min(failing, key=smallest)
     if model.separate:
         case = failing_event(model, case, tolerance)
     located = locate.locate(model, case.feed, witnesses.arbiter.record(case.feed), factor, modules)
     # Where the evaluator is the arbiter, it cannot be asked whether the arbiter is right.
     rows = done.evidence["runtimes"] if isinstance(witnesses.arbiter, GraphArbiter) else None
     return {**located, "fault": locate.fault(model.content, case, rows, tolerance)} if located else None
+
+
+def smallest(case: Case) -> tuple[bool, int]:
+    """Order cases by the size of their inputs, those last in which sums, orders and softmaxes are over one or two."""
+    others = [size for axis, size in case.about["sizes"].items() if axis != BATCH]
+    return min(others, default=3) < 3, sum(array.size for array in case.feed.values())
 
 
 def failing_event(model: Model, case: Case, tolerance: float) -> Case:

@@ -234,9 +234,9 @@ def widened(feed: Feed) -> dict[str, Array]:
 def narrow_to_wide(value: Any) -> Any:
     """Return a float32 or narrower array as float64."""
     if (
-        isinstance(value, np.ndarray)
+        isinstance(value, np.ndarray | np.generic)
         and not is_wide(value)
         and (value.dtype.kind == "f" or value.dtype.name == "bfloat16")
     ):
-        return value.astype(np.float64)
+        return np.asarray(value, dtype=np.float64)
     return value

@@ -132,7 +132,7 @@ def truth(content, entry, exact, single, seed=7):
         return Truth("other names", np.inf, 1.0, 0.0)
     batched = all(tensor["shape"][0] == "batch" for tensor in entry["inputs"].values() if tensor["shape"])
     sizes = [EVENTS] * CHUNKS + [1, 1, 2, 7] if batched else [GRAPH_EVENTS] * GRAPHS
-    feeds = [draw_points(entry, generator, events) for events in sizes]
+    feeds = [draw_points(entry, generator, events, coarse=entry.get("coarse", True)) for events in sizes]
     feeds += [
         feed
         for name, tensor in entry["inputs"].items()

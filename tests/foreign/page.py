@@ -128,11 +128,17 @@ def stopped(result):
         return "**missed**" if result.missed else "passed"
     verdict = result.twin_verdict
     where = (
-        f" at {verdict.node} of {verdict.module or 'the network itself'}"
+        f" at {verdict.node} of {verdict.module or 'the network itself'}{lacking(verdict)}"
         if verdict and verdict.module is not None
         else ""
     )
     return result.twin_stopped + where + {True: " ✓", False: " ✗", None: ""}[result.placed]
+
+
+def lacking(verdict):
+    """Return what the file has nothing of, where that was named."""
+    lacks = verdict.lacks
+    return f", no `{lacks['operation']}` of {lacks['line']}" if lacks else ""
 
 
 def wrong_words(results):

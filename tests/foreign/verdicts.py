@@ -13,6 +13,7 @@ class Verdict:
     Attributes:
         failures: each as its check and what it says.
         module, node: where the file first differs, None where no place is named.
+        lacks: the operation of torch that the file has nothing of, as its name, module and line, where one is named.
         ratio: the largest error in units of the limit.
     """
 
@@ -20,6 +21,13 @@ class Verdict:
     module: str | None
     node: str | None
     ratio: float
+    lacks: dict[str, str] | None = None
+
+    @property
+    def modules(self) -> set[str]:
+        """Return the torch modules that were named."""
+        own = set((self.module or "").split(" + "))
+        return own | ({self.lacks["module"]} if self.lacks else set())
 
     @property
     def passed(self) -> bool:
@@ -114,7 +122,7 @@ class Result:
         """Say whether the twin was stopped where it is wrong; None where no place was named or asked for."""
         if self.twin_verdict is None or self.twin_verdict.module is None or not self.twin.where:
             return None
-        return self.twin_verdict.module in self.twin.where
+        return bool(self.twin_verdict.modules & set(self.twin.where))
 
     @property
     def first(self) -> str:
@@ -137,5 +145,5 @@ def verdict(evidence) -> Verdict | None:
     )
     return Verdict(
         failures, located["module"] if located else None, located["node"] if located else None,
-        float(worst["ratio"]) if worst else 0.0,
+        float(worst["ratio"]) if worst else 0.0, located.get("lacks") if located else None,
     )  # fmt: skip
