@@ -49,7 +49,7 @@ operators: install
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install
-	PYTHONPATH=scripts:tests:tests/mutation $(BIN)/python tests/mutation/scaling.py
+	PYTHONPATH=scripts:tests:tests/mutation:tests/foreign $(BIN)/python tests/mutation/scaling.py
 
 # How long an epoch takes in each engine of training, beside the plainest loop of torch: ten minutes.
 training-benchmark: install

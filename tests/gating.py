@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import torch
 from support import DEFAULTS, PROJECT, merge
+from torchship.axis_sizes import EVERY
 from torchship.canonical import canonicalize
 from torchship.case_inputs import make_inputs
 from torchship.cases import Witnesses, witness_cases
@@ -115,8 +116,8 @@ def network_file(name):
     return next(path for folder in ("tests/networks", "models") if (path := PROJECT / folder / f"{name}.py").exists())
 
 
-def exported(module, inputs, outputs, opset):
+def exported(module, inputs, outputs, opset, axes=EVERY):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        return export(module, inputs, outputs, opset)
+        return export(module, inputs, outputs, opset, axes)

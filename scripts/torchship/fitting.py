@@ -59,14 +59,15 @@ def plain_kernels() -> Iterator[None]:
     The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
     have three digits with TF32.
     """
-    fast, short = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn.allow_tf32
+    fast, cudnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn
     torch.backends.mha.set_fastpath_enabled(value=False)
-    torch.backends.cudnn.allow_tf32 = False
+    # The others as they are: the call sets all of them.
+    others = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "benchmark_limit", "deterministic")}
     try:
-        yield
+        with cudnn.flags(**others, allow_tf32=False):
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
-        torch.backends.cudnn.allow_tf32 = short
 
 
 @plain_kernels()

@@ -10,9 +10,6 @@ from torchship.noise import Noise
 from torchship.op_rules import RULES, Rule, base_name, operation
 from torchship.torch_modes import Rounding, Wide, plain_kernels
 
-# torch's test inputs, when imported, forbid what the library sets and puts back.
-setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
-
 SAMPLES = 32
 # Inputs of torch's own tests that are tried of each operation.
 MOST = 2
