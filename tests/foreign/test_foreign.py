@@ -21,27 +21,8 @@ from twins import TWINS, broken
 SMALL = ("masked_attention", "masked_pooling", "vertex_scatter", "jet_counting", "particle_net", "nine_orders")
 SMALL_FILES = ("keras_dense", "paddle_names", "lstm_states", "cast_chain")
 
-# What still waits for a change of the library. A test that passes all the same fails, and its line goes.
-WAITING = {
-    "masked_attention": "writes in place make the limits meaningless, and `padded` is unknown",
-    "masked_pooling": "writes in place make the limits meaningless, and `padded` is unknown",
-    "vertex_scatter": "writes in place make the limits meaningless",
-    "jet_counting": "no case lies on a threshold",
-    "particle_net": "`axes` and `padded` are unknown",
-    "nine_orders": "features have no domains of their own",
-    "keras_dense": "names that are not identifiers; BatchNormalization of opset 9 in the reference evaluator",
-    "paddle_names": "names that are not identifiers",
-    "lstm_states": "the spread of a recurrent operator leaves out what it cancels within",
-    "cast_chain": "inputs of bool, uint8 and float64",
-}
 
-
-def waiting(names):
-    marks = [[pytest.mark.xfail(reason=WAITING[name])] if name in WAITING else [] for name in names]
-    return [pytest.param(name, marks=mark) for name, mark in zip(names, marks, strict=True)]
-
-
-@pytest.mark.parametrize("name", waiting(SMALL))
+@pytest.mark.parametrize("name", SMALL)
 def test_a_right_network_passes_and_its_twin_is_stopped(name):
     result = networks_wall.examine(name, ("latest",), train=False)
     assert result.right, result.truth
@@ -54,7 +35,7 @@ def test_a_right_network_passes_and_its_twin_is_stopped(name):
     assert "**missed**" not in page({name: result}, {}, {name: "a style"}, [], ["latest"])
 
 
-@pytest.mark.parametrize("name", waiting(SMALL_FILES))
+@pytest.mark.parametrize("name", SMALL_FILES)
 def test_a_right_file_passes_and_its_twin_is_stopped(name):
     result = files_wall.examine(name, ("latest",))
     assert result.right, result.truth
