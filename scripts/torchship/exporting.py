@@ -1,12 +1,14 @@
 """Export of an eager torch module to ONNX: traced once, translated for each operator set that torch itself writes."""
 
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from onnx import ModelProto
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torchship import export_errors, origins
 from torchship.axis_sizes import ANY_SIZE, EVERY, Axes, AxisRange, traced_sizes
 from torchship.canonical import strip
@@ -17,6 +19,9 @@ from torchship.opsets import bring
 from torchship.quiet import quiet
 from torchship.targets import native, natives
 from torchship.user_code import user_folder
+
+# What torch says where it takes a tensor for laid out otherwise than it is.
+NO_VIEW = "Cannot view a tensor with shape"
 
 
 def export(
@@ -46,18 +51,15 @@ def translate(
     """
     module = module.eval()
     examples, shapes = example(inputs, axes), dynamic_shapes(inputs, axes)
-    program: Any = None
-    found = {}
     try:
-        for opset in natives(opsets):
-            source, fed = (module, examples) if program is None else (program.exported_program, ())
-            with quiet():
-                # The optimiser is called below, since origins are read before it.
-                program = torch.onnx.export(
-                    source, fed, None, dynamo=True, verbose=False, opset_version=opset, input_names=list(inputs),
-                    output_names=list(outputs), dynamic_shapes=shapes, external_data=False, optimize=False,
-                )  # fmt: skip
-                found[opset] = finished(program, module)
+        try:
+            found = translated(module, examples, shapes, list(inputs), list(outputs), natives(opsets))
+        except Exception as error:
+            if NO_VIEW not in "".join(traceback.format_exception(error)):
+                raise
+            # torch 2.13 takes its fused attention for laid out otherwise than it is; in single operations it is right.
+            with sdpa_kernel(SDPBackend.MATH):
+                found = translated(module, examples, shapes, list(inputs), list(outputs), natives(opsets))
     except Exception as error:
         raise ExportError(export_errors.explain(error, module, examples, shapes, inputs)) from error
     for model in found.values():
@@ -67,6 +69,25 @@ def translate(
         except ExportError as error:
             more = export_errors.why_other(str(error), module, examples, shapes, inputs)
             raise ExportError(f"{error}{more}") from error
+    return found
+
+
+def translated(
+    module: nn.Module, examples: tuple[torch.Tensor, ...], shapes: Any, inputs: list[str], outputs: list[str],
+    opsets: Sequence[int],
+) -> dict[int, ModelProto]:  # fmt: skip
+    """Return a model for each operator set, from one trace, as torch's exporter makes it."""
+    program: Any = None
+    found = {}
+    for opset in opsets:
+        source, fed = (module, examples) if program is None else (program.exported_program, ())
+        with quiet():
+            # The optimiser is called below, since origins are read before it.
+            program = torch.onnx.export(
+                source, fed, None, dynamo=True, verbose=False, opset_version=opset, input_names=inputs,
+                output_names=outputs, dynamic_shapes=shapes, external_data=False, optimize=False,
+            )  # fmt: skip
+            found[opset] = finished(program, module)
     return found
 
 

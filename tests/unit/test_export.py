@@ -167,3 +167,26 @@ def test_the_file_runs_at_any_batch(trained):
     running = session(trained.onnx["latest"])
     for batch in (1, 3, 100):
         assert running.run(None, {"x": np.zeros((batch, 2), np.float32)})[0].shape == (batch, 1)
+
+
+def test_attention_with_a_bias_of_pairs_is_exported():
+    """torch's fused attention stops the export there; in single operations it goes through."""
+
+    class Biased(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attn = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x, there):
+            bias = (x @ x.transpose(1, 2)).repeat_interleave(2, dim=0)
+            hidden = torch.zeros_like(there).masked_fill(there < 0.5, -1e4)
+            return self.attn(x, x, x, key_padding_mask=hidden, attn_mask=bias, need_weights=False)[0]
+
+    torch.manual_seed(0)
+    module = Biased().eval()
+    inputs = {"x": {"shape": ["batch", "particles", 8], "low": -1.0, "high": 1.0},
+              "there": {"shape": ["batch", "particles"], "values": [0.0, 1.0]}}  # fmt: skip
+    model = export(module, inputs, {"y": {"shape": ["batch", "particles", 8]}}, 18)
+    x, there = torch.randn(4, 9, 8), torch.ones(4, 9)
+    (found,) = session(model.SerializeToString()).run(None, {"x": x.numpy(), "there": there.numpy()})
+    np.testing.assert_allclose(found, module(x, there).detach().numpy(), atol=1e-5)
