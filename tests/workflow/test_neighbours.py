@@ -31,7 +31,8 @@ class Layer(nn.Linear):
         return torch.sigmoid(super().forward(x))
 """
 KNOBS = ["models={xor: {network: {file: mine}, extract: {handcode: false}}}", "train={epochs: 3, replicas: 2}"]
-READERS = {"train_network", "export_onnx", "make_cases"}
+READERS = {"train_network", "translate_network", "export_onnx", "make_cases"}
+TRANSLATED = "results/xor/export/translated.zip"
 FILES = ["results/xor/export/latest/model.onnx", "results/xor/validate/cases.safetensors"]
 
 
@@ -52,7 +53,7 @@ def test_an_edited_neighbour_reruns_what_reads_the_network(workflow):
         stream.write("# edited\n")
     assert set(rules_in(workflow.run(*FILES, "--dry-run", "--config", *KNOBS))) == READERS
     # Each by itself, whatever the training makes of it.
-    for rule, file in zip(["export_onnx", "make_cases"], FILES, strict=True):
+    for rule, file in zip(["translate_network", "make_cases"], [TRANSLATED, FILES[1]], strict=True):
         text = workflow.run(file, "--dry-run", "--allowed-rules", rule, "--config", *KNOBS)
         assert re.search(rf"rule {rule}:.*?reason:[^\n]*[Pp]arams have changed", text, re.DOTALL), text
 
@@ -64,5 +65,5 @@ def test_what_a_scan_ships_stands_alone(workflow):
     text = workflow.path("xor/scan/network.py").read_text()
     assert "class Layer(nn.Linear)" in text
     (workflow.project / "models" / "shared" / "layers.py").rename(workflow.project / "elsewhere.py")
-    workflow.run(FILES[0], "--allowed-rules", "export_onnx", "--config", *knobs)
-    assert workflow.path("xor/export/latest/model.onnx").exists()
+    workflow.run(TRANSLATED, "--allowed-rules", "translate_network", "--config", *knobs)
+    assert workflow.path("xor/export/translated.zip").exists()
