@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torchship.layers import Network
 from torchship.metrics import decide, true_classes
 from torchship.parity import compare, require
 from torchship.reference import BOTH_ROUND, UNIT_FLOAT64, evaluate
+from torchship.torch_modes import Wide, plain_kernels
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +24,13 @@ Array = NDArray[Any]
 
 
 def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
-    """Evaluate the eager module with its weights in a floating type, [events, inputs] to [events, outputs]."""
+    """Evaluate the eager module with its weights in a floating type, [events, inputs] to [events, outputs].
+
+    Its constants, such as an epsilon or a slope, are what float32 makes of them in any type.
+    """
     converted = module.to(dtype)
-    with torch.no_grad():
+    wide = Wide() if dtype == torch.float64 else nullcontext()  # type: ignore[no-untyped-call]
+    with torch.no_grad(), plain_kernels(dtype), wide:
         output: Array = converted(torch.from_numpy(x).to(dtype)).numpy()
     module.to(torch.float32)
     return output

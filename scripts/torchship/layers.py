@@ -108,9 +108,9 @@ def _read_layer(entry: Mapping[str, Any], values: Mapping[str, Any]) -> Layer:
         mean, variance = values[entry["mean"]], values[entry["variance"]]
         scale = values[entry["scale"]] if entry["scale"] else (1.0,) * len(mean)
         shift = values[entry["shift"]] if entry["shift"] else (0.0,) * len(mean)
-        return BatchNorm(name, mean, variance, scale, shift, entry["epsilon"])
+        return BatchNorm(name, mean, variance, scale, shift, exact(entry["epsilon"]))
     if kind in ACTIVATIONS:
-        return Activation(name, kind, entry.get("slope", 0.0))
+        return Activation(name, kind, exact(entry.get("slope", 0.0)))
     raise GenerationError(
         f"layer {name!r} is of unknown kind {kind!r}; known: linear, batch_norm, {', '.join(ACTIVATIONS)}"
     )
