@@ -43,6 +43,7 @@ mutants: install
 # Networks and files in the styles of the field, and a broken twin of each: half an hour.
 foreign: install
 	PYTHONPATH=scripts:tests:tests/foreign $(BIN)/python tests/foreign/wall.py --output docs/foreign.md $(ARGS)
+
 # Each operator of the arbiter of files from elsewhere against ONNX Runtime: ten minutes. Writes docs/onnx-operators.md.
 operators: install
 	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
