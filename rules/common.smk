@@ -16,16 +16,16 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "scripts"))
 
 from torchship.config import resolve
-from torchship.errors import ConfigError
-from torchship.gpus import any_here
-from torchship.imports import digest, library_modules
-from torchship.naming import suggest
-from torchship.neighbours import neighbours_digest
-from torchship.objective import targets_of as training_targets
-from torchship.provenance import commit
-from torchship.run_checks import has_data
-from torchship.scans import FOLDER, expand as expand_scan
-from torchship.targets import file_opset, natives, pins_of, runtimes_of
+from torchship.core.errors import ConfigError
+from torchship.training.parallel.gpu_locks import any_here
+from torchship.core.sources import digest, library_modules
+from torchship.config.naming import suggest
+from torchship.models.neighbours import neighbours_digest
+from torchship.training.objective import targets_of as training_targets
+from torchship.core.provenance import commit
+from torchship.config.checks import has_data
+from torchship.scan.points import FOLDER, expand as expand_scan
+from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 
 def project(path):

@@ -36,7 +36,7 @@ TIMINGS = {
 SOURCES = [
     *["Snakefile", "Makefile", "config.yaml", "targets.yaml", "pyproject.toml"],
     *["requirements.txt", "requirements-dev.txt", "*.md", "LICENSE", "CITATION.cff"],
-    *["rules/*.smk", "scripts/*.py", "scripts/torchship/*.py", "models/**/*.py"],
+    *["rules/*.smk", "scripts/*.py", "scripts/torchship/**/*.py", "models/**/*.py"],
     *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
     *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md", "docs/example/*"],
     *["tests/*.py", "tests/*.yaml", "tests/*/*.py"],

@@ -9,7 +9,7 @@ def source_code(script):
     """
     path = BASE / "scripts" / f"{script}.py"
     modules = library_modules(path)
-    return f"{script} and {len(modules)} modules: {digest([path, *modules])}"
+    return f"{script} and {len(modules)} modules: {digest(path, modules)}"
 
 
 def knobs(*places):

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.completion import complete
-from torchship.datasets import read_arrays
-from torchship.description import Description, write_description
-from torchship.files import replacing, sha256
-from torchship.onnx_file import read_model, serialized, signature
+from torchship.adopt.completion import complete
+from torchship.adopt.description import Description, write_description
+from torchship.adopt.onnx_file import read_model, serialized, signature
+from torchship.core.files import replacing, sha256
+from torchship.data.datasets import read_arrays
 
 
 def adopt_onnx(

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import torch
 from torch.utils.benchmark import Timer
-from torchship.basics import devices
-from torchship.files import write_rows
+from torchship.basics.facts import devices
+from torchship.core.files import write_rows
 
 # What is timed, and of N x N float32 matrices the bytes that it must move and the operations that it must do.
 OPERATIONS = {

@@ -4,20 +4,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import numpy as np
 import torch
-from torchship.axis_sizes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
-from torchship.chosen import with_best
-from torchship.datasets import read_about
-from torchship.description import with_description
-from torchship.domain import draw, fixed_batch, uniform
-from torchship.engines import engines
-from torchship.files import write_rows
-from torchship.parity import compare, require
-from torchship.timing import rounds, summarize
-from torchship.witnesses import read_witnesses
+from torchship.adopt.description import with_description
+from torchship.benchmark.engines import engines
+from torchship.benchmark.timing import rounds, summarize
+from torchship.core.files import write_rows
+from torchship.data.datasets import read_about
+from torchship.data.domain import draw, fixed_batch, uniform
+from torchship.gate.compare import compare, require
+from torchship.gate.witness.witnesses import read_witnesses
+from torchship.select.shipped import with_best
+from torchship.spec.axes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 
 COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
            "samples", "calls_per_sample", "note"]  # fmt: skip

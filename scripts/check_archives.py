@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.archive import verify
-from torchship.files import sha256, write_json
+from torchship.archive.pack import verify
+from torchship.core.files import sha256, write_json
 
 
 def check_archives(archives: list[Path], report: Path) -> None:

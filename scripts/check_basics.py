@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.basics import Fact, autograd_facts, device_facts, environment, tensor_facts
-from torchship.errors import TorchshipError
-from torchship.files import write_json
+from torchship.basics.facts import Fact, autograd_facts, device_facts, environment, tensor_facts
+from torchship.core.errors import TorchshipError
+from torchship.core.files import write_json
 
 
 def check_basics(outputs: dict[str, Path]) -> None:

@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import numpy as np
 import torch
-from torchship import handcoded
-from torchship.chosen import with_best
-from torchship.crosscheck import check_decisions, crosscheck
-from torchship.datasets import read_set
-from torchship.domain import grid
-from torchship.files import read_json, write_json
-from torchship.layers import read_network
-from torchship.networks import load
+from torchship.codegen import run_python as handcoded
+from torchship.codegen.crosscheck import check_decisions, crosscheck
+from torchship.codegen.layers import read_network
+from torchship.core.files import read_json, write_json
+from torchship.data.datasets import read_set
+from torchship.data.domain import grid
+from torchship.models.module import load
+from torchship.select.shipped import with_best
 
 # Enough to show in the report, few enough to read.
 SHOWN_EVENTS = 8

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.errors import DataError
-from torchship.files import read_json, replacing, sha256, write_json, write_rows, write_text
-from torchship.neighbours import bundle
-from torchship.objective import spelled
-from torchship.ranking import METRICS, order, outcome, table
+from torchship.core.errors import DataError
+from torchship.core.files import read_json, replacing, sha256, write_json, write_rows, write_text
+from torchship.models.neighbours import bundle
+from torchship.select.ranking import METRICS, order, outcome, table
+from torchship.training.objective import spelled
 
 
 def choose_best(trainings: dict[str, Path], networks: list[Path], outputs: dict[str, Path], *, metric: str) -> None:

@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import torch
-from torchship.chosen import with_best
-from torchship.datasets import SPLITS, check_target, read_set, write_arrays
-from torchship.evaluation import measured
-from torchship.files import write_json
-from torchship.loading import EventDataset
-from torchship.losses import Objective
-from torchship.network_errors import told_as_theirs
-from torchship.networks import load
-from torchship.objective import terms_of
-from torchship.trainers import outputs_of
+from torchship.core.files import write_json
+from torchship.data.datasets import SPLITS, check_target, read_set, write_arrays
+from torchship.models.errors import told_as_theirs
+from torchship.models.module import load
+from torchship.select.shipped import with_best
+from torchship.training.batches import EventDataset
+from torchship.training.engine import outputs_of
+from torchship.training.evaluation import measured
+from torchship.training.losses import Objective
+from torchship.training.objective import terms_of
 
 
 def evaluate_network(

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
 import numpy as np
 import torch
-from torchship.chosen import with_best
-from torchship.datasets import write_arrays
-from torchship.networks import load
-from torchship.trainers import outputs_of
+from torchship.data.datasets import write_arrays
+from torchship.models.module import load
+from torchship.select.shipped import with_best
+from torchship.training.engine import outputs_of
 
 
 def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:

@@ -4,18 +4,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship import provenance
-from torchship.canonical import canonicalize, save
-from torchship.chosen import with_best
-from torchship.contract import expected_metadata, notes, violations
-from torchship.errors import ExportError
-from torchship.files import read_json, sha256, write_json
-from torchship.graph_signature import check_graph
-from torchship.opsets import bring
-from torchship.targets import file_opset, native
-from torchship.translations import read_translation
+from torchship.config.targets import file_opset, native
+from torchship.core import provenance
+from torchship.core.errors import ExportError
+from torchship.core.files import read_json, sha256, write_json
+from torchship.export.canonical import canonicalize, save
+from torchship.export.contract import expected_metadata, notes, violations
+from torchship.export.opsets import bring
+from torchship.export.signature import check_graph
+from torchship.export.translations import read_translation
+from torchship.select.shipped import with_best
 
 
 def export_onnx(

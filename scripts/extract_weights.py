@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.chosen import with_best
-from torchship.files import write_json
-from torchship.networks import load
-from torchship.tracing import describe
+from torchship.codegen.tracing import describe
+from torchship.core.files import write_json
+from torchship.models.module import load
+from torchship.select.shipped import with_best
 
 
 def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: dict[str, Any]) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.files import write_json
-from torchship.interpreters import interpreter
+from torchship.core.files import write_json
+from torchship.runtimes.interpreters import interpreter
 
 
 def find_runtime(pins: Path, output: Path) -> None:

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship import codegen_cpp, codegen_python
-from torchship.files import read_json, write_text
-from torchship.layers import read_network
+from torchship.codegen import to_cpp, to_python
+from torchship.codegen.layers import read_network
+from torchship.core.files import read_json, write_text
 
 
 def generate_code(weights: Path, python: Path, header: Path) -> None:
     network = read_network(read_json(weights))
-    write_text(python, codegen_python.generate(network))
-    write_text(header, codegen_cpp.generate(network))
+    write_text(python, to_python.generate(network))
+    write_text(header, to_cpp.generate(network))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.axis_sizes import read_axes
-from torchship.data_checks import check_domain, check_inputs
-from torchship.datasets import (
+from torchship.core.errors import DataError
+from torchship.core.files import sha256, write_json
+from torchship.data.checks import check_domain, check_inputs
+from torchship.data.datasets import (
     SPLITS,
     Arrays,
     count_events,
@@ -18,8 +19,7 @@ from torchship.datasets import (
     truth_table,
     write_arrays,
 )
-from torchship.errors import DataError
-from torchship.files import sha256, write_json
+from torchship.spec.axes import read_axes
 
 
 def generate_data(

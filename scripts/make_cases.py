@@ -3,23 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import torch
-from torchship.axis_sizes import read_axes
-from torchship.case_inputs import make_inputs
-from torchship.cases import witness_cases, write_cases
-from torchship.chosen import with_best
-from torchship.datasets import read_set
-from torchship.description import with_description
-from torchship.errors import ParityError, WitnessError
-from torchship.witness_page import write_failure
-from torchship.witnesses import (
+from torchship.adopt.description import with_description
+from torchship.core.errors import ParityError, WitnessError
+from torchship.data.datasets import read_set
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import witness_cases, write_cases
+from torchship.gate.witness.witnesses import (
     read_reference,
     read_witnesses,
     require_agreement,
     require_reference,
 )
+from torchship.pages.witnesses import write_failure
+from torchship.select.shipped import with_best
+from torchship.spec.axes import read_axes
 
 
 def make_cases(

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship import crate, provenance
-from torchship.archive import pack
+from torchship.archive import crate, pack
+from torchship.core import provenance
 
 
 def pack_archive(

@@ -6,10 +6,10 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship import provenance
 from torchship.archive import pack
+from torchship.core import provenance
 
 
 def pack_timings(results: dict[str, Path], output: Path, *, name: str, commit: str) -> None:

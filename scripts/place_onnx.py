@@ -4,13 +4,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import onnx
-from torchship.contract import operator_set, versions
-from torchship.description import read_description
-from torchship.errors import ExportError
-from torchship.files import replacing, sha256, write_json
+from torchship.adopt.description import read_description
+from torchship.core.errors import ExportError
+from torchship.core.files import replacing, sha256, write_json
+from torchship.export.contract import operator_set, versions
 
 
 def place_onnx(file: Path, description: Path, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:

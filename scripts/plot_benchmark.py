@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship.plotting import figure, read_rows
+from torchship.pages.plotting import figure, read_rows
 
 
 def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:

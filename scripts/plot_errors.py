@@ -5,12 +5,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
 import numpy as np
-from torchship.datasets import read_about, read_arrays
-from torchship.files import read_json
-from torchship.plotting import drawing, lay_out, rows_and_columns
+from torchship.core.files import read_json
+from torchship.data.datasets import read_about, read_arrays
+from torchship.pages.plotting import drawing, lay_out, rows_and_columns
 
 # Runtimes often agree bit by bit: thinner lines on wider ones show all that lie on one another.
 WIDTHS = [4.2, 2.6, 1.2]

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship.files import read_json
-from torchship.plotting import drawing, read_rows
-from torchship.scan_picture import draw_knob
+from torchship.core.files import read_json
+from torchship.pages.plotting import drawing, read_rows
+from torchship.scan.picture import draw_knob
 
 LABELS = {
     "validation_loss": "validation loss",

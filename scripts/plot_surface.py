@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship.datasets import read_arrays
-from torchship.plotting import colormap, figure
+from torchship.data.datasets import read_arrays
+from torchship.pages.plotting import colormap, figure
 
 
 def plot_surface(

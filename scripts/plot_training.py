@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship.files import read_json
-from torchship.plotting import figure, read_rows
+from torchship.core.files import read_json
+from torchship.pages.plotting import figure, read_rows
 
 LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 

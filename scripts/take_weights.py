@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
-from torchship.files import sha256
-from torchship.given_weights import fitted, read_state, without_prefix
-from torchship.neighbours import digest
-from torchship.networks import build, save_weights
-from torchship.outcome import write_report
+from torchship.core.files import sha256
+from torchship.models.given_weights import fitted, read_state, without_prefix
+from torchship.models.module import build, save_weights
+from torchship.models.neighbours import digest
+from torchship.training.report import write_report
 
 
 def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, model: dict[str, Any]) -> None:

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from torchship.step import logs, step
+from torchship.core.step import logs, step
 
-from torchship.files import exclusive
-from torchship.fitting import Work, fit
-from torchship.gpus import claimed
-from torchship.launching import launch
-from torchship.networks import choose_device, gpu_identities, visible_gpus
-from torchship.processes import Processes
+from torchship.core.files import exclusive
+from torchship.models.module import choose_device, gpu_identities, visible_gpus
+from torchship.training.fit import Work, fit
+from torchship.training.parallel.gpu_locks import claimed
+from torchship.training.parallel.group import Processes
+from torchship.training.parallel.launch import launch
 
 
 def train_network(

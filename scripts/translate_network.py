@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import onnx
 import onnxscript
 import torch
-from torchship.axis_sizes import read_axes, traced_sizes
-from torchship.chosen import with_best
-from torchship.exporting import translate
-from torchship.files import sha256, write_json
-from torchship.networks import load
-from torchship.translations import write_translations
+from torchship.core.files import sha256, write_json
+from torchship.export.torch_export import translate
+from torchship.export.translations import write_translations
+from torchship.models.module import load
+from torchship.select.shipped import with_best
+from torchship.spec.axes import read_axes, traced_sizes
 
 
 def translate_network(

@@ -5,23 +5,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from torchship.step import log, step
+from torchship.core.step import log, step
 
 import torch
-from torchship import gate_page
-from torchship.axis_sizes import read_axes
-from torchship.cases import Witnesses, read_cases, read_inputs, write_inputs
-from torchship.chosen import with_best
-from torchship.description import with_description
-from torchship.errors import ParityError
-from torchship.evidence import static_failures, write_evidence
-from torchship.examination import conclude, examine
-from torchship.files import read_json, write_text
-from torchship.gate import Model
-from torchship.plotted_errors import write_errors
-from torchship.remote import Runtime
-from torchship.verdict import verdict_line
-from torchship.witnesses import read_witnesses
+from torchship.adopt.description import with_description
+from torchship.core.errors import ParityError
+from torchship.core.files import read_json, write_text
+from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
+from torchship.gate.evidence import static_failures, write_evidence
+from torchship.gate.examine import conclude, examine
+from torchship.gate.judge import Model
+from torchship.gate.verdict import verdict_line
+from torchship.gate.witness.witnesses import read_witnesses
+from torchship.pages import gate as gate_page
+from torchship.pages.errors import write_errors
+from torchship.runtimes.remote import Runtime
+from torchship.select.shipped import with_best
+from torchship.spec.axes import read_axes
 
 
 def validate_target(

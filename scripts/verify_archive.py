@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from torchship.archive import MOST_BYTES, verify
-from torchship.errors import ArchiveError
+from torchship.archive.pack import MOST_BYTES, verify
+from torchship.core.errors import ArchiveError
 
 
 def main() -> int:

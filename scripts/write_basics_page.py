@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship.files import read_json, write_text
-from torchship.pages import Verdict, heading, page, paragraph, table
+from torchship.core.files import read_json, write_text
+from torchship.pages.html import Verdict, heading, page, paragraph, table
 
 TOPICS = {"tensors": "Tensors", "devices": "Devices", "autograd": "Automatic differentiation"}
 

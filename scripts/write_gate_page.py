@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship import gate_page
-from torchship.files import read_json, write_text
+from torchship.core.files import read_json, write_text
+from torchship.pages import gate as gate_page
 
 
 def write_gate_page(run: str, validations: dict[str, Path], picture: Path, output: Path) -> None:

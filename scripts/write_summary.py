@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from torchship.step import step
+from torchship.core.step import step
 
-from torchship import summary
-from torchship.files import read_json, write_text
+from torchship.core.files import read_json, write_text
+from torchship.pages import summary
 
 
 def write_summary(

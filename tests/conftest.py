@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from support import DEFAULTS, PROJECT, case_outputs, make_data, small_model, train_in, want
-from torchship import cpp
-from torchship.targets import file_opset, natives
+from torchship.codegen import run_cpp as cpp
+from torchship.config.targets import file_opset, natives
 
 from check_code import check_code
 from export_onnx import export_onnx

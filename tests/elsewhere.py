@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
+from torchship.adopt.description import with_description
 from torchship.config import resolve
-from torchship.datasets import read_about
-from torchship.description import with_description
-from torchship.files import read_json
-from torchship.witnesses import read_witnesses
+from torchship.core.files import read_json
+from torchship.data.datasets import read_about
+from torchship.gate.witness.witnesses import read_witnesses
 
 from adopt_onnx import adopt_onnx
 from benchmark_engines import benchmark_engines

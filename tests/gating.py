@@ -7,18 +7,18 @@ from types import SimpleNamespace
 
 import torch
 from support import DEFAULTS, PROJECT, merge
-from torchship.axis_sizes import EVERY
-from torchship.canonical import canonicalize
-from torchship.case_inputs import make_inputs
-from torchship.cases import Witnesses, witness_cases
-from torchship.contract import expected_metadata, violations
-from torchship.examination import conclude, examine
-from torchship.exporting import export
-from torchship.gate import Failure, Model
-from torchship.networks import network_class
-from torchship.roundoff import TorchArbiter
-from torchship.runtimes import LocalRuntime
-from torchship.witness_checks import require_rounding
+from torchship.export.canonical import canonicalize
+from torchship.export.contract import expected_metadata, violations
+from torchship.export.torch_export import export
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import Witnesses, witness_cases
+from torchship.gate.examine import conclude, examine
+from torchship.gate.judge import Failure, Model
+from torchship.gate.witness.checks import require_rounding
+from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.models.module import network_class
+from torchship.runtimes.local import LocalRuntime
+from torchship.spec.axes import EVERY
 
 # Steps set it; two test processes with two threads each would only wait for one another.
 torch.set_num_threads(1)

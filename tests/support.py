@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from torchship.config import merge, resolve
-from torchship.datasets import SPLITS
-from torchship.objective import targets_of
+from torchship.config.resolve import merge, resolve
+from torchship.data.datasets import SPLITS
+from torchship.training.objective import targets_of
 
 from generate_data import generate_data
 from train_network import train_network

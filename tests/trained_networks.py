@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from support import DEFAULTS, PROJECT, merge
-from torchship.datasets import SPLITS
-from torchship.files import read_json
-from torchship.objective import targets_of
+from torchship.core.files import read_json
+from torchship.data.datasets import SPLITS
+from torchship.training.objective import targets_of
 
 from generate_data import generate_data
 from train_network import train_network

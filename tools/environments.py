@@ -16,9 +16,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "scripts"))
 
 import yaml  # noqa: E402 -- after the path is set, like the library below
-from torchship.errors import PinError, TargetError  # noqa: E402
-from torchship.interpreters import RUNTIMES, interpreter  # noqa: E402
-from torchship.pins import read_pins  # noqa: E402
+from torchship.core.errors import PinError, TargetError  # noqa: E402
+from torchship.core.pins import read_pins  # noqa: E402
+from torchship.runtimes.interpreters import RUNTIMES, interpreter  # noqa: E402
 
 ENVIRONMENTS = PROJECT / "envs"
 DEVELOPMENT = "development"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import yaml
 from independent import draw_points
-from torchship.networks import network_class
+from torchship.models.module import network_class
 
 HERE = Path(__file__).parent
 NETWORKS = yaml.safe_load((HERE / "networks.yaml").read_text())

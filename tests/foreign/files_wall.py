@@ -10,7 +10,7 @@ import onnx
 import yaml
 from independent import draw_points, truth
 from library import TARGETS, TEST_EVENTS, Bench, Stages
-from torchship.witnesses import read_witnesses
+from torchship.gate.witness.witnesses import read_witnesses
 from verdicts import Broken, Result, verdict
 
 HERE = Path(__file__).parent

@@ -18,13 +18,13 @@ import torch
 from building import EVENTS, called
 from independent import draw_points
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs
-from torchship.config import check, merge
-from torchship.description import with_description
-from torchship.domain_checks import spelled_out
-from torchship.errors import TorchshipError
-from torchship.files import sha256
-from torchship.networks import save_weights
-from torchship.targets import file_opset, natives
+from torchship.adopt.description import with_description
+from torchship.config.domain_checks import spelled_out
+from torchship.config.resolve import check, merge
+from torchship.config.targets import file_opset, natives
+from torchship.core.errors import TorchshipError
+from torchship.core.files import sha256
+from torchship.models.module import save_weights
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx

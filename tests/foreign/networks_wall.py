@@ -6,7 +6,7 @@ from pathlib import Path
 from building import foreign
 from independent import float64, numbers, truth
 from library import TARGETS, Bench, Stages, edit
-from torchship.witnesses import read_witnesses
+from torchship.gate.witness.witnesses import read_witnesses
 from twins import TWINS, broken
 from verdicts import Broken, Result, verdict
 
@@ -17,7 +17,7 @@ import sys
 sys.path[:0] = {path!r}
 import torch
 from building import HERE
-from torchship.networks import network_class
+from torchship.models.module import network_class
 from twins import TWINS
 
 Right = network_class(HERE / "networks" / "{name}.py")

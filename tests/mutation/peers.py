@@ -10,10 +10,10 @@ import onnx
 import onnx_ir
 import torch
 from torch.onnx._internal.exporter._verification import verify_onnx_program
-from torchship.axis_sizes import BATCH, USUAL, dynamic_axes
-from torchship.domain import draw, uniform
-from torchship.exporting import example
-from torchship.runtimes import session
+from torchship.data.domain import draw, uniform
+from torchship.export.torch_export import example
+from torchship.runtimes.local import session
+from torchship.spec.axes import BATCH, USUAL, dynamic_axes
 
 # torch/onnx/_internal/exporter/_core.py, step 6: what `verify=True` warns of.
 TORCH_ABSOLUTE, TORCH_RELATIVE = 5e-3, 1e-1

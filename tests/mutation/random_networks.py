@@ -7,9 +7,9 @@ import torch
 from gating import needed_of
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
-from torchship.limits import factor, ratios
-from torchship.roundoff import TorchArbiter
-from torchship.runtimes import session
+from torchship.gate.witness.limits import factor, ratios
+from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.runtimes.local import session
 
 ACTIVATIONS = {
     "Relu": (nn.ReLU, {}), "Tanh": (nn.Tanh, {}), "Sigmoid": (nn.Sigmoid, {}), "Gelu": (nn.GELU, {}),

@@ -16,15 +16,15 @@ import torch
 from building import foreign
 from gating import VALIDATE, exported, gated
 from support import DEFAULTS, PROJECT, merge
-from torchship.axis_sizes import read_axes
-from torchship.case_inputs import make_inputs
-from torchship.cases import Witnesses, witness_cases
-from torchship.domain_checks import spelled_out
-from torchship.examination import examine
-from torchship.gate import Model
-from torchship.plotting import figure
-from torchship.roundoff import TorchArbiter
-from torchship.runtimes import LocalRuntime, session
+from torchship.config.domain_checks import spelled_out
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import Witnesses, witness_cases
+from torchship.gate.examine import examine
+from torchship.gate.judge import Model
+from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.pages.plotting import figure
+from torchship.runtimes.local import LocalRuntime, session
+from torchship.spec.axes import read_axes
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000]
 NETWORKS = ["xor", "batch_norm"]

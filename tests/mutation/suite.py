@@ -20,12 +20,12 @@ from gating import NETWORKS, VALIDATE, gated
 from mutants import Mutant, mutants
 from outcome_page import page
 from random_networks import largest_ratio
-from torchship.axis_sizes import BATCH, USUAL, dynamic_axes, shape_matrix
-from torchship.cases import Case
-from torchship.domain import corners, draw, uniform
-from torchship.frames import RefusedError
-from torchship.gate import Model, check_signature, judge_case, run_feed
-from torchship.runtimes import LocalRuntime
+from torchship.data.domain import corners, draw, uniform
+from torchship.gate.cases import Case
+from torchship.gate.judge import Model, check_signature, judge_case, run_feed
+from torchship.runtimes.frames import RefusedError
+from torchship.runtimes.local import LocalRuntime
+from torchship.spec.axes import BATCH, USUAL, dynamic_axes, shape_matrix
 
 FRESH = 20_000
 # Of one run of a network, so that a graph is no larger than those that networks see.

@@ -8,10 +8,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto
 from operator_cases import OperatorCase
-from torchship.errors import TorchshipError
-from torchship.graph_evaluator import EXACT
-from torchship.graph_roundoff import GraphArbiter
-from torchship.limits import LEAST, SAMPLES, SMALLEST_FLOAT32, UNIT_FLOAT32, Witnessed, ratios
+from torchship.core.errors import TorchshipError
+from torchship.gate.witness.limits import LEAST, SAMPLES, SMALLEST_FLOAT32, UNIT_FLOAT32, Witnessed, ratios
+from torchship.gate.witness.onnx.evaluator import EXACT
+from torchship.gate.witness.onnx_arbiter import GraphArbiter
 
 Array = NDArray[Any]
 

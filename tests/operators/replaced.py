@@ -1,6 +1,6 @@
 """The table of docs/onnx-operators.md: each operator of one's own, from which operator set on, and why."""
 
-from torchship import graph_contrib, graph_operators
+from torchship.gate.witness.onnx import contrib, operators
 
 WHY = {
     "AffineGrid": "is float32",
@@ -60,11 +60,11 @@ WHY = {
 def table() -> str:
     """Return the table in Markdown."""
     rows = ["| operator | from opset | what the reference evaluator does |", "|---|--:|---|"]
-    for name, versions in sorted(graph_operators.OPERATORS.items()):
+    for name, versions in sorted(operators.OPERATORS.items()):
         first = versions[0][0]
         until = next((opset - 1 for opset, kind in versions if kind is None), None)
         span = "all" if until is None and first == 1 else f"up to {until}"
         rows.append(f"| {name} | {span} | {WHY[name]} |")
-    rows += [f"| ai.onnx.ml {name} | all | {WHY[name]} |" for name in sorted(graph_operators.ML_OPERATORS)]
-    rows += [f"| com.microsoft {name} | 1 | has none |" for name in sorted(graph_contrib.OPERATORS)]
+    rows += [f"| ai.onnx.ml {name} | all | {WHY[name]} |" for name in sorted(operators.ML_OPERATORS)]
+    rows += [f"| com.microsoft {name} | 1 | has none |" for name in sorted(contrib.OPERATORS)]
     return "\n".join(rows)

@@ -17,7 +17,7 @@ import matplotlib as mpl
 import yaml
 from matplotlib.ticker import ScalarFormatter
 from support import PROJECT
-from torchship.plotting import drawing
+from torchship.pages.plotting import drawing
 
 HERE = Path(__file__).resolve().parent
 PICTURE = PROJECT / "docs" / "images" / "scale.png"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from driver import Workflow
 from submitting import Submitted, training_processes, wait_for
-from torchship.files import sha256
+from torchship.core.files import sha256
 
 pytestmark = pytest.mark.cluster
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from support import PROJECT, small_model
 from torch import nn
-from torchship.batched_trainer import BatchedTrainer
-from torchship.eager_trainer import EagerTrainer
-from torchship.loading import EventDataset
-from torchship.losses import Objective
-from torchship.objective import terms
-from torchship.processes import Processes
-from torchship.trainers import Starts, Task
+from torchship.training.batched import BatchedTrainer
+from torchship.training.batches import EventDataset
+from torchship.training.eager import EagerTrainer
+from torchship.training.engine import Starts, Task
+from torchship.training.losses import Objective
+from torchship.training.objective import terms
+from torchship.training.parallel.group import Processes
 
 REPLICAS = [1, 4, 64, 1000]
 ROUNDS = 5

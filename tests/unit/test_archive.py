@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PROJECT
-from torchship import crate
-from torchship.archive import MANIFEST, beside, pack, verify
-from torchship.errors import ArchiveError
+from torchship.archive import crate
+from torchship.archive.pack import MANIFEST, beside, pack, verify
+from torchship.core.errors import ArchiveError
 
 CONTENTS = {"a.txt": b"alpha", "folder/b.bin": bytes(range(256)), "c": b""}
 DATE = 1_700_000_000

@@ -4,7 +4,9 @@ import re
 
 import pytest
 from support import PROJECT, SCHEMA
-from torchship.axis_sizes import (
+from torchship.config import resolve
+from torchship.core.errors import ConfigError
+from torchship.spec.axes import (
     AxisRange,
     largest_sizes,
     read_axes,
@@ -13,8 +15,6 @@ from torchship.axis_sizes import (
     traced_sizes,
     usual_sizes,
 )
-from torchship.config import resolve
-from torchship.errors import ConfigError
 
 PARTICLES = {"particles": {"shape": ["batch", "particles", 4], "low": 0.0, "high": 1.0},
              "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]}}  # fmt: skip

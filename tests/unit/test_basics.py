@@ -1,8 +1,8 @@
 """The basic facts hold here, and a fact that did not hold would stop the step."""
 
 import pytest
-from torchship.basics import Fact, autograd_facts, device_facts, tensor_facts
-from torchship.errors import TorchshipError
+from torchship.basics.facts import Fact, autograd_facts, device_facts, tensor_facts
+from torchship.core.errors import TorchshipError
 
 from check_basics import require
 

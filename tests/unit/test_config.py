@@ -4,8 +4,8 @@ import copy
 
 import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
-from torchship.config import merge, resolve
-from torchship.errors import ConfigError
+from torchship.config.resolve import merge, resolve
+from torchship.core.errors import ConfigError
 
 
 def resolved(changes):

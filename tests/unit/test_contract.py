@@ -8,10 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support import DEFAULTS
-from torchship.contract import expected_metadata, flat_length, notes, violations
-from torchship.errors import ConfigError
-from torchship.files import read_json
-from torchship.targets import require_classes
+from torchship.config.targets import require_classes
+from torchship.core.errors import ConfigError
+from torchship.core.files import read_json
+from torchship.export.contract import expected_metadata, flat_length, notes, violations
 
 TARGET = DEFAULTS["targets"]["cmssw_14_2"]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from support import make_data, small_model
-from torchship.datasets import check_target, read_arrays, read_set, split_events, write_arrays
-from torchship.errors import DataError
-from torchship.files import read_json
-from torchship.loading import EventDataset
+from torchship.core.errors import DataError
+from torchship.core.files import read_json
+from torchship.data.datasets import check_target, read_arrays, read_set, split_events, write_arrays
+from torchship.training.batches import EventDataset
 
 from generate_data import generate_data
 

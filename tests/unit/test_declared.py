@@ -8,18 +8,18 @@ from gating import TARGET, VALIDATE, exported
 from onnx import numpy_helper
 from support import merge
 from torch import nn
-from torchship.axis_sizes import EVERY, read_axes
-from torchship.canonical import canonicalize
-from torchship.case_inputs import make_inputs
-from torchship.cases import Witnesses, witness_cases
-from torchship.data_checks import check_domain
-from torchship.domain import near, on_values
-from torchship.errors import ParityError
-from torchship.examination import examine
-from torchship.exporting import example
-from torchship.gate import Model
-from torchship.roundoff import TorchArbiter
-from torchship.runtimes import LocalRuntime
+from torchship.core.errors import ParityError
+from torchship.data.checks import check_domain
+from torchship.data.domain import near, on_values
+from torchship.export.canonical import canonicalize
+from torchship.export.torch_export import example
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import Witnesses, witness_cases
+from torchship.gate.examine import examine
+from torchship.gate.judge import Model
+from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.runtimes.local import LocalRuntime
+from torchship.spec.axes import EVERY, read_axes
 
 
 class Neighbours(nn.Module):

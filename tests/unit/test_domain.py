@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import yaml
 from support import DEFAULTS, PROJECT, SCHEMA, merge
-from torchship import bad_input
-from torchship.axis_sizes import read_axes
 from torchship.config import resolve
-from torchship.data_checks import check_domain, check_inputs
-from torchship.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform
-from torchship.domain_checks import spelled_out
-from torchship.errors import ConfigError, DataError
-from torchship.padding import hidden
-from torchship.search import first_population, next_population
+from torchship.config.domain_checks import spelled_out
+from torchship.core.errors import ConfigError, DataError
+from torchship.data.checks import check_domain, check_inputs
+from torchship.data.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform
+from torchship.data.padding import hidden
+from torchship.gate import bad_input
+from torchship.gate.search import first_population, next_population
+from torchship.spec.axes import read_axes
 
 # Lists of particles as experiments have them: features of very different sizes, and padding to the longest list that no
 # feature's domain holds.

@@ -1,4 +1,4 @@
-"""Environments: pinned in one place, derived files in step, and each step with what it imports."""
+"""Environments: pinned in one place, derived files in step, and each step with what it sources."""
 
 import os
 import re
@@ -7,8 +7,9 @@ import sys
 import environments
 import pytest
 from support import PROJECT, want
-from torchship import imports, pins
-from torchship.errors import PinError
+from torchship.core import pins
+from torchship.core import sources as imports
+from torchship.core.errors import PinError
 
 SCRIPTS = sorted(PROJECT.glob("scripts/*.py"))
 RULES = "\n".join(path.read_text() for path in sorted(PROJECT.glob("rules/*.smk")))
@@ -81,17 +82,17 @@ def test_every_step_has_a_rule_and_every_rule_names_its_own_script_and_environme
 def test_a_step_imports_only_what_its_environment_pins(script):
     environment = re.search(r'project\("envs/(\w+)\.yaml"\)', rules()[script.stem])[1]
     pinned = {name.lower() for name in pins.read_pins(PROJECT / "envs" / f"{environment}.yaml")}
-    imported = {INSTALLED_AS.get(name, name).lower() for name in imports.third_party(script)}
+    imported = {INSTALLED_AS.get(name, name).lower() for name in sources.third_party(script)}
     assert imported <= pinned
 
 
 def test_the_runtime_module_needs_only_the_runtimes_environment():
     for path in PROJECT.glob("envs/onnxruntime-*.yaml"):
-        assert imports.third_party(PROJECT / "scripts" / "torchship" / "runtimes.py") <= set(pins.read_pins(path))
+        assert sources.third_party(PROJECT / "scripts" / "torchship" / "runtimes" / "local.py") <= set(pins.read_pins(path))
 
 
 def test_library_modules_are_found_through_one_another():
-    modules = {path.stem for path in imports.library_modules(PROJECT / "scripts" / "train_network.py")}
+    modules = {path.stem for path in sources.library_modules(PROJECT / "scripts" / "train_network.py")}
     assert {"training", "batched_trainer", "networks", "files", "errors", "step", "pins"} <= modules
     assert not modules & {"archive", "plotting", "exporting", "runtimes"}
 

@@ -14,15 +14,15 @@ from independent import draw_points
 from onnx import TensorProto, helper
 from support import DEFAULTS, PROJECT
 from torch import nn
-from torchship.axis_sizes import read_axes
-from torchship.canonical import canonicalize, save
-from torchship.domain_checks import spelled_out
-from torchship.errors import ExportError
-from torchship.exporting import export
-from torchship.files import read_json, sha256
-from torchship.graph_signature import check_signature
-from torchship.networks import network_class
-from torchship.runtimes import session
+from torchship.config.domain_checks import spelled_out
+from torchship.core.errors import ExportError
+from torchship.core.files import read_json, sha256
+from torchship.export.canonical import canonicalize, save
+from torchship.export.signature import check_signature
+from torchship.export.torch_export import export
+from torchship.models.module import network_class
+from torchship.runtimes.local import session
+from torchship.spec.axes import read_axes
 
 PLAIN = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}, {"y": {"shape": ["batch", 1]}}
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from networks import unexportable
 from torch import nn
-from torchship.axis_sizes import read_axes
-from torchship.errors import ExportError
-from torchship.export_hints import advice
-from torchship.exporting import export
-from torchship.networks import network_class
-from torchship.runtimes import session
+from torchship.core.errors import ExportError
+from torchship.export.hints import advice
+from torchship.export.torch_export import export
+from torchship.models.module import network_class
+from torchship.runtimes.local import session
+from torchship.spec.axes import read_axes
 
 X = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}
 POINTS = {"points": {"shape": ["batch", "particles", 3], "low": -1.0, "high": 1.0}}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torchship import files
-from torchship.datasets import read_about, read_arrays, write_arrays
-from torchship.errors import DataError, StorageError
-from torchship.files import read_json, replacing, write_json
+from torchship.core import files
+from torchship.core.errors import DataError, StorageError
+from torchship.core.files import read_json, replacing, write_json
+from torchship.data.datasets import read_about, read_arrays, write_arrays
 
 
 def fail_halfway(path):

@@ -8,16 +8,16 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT, merge
-from torchship import interpreters
-from torchship.cases import read_cases
-from torchship.datasets import read_arrays
-from torchship.errors import ParityError, TargetError
-from torchship.files import read_json, sha256, write_json
-from torchship.interpreters import interpreter
-from torchship.parity import compare
-from torchship.reference import gamma
-from torchship.verdict import verdict_line
-from torchship.witnesses import torch_witnesses
+from torchship.core.errors import ParityError, TargetError
+from torchship.core.files import read_json, sha256, write_json
+from torchship.data.datasets import read_arrays
+from torchship.gate.cases import read_cases
+from torchship.gate.compare import compare
+from torchship.gate.verdict import verdict_line
+from torchship.gate.witness.error_bound import gamma
+from torchship.gate.witness.witnesses import torch_witnesses
+from torchship.runtimes import interpreters
+from torchship.runtimes.interpreters import interpreter
 
 from find_runtime import find_runtime
 from validate_target import validate_target

@@ -10,19 +10,19 @@ from gating import NETWORKS, gated, needed_of, network_file
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
-from torchship import limits
-from torchship.axis_sizes import shape_matrix, traced_sizes
-from torchship.case_inputs import LARGE_DRAWS, make_inputs
-from torchship.cases import Witnesses, witness_cases
-from torchship.domain import draw, edge_draws
-from torchship.errors import ParityError
-from torchship.frames import RefusedError
-from torchship.gate import Model, check_signature
-from torchship.interpreters import interpreter
-from torchship.limits import LEAST, ratios, witness_in_parts
-from torchship.remote import Runtime
-from torchship.roundoff import TorchArbiter
-from torchship.runtimes import LocalRuntime
+from torchship.core.errors import ParityError
+from torchship.data.domain import draw, edge_draws
+from torchship.gate.case_inputs import LARGE_DRAWS, make_inputs
+from torchship.gate.cases import Witnesses, witness_cases
+from torchship.gate.judge import Model, check_signature
+from torchship.gate.witness import limits
+from torchship.gate.witness.limits import LEAST, ratios, witness_in_parts
+from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.runtimes.frames import RefusedError
+from torchship.runtimes.interpreters import interpreter
+from torchship.runtimes.local import LocalRuntime
+from torchship.runtimes.remote import Runtime
+from torchship.spec.axes import shape_matrix, traced_sizes
 
 CORRECT = [name for name in NETWORKS if name != "lost_bias"]
 

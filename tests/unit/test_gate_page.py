@@ -2,8 +2,8 @@
 
 import pytest
 from gating import gated
-from torchship import gate_page
-from torchship.verdict import describe_location, in_words, verdict_line
+from torchship.gate.verdict import describe_location, in_words, verdict_line
+from torchship.pages import gate as gate_page
 
 PLAIN = {
     "tolerance": 1.0, "reason": None, "arbiter": "torch eager", "handcoded": {}, "sha256": "0" * 64,

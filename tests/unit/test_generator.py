@@ -11,14 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torchship import codegen_cpp, codegen_python, cpp, handcoded
-from torchship.crosscheck import BOTH_ROUND, check_decisions, eager
-from torchship.errors import GenerationError, ParityError
-from torchship.files import read_json
-from torchship.layers import exact, read_network
-from torchship.parity import compare
-from torchship.reference import UNIT_FLOAT64, evaluate
-from torchship.tracing import describe, parameter
+from torchship.codegen import run_cpp as cpp
+from torchship.codegen import run_python as handcoded
+from torchship.codegen import to_cpp, to_python
+from torchship.codegen.crosscheck import BOTH_ROUND, check_decisions, eager
+from torchship.codegen.layers import exact, read_network
+from torchship.codegen.tracing import describe, parameter
+from torchship.core.errors import GenerationError, ParityError
+from torchship.core.files import read_json
+from torchship.gate.compare import compare
+from torchship.gate.witness.error_bound import UNIT_FLOAT64, evaluate
 
 from check_code import check_code
 
@@ -30,7 +32,7 @@ def compiled(text):
 
 
 def test_the_seeds_weights_give_the_seeds_outputs(golden):
-    evaluate_event = compiled(codegen_python.generate(read_network(golden)))
+    evaluate_event = compiled(to_python.generate(read_network(golden)))
     outputs = [evaluate_event(event)[0] for event in ((0, 0), (0, 1), (1, 0), (1, 1))]
     assert [f"{value:.4f}" for value in outputs] == ["0.0359", "0.9135", "0.9815", "0.0265"]
     assert [value > 0.5 for value in outputs] == [False, True, True, False]
@@ -38,7 +40,7 @@ def test_the_seeds_weights_give_the_seeds_outputs(golden):
 
 def test_the_generated_file_needs_nothing_and_speaks(golden, tmp_path):
     path = tmp_path / "reference.py"
-    path.write_text(codegen_python.generate(read_network(golden)))
+    path.write_text(to_python.generate(read_network(golden)))
     command = [sys.executable, "-I", "-S", str(path), "0", "1"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("a xor b = 0.9134")
     refused = subprocess.run(command[:-1], capture_output=True, text=True, check=False)
@@ -78,7 +80,7 @@ def described(module, widths):
 def test_generated_python_agrees_with_torch(drawn):
     module, x, widths = drawn
     network = described(module, widths)
-    found = handcoded.evaluate_all(compiled(codegen_python.generate(network)), x)
+    found = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
     value, bound = evaluate(network, x, UNIT_FLOAT64)
     assert compare(found, eager(module, x, torch.float64), BOTH_ROUND * bound).ratio <= 1.0
     assert compare(value, found, BOTH_ROUND * bound).ratio <= 1.0
@@ -100,10 +102,10 @@ def test_generated_cpp_agrees_with_python(tmp_path, compiler):
     module = nn.Sequential(*layers, nn.Linear(4, 3), nn.Sigmoid(), nn.Softmax(dim=-1)).eval()
     network = described(module, [3, 3])
     header = tmp_path / "a b.hpp"
-    header.write_text(codegen_cpp.generate(network))
+    header.write_text(to_cpp.generate(network))
     library = cpp.CompiledNetwork(header, "net", 3, tmp_path, compiler)
     x = torch.randn(50, 3).numpy()
-    expected = handcoded.evaluate_all(compiled(codegen_python.generate(network)), x)
+    expected = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
     _, wide = evaluate(network, x, UNIT_FLOAT64)
     _, narrow = evaluate(network, x)
     assert compare(library.evaluate(x.astype(np.float64)), expected, BOTH_ROUND * wide).ratio <= 1.0
@@ -209,7 +211,7 @@ def test_wrong_decisions_stop_the_check(golden):
     golden["parameters"]["l2.bias"]["values"] = [50.0]
     network = read_network(golden)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    outputs = handcoded.evaluate_all(compiled(codegen_python.generate(network)), x)
+    outputs = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
     with pytest.raises(
         ParityError, match=r"2 of 4 decisions are right, 1 of them must be; the first wrong one is event 0"
     ):
@@ -230,7 +232,7 @@ def test_two_versions_of_one_network_live_in_one_process(tmp_path, compiler):
         module = nn.Sequential(nn.Linear(70, 70), nn.Tanh(), nn.Linear(70, 1)).eval()
         networks_.append(described(module, [70, 1]))
         (tmp_path / f"{seed}").mkdir()
-        (tmp_path / f"{seed}" / "net.hpp").write_text(codegen_cpp.generate(networks_[-1]))
+        (tmp_path / f"{seed}" / "net.hpp").write_text(to_cpp.generate(networks_[-1]))
     declared = "".join(f"void run_{seed}(const double* x, double* y);\n" for seed in (1, 2))
     main = (
         f"#include <cstdio>\n{declared}int main() {{ double x[70], y; for (int i = 0; i < 70; ++i) x[i] = 0.01 * i;"

@@ -9,14 +9,14 @@ from safetensors.torch import load_file, save_file
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torch import nn
 from torchship.config import resolve
-from torchship.errors import ConfigError, DataError, ParityError
-from torchship.files import read_json, sha256
-from torchship.given_weights import read_state, without_prefix
-from torchship.networks import network_class
-from torchship.run_checks import has_data
-from torchship.summary import write
-from torchship.targets import file_opset, natives
-from torchship.witnesses import read_witnesses
+from torchship.config.checks import has_data
+from torchship.config.targets import file_opset, natives
+from torchship.core.errors import ConfigError, DataError, ParityError
+from torchship.core.files import read_json, sha256
+from torchship.gate.witness.witnesses import read_witnesses
+from torchship.models.given_weights import read_state, without_prefix
+from torchship.models.module import network_class
+from torchship.pages.summary import write
 
 from check_code import check_code
 from export_onnx import export_onnx

@@ -5,12 +5,12 @@ import onnx
 import pytest
 from gating import NETWORKS, gated
 from onnx import TensorProto, helper
-from torchship.cases import Case
-from torchship.errors import DataError, ExportError, ParityError
-from torchship.graph_roundoff import GraphArbiter
-from torchship.limits import LEAST, ratios
-from torchship.locate import fault
-from torchship.witnesses import read_reference, require_reference
+from torchship.core.errors import DataError, ExportError, ParityError
+from torchship.gate.cases import Case
+from torchship.gate.locate import fault
+from torchship.gate.witness.limits import LEAST, ratios
+from torchship.gate.witness.onnx_arbiter import GraphArbiter
+from torchship.gate.witness.witnesses import read_reference, require_reference
 
 MODELS = [name for name in NETWORKS if name != "lost_bias"]
 

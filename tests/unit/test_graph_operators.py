@@ -13,18 +13,18 @@ from onnx.reference.ops.op_batch_normalization import BatchNormalization_9
 from own_cases import Maker, own_cases
 from replaced import table
 from support import DEFAULTS, PROJECT, merge
-from torchship import graph_evaluator, graph_operators
-from torchship.case_inputs import make_inputs
-from torchship.cases import Case, Witnesses, witness_cases
-from torchship.errors import ParityError
-from torchship.examination import conclude, examine
-from torchship.gate import Model
-from torchship.graph_roundoff import GraphArbiter
-from torchship.limits import LEAST, UNIT_FLOAT32, ratios
-from torchship.locate import everyone_differs
-from torchship.runtimes import LocalRuntime
-from torchship.verdict import verdict_line
-from torchship.witnesses import require_reference
+from torchship.core.errors import ParityError
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import Case, Witnesses, witness_cases
+from torchship.gate.examine import conclude, examine
+from torchship.gate.judge import Model
+from torchship.gate.locate import everyone_differs
+from torchship.gate.verdict import verdict_line
+from torchship.gate.witness.limits import LEAST, UNIT_FLOAT32, ratios
+from torchship.gate.witness.onnx import evaluator, operators
+from torchship.gate.witness.onnx_arbiter import GraphArbiter
+from torchship.gate.witness.witnesses import require_reference
+from torchship.runtimes.local import LocalRuntime
 
 # Of each operator in each operator set, so many cases: `make operators` tries all.
 DOCS = PROJECT / "docs"
@@ -164,13 +164,13 @@ def test_zeros_infinities_and_nan_stay_what_they_are():
 
 
 def test_an_operator_that_is_not_repeatable_stops_the_arbiter(monkeypatch):
-    class Restless(graph_operators.Plain):
+    class Restless(operators.Plain):
         count = itertools.count()
 
         def _run(self, x):
             return (x + next(self.count),)
 
-    monkeypatch.setitem(graph_operators.OPERATORS, "Neg", [(1, Restless)])
+    monkeypatch.setitem(operators.OPERATORS, "Neg", [(1, Restless)])
     with pytest.raises(
         ParityError, match=r"the arbiter does not understand operator Neg: its output 'y' changes when nothing is"
     ):
@@ -209,11 +209,11 @@ def test_a_double_kernel_stands_in_and_the_verdict_says_so():
 
 
 def test_onnx_converter_stands_in_and_the_verdict_says_so(monkeypatch):
-    class Unknown(graph_operators.Plain):
+    class Unknown(operators.Plain):
         def _run(self, *_, **__):
             raise NotImplementedError("not known")
 
-    monkeypatch.setitem(graph_operators.OPERATORS, "Squeeze", [(1, Unknown), (13, graph_operators.Squeeze)])
+    monkeypatch.setitem(operators.OPERATORS, "Squeeze", [(1, Unknown), (13, operators.Squeeze)])
     model = graph_model(
         [helper.make_node("Squeeze", ["x"], ["y"], axes=[1])],
         [("x", TensorProto.FLOAT, [3, 1])],
@@ -285,13 +285,9 @@ def misunderstood(monkeypatch):
     """The evaluator's own BatchNormalization of opset 9, which mixes statistics of the batch in."""
 
     def load(domain, name, opset):
-        return (
-            BatchNormalization_9
-            if name == "BatchNormalization"
-            else graph_operators.operator_class(domain, name, opset)
-        )
+        return BatchNormalization_9 if name == "BatchNormalization" else operators.operator_class(domain, name, opset)
 
-    monkeypatch.setattr(graph_evaluator, "operator_class", load)
+    monkeypatch.setattr(evaluator, "operator_class", load)
 
 
 @pytest.mark.usefixtures("misunderstood")

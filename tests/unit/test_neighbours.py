@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 from support import PROJECT
-from torchship import networks
-from torchship.checkpoints import Checkpoint
-from torchship.errors import ConfigError, TrainingError
-from torchship.neighbours import bundle, digest, neighbours, neighbours_digest
+from torchship.core.errors import ConfigError, TrainingError
+from torchship.models import module as networks
+from torchship.models.neighbours import bundle, digest, neighbours, neighbours_digest
+from torchship.training.checkpoints import Checkpoint
 from trained_networks import trained
 
 NETWORK = '''"""A network of blocks."""

@@ -6,10 +6,10 @@ import pytest
 import torch.export
 from networks.origins import blocks, network
 from onnx import helper
-from torchship import origins
-from torchship.canonical import canonicalize
-from torchship.exporting import translate
-from torchship.opsets import bring
+from torchship.export import origins
+from torchship.export.canonical import canonicalize
+from torchship.export.opsets import bring
+from torchship.export.torch_export import translate
 
 INPUTS = {"x": {"shape": ["batch", 4, "particles"], "low": -1.0, "high": 1.0}}
 OUTPUTS = {"y": {"shape": ["batch", 8]}}

@@ -9,12 +9,12 @@ from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, 
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from support import DEFAULTS
-from torchship.contract import violations
-from torchship.datasets import read_arrays, write_arrays
-from torchship.description import read_description
-from torchship.errors import ConfigError, DataError, ExportError, ParityError
-from torchship.files import sha256
-from torchship.parity import compare, explain
+from torchship.adopt.description import read_description
+from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
+from torchship.core.files import sha256
+from torchship.data.datasets import read_arrays, write_arrays
+from torchship.export.contract import violations
+from torchship.gate.compare import compare, explain
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 node = helper.make_node

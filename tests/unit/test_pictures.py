@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 from support import DEFAULTS
-from torchship.cases import Case
-from torchship.datasets import read_about, read_arrays
-from torchship.domain import draw, uniform
-from torchship.files import sha256, write_json
-from torchship.plotted_errors import write_errors
+from torchship.core.files import sha256, write_json
+from torchship.data.datasets import read_about, read_arrays
+from torchship.data.domain import draw, uniform
+from torchship.gate.cases import Case
+from torchship.pages.errors import write_errors
 
 from plot_errors import plot_errors
 

@@ -15,18 +15,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support import PROJECT, make_data, small_model, train_in
-from torchship import networks
-from torchship.batched_trainer import BatchedTrainer
-from torchship.eager_trainer import EagerTrainer
-from torchship.errors import DataError, TrainingError
-from torchship.files import read_json, sha256
-from torchship.gpus import any_here, claimed, locked
-from torchship.launching import ended
-from torchship.loading import EventDataset
-from torchship.losses import Objective
-from torchship.objective import terms
-from torchship.processes import Processes
-from torchship.trainers import Starts, Task
+from torchship.core.errors import DataError, TrainingError
+from torchship.core.files import read_json, sha256
+from torchship.models import module as networks
+from torchship.training.batched import BatchedTrainer
+from torchship.training.batches import EventDataset
+from torchship.training.eager import EagerTrainer
+from torchship.training.engine import Starts, Task
+from torchship.training.losses import Objective
+from torchship.training.objective import terms
+from torchship.training.parallel.gpu_locks import any_here, claimed, locked
+from torchship.training.parallel.group import Processes
+from torchship.training.parallel.launch import ended
 
 # One after another: each starts processes of its own.
 pytestmark = pytest.mark.xdist_group("processes")
@@ -56,7 +56,7 @@ RUN = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from support import train_in
-from torchship.errors import TorchshipError
+from torchship.core.errors import TorchshipError
 folder = Path({folder!r})
 sets = {{s: folder / f"{{s}}.safetensors" for s in ("train", "validation", "test")}}
 try:
@@ -189,10 +189,10 @@ BREAKING = """
 import functools
 import os
 
-import torchship.training
+import torchship.training.loop
 
 if os.environ["RANK"] in "{}":
-    torchship.training.note_divergence = functools.partial(dict, [(1, 2, 3)])
+    torchship.training.loop.note_divergence = functools.partial(dict, [(1, 2, 3)])
 
 
 class Network(nn.Linear):
@@ -410,7 +410,7 @@ def test_the_first_that_failed_is_named(caplog, codes, tracebacks, expected, sho
 CLAIM = """
 import sys, time; sys.path.insert(0, {path!r})
 from pathlib import Path
-from torchship.gpus import claimed
+from torchship.training.parallel.gpu_locks import claimed
 with claimed(["0", "1", "GPU-a/b"], 1, Path({folder!r})) as places:
     print(places, flush=True)
     sys.stdin.read()

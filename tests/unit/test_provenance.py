@@ -3,8 +3,8 @@
 import subprocess
 
 import pytest
-from torchship import provenance
-from torchship.errors import ConfigError
+from torchship.core import provenance
+from torchship.core.errors import ConfigError
 
 
 @pytest.fixture

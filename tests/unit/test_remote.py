@@ -8,12 +8,12 @@ import torch
 from gating import gated
 from support import PROJECT
 from torch import nn
-from torchship.errors import TargetError
-from torchship.exporting import export
-from torchship.frames import RefusedError
-from torchship.interpreters import interpreter
-from torchship.remote import Runtime
-from torchship.runtimes import LocalRuntime
+from torchship.core.errors import TargetError
+from torchship.export.torch_export import export
+from torchship.runtimes.frames import RefusedError
+from torchship.runtimes.interpreters import interpreter
+from torchship.runtimes.local import LocalRuntime
+from torchship.runtimes.remote import Runtime
 
 SCRIPTS = PROJECT / "scripts"
 INPUTS = {"x": {"shape": ["batch", 5, 4], "low": -1.0, "high": 1.0}}
@@ -68,7 +68,7 @@ import os, signal, sys, time
 sys.path.insert(0, {scripts!r})
 import numpy as np
 from safetensors.numpy import load
-from torchship.frames import read_frame, write_frame
+from torchship.runtimes.frames import read_frame, write_frame
 channel = os.fdopen(os.dup(1), "wb")
 def end(what):
     print("what it says of its errors", file=sys.stderr, flush=True)

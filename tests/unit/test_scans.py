@@ -6,12 +6,12 @@ import json
 
 import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
-from torchship.chosen import with_best
-from torchship.config import merge, resolve
-from torchship.errors import ConfigError, DataError, TrainingError
-from torchship.files import read_json, sha256, write_json
-from torchship.ranking import order, outcome
-from torchship.scans import expand
+from torchship.config.resolve import merge, resolve
+from torchship.core.errors import ConfigError, DataError, TrainingError
+from torchship.core.files import read_json, sha256, write_json
+from torchship.scan.points import expand
+from torchship.select.ranking import order, outcome
+from torchship.select.shipped import with_best
 
 from choose_best import choose_best
 from plot_scan import plot_scan

@@ -10,7 +10,7 @@ SCRIPT = """
 import sys; sys.path.insert(0, {library!r})
 from types import SimpleNamespace
 snakemake = SimpleNamespace(rule="train", wildcards=["xor"], log=[{log!r}], input=SimpleNamespace(pins={pins!r}))
-from torchship.step import step
+from torchship.core.step import step
 {body}
 """
 
@@ -33,7 +33,7 @@ def test_a_missing_package_is_named_before_its_import_fails(tmp_path):
 
 
 def test_an_error_is_one_line_and_a_bug_has_its_traceback(tmp_path):
-    body = "from torchship.errors import DataError\nwith step():\n    raise DataError('event 3 is wrong')"
+    body = "from torchship.core.errors import DataError\nwith step():\n    raise DataError('event 3 is wrong')"
     status, printed, _ = run(tmp_path, "", body)
     assert (status, printed) == (1, "[train/xor] DataError: event 3 is wrong\n")
     status, printed, _ = run(tmp_path, "", "with step():\n    raise KeyboardInterrupt")
@@ -49,4 +49,4 @@ def test_scripts_check_before_they_import(path):
     lines = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
     outside = [line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names]
     if path.stem != "verify_archive":
-        assert outside[0].startswith("from torchship.step import")
+        assert outside[0].startswith("from torchship.core.step import")

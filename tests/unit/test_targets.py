@@ -3,12 +3,12 @@
 import pytest
 from onnx import TensorProto, helper
 from support import DEFAULTS, PROJECT, SCHEMA, merge
-from torchship import config
-from torchship.errors import ConfigError
-from torchship.frames import RefusedError
-from torchship.interpreters import interpreter
-from torchship.remote import Runtime
-from torchship.targets import pins_of, require_environments, runtime_of, runtimes_of
+from torchship.config import resolve as config
+from torchship.config.targets import pins_of, require_environments, runtime_of, runtimes_of
+from torchship.core.errors import ConfigError
+from torchship.runtimes.frames import RefusedError
+from torchship.runtimes.interpreters import interpreter
+from torchship.runtimes.remote import Runtime
 
 TARGETS = DEFAULTS["targets"]
 WHEELS = [name for name, facts in TARGETS.items() if facts["wheel"]]

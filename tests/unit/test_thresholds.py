@@ -9,12 +9,12 @@ import torch
 from gating import BOUNDS, VALIDATE, Gated, exported
 from support import merge
 from torch import nn
-from torchship.canonical import canonicalize
-from torchship.case_inputs import make_inputs
-from torchship.cases import Witnesses, witness_cases
-from torchship.contract import expected_metadata
-from torchship.roundoff import TorchArbiter
-from torchship.thresholds import flips, outcomes
+from torchship.export.canonical import canonicalize
+from torchship.export.contract import expected_metadata
+from torchship.gate.case_inputs import make_inputs
+from torchship.gate.cases import Witnesses, witness_cases
+from torchship.gate.witness.thresholds import flips, outcomes
+from torchship.gate.witness.torch_arbiter import TorchArbiter
 
 INPUTS = {"x": {"shape": ["batch", 4], "low": 0.0, "high": 8.0}}
 OUTPUTS = {"y": {"shape": ["batch", 2]}}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from torchship.timing import BEYOND, calls_per_sample, rounds, summarize
+from torchship.benchmark.timing import BEYOND, calls_per_sample, rounds, summarize
 
 
 def test_every_engine_is_timed_in_every_round_in_changing_order():

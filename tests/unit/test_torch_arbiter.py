@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torchship.errors import ParityError
-from torchship.limits import LEAST, ratios
-from torchship.roundoff import TorchArbiter
+from torchship.core.errors import ParityError
+from torchship.gate.witness.limits import LEAST, ratios
+from torchship.gate.witness.torch_arbiter import TorchArbiter
 
 EVENTS = np.random.default_rng(0).uniform(-2, 2, (40, 6)).astype(np.float32)
 
@@ -156,9 +156,9 @@ def test_a_module_that_is_another_each_time_is_not_understood():
 
 def test_an_arbiter_that_loses_a_result_is_found_out(monkeypatch):
     """The defect that once let wrong files pass: an operation in place is given a copy."""
-    monkeypatch.setattr("torchship.torch_modes.rule_of", lambda done, args, kwargs: done.rule)
+    monkeypatch.setattr("torchship.gate.witness.torch_modes.rule_of", lambda done, args, kwargs: done.rule)
     monkeypatch.setattr(
-        "torchship.torch_modes.Rounding.compute",
+        "torchship.gate.witness.torch_modes.Rounding.compute",
         lambda self, func, done, args, kwargs: func(
             *(a.clone() if isinstance(a, torch.Tensor) else a for a in args), **kwargs
         ),
@@ -267,6 +267,6 @@ def test_weights_larger_than_the_pool_of_noise_are_disturbed(monkeypatch):
     torch.manual_seed(0)
     module, x = nn.Linear(64, 64), np.random.default_rng(0).uniform(-1, 1, (3, 64)).astype(np.float32)
     usual = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
-    monkeypatch.setattr("torchship.noise.POOL", 1000)
+    monkeypatch.setattr("torchship.gate.witness.noise.POOL", 1000)
     small = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
     assert 0.8 < np.median(small.scale / usual.scale) < 1.25

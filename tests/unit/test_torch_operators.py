@@ -5,10 +5,10 @@ import warnings
 import pytest
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
-from torchship.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
-from torchship.noise import Noise
-from torchship.op_rules import RULES, Rule, base_name, operation
-from torchship.torch_modes import Rounding, Wide, plain_kernels
+from torchship.gate.witness.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
+from torchship.gate.witness.noise import Noise
+from torchship.gate.witness.op_rules import RULES, Rule, base_name, operation
+from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
 
 SAMPLES = 32
 # Inputs of torch's own tests that are tried of each operation.

@@ -10,19 +10,19 @@ import pytest
 import torch
 from support import PROJECT, make_data, small_model, train_in
 from torch import nn
-from torchship import networks
-from torchship.batched_trainer import BatchedTrainer
-from torchship.checkpoints import Checkpoint
-from torchship.eager_trainer import EagerTrainer
-from torchship.errors import ConfigError, DataError, TrainingError
-from torchship.files import read_json, sha256
-from torchship.loading import EventDataset
-from torchship.losses import Objective
-from torchship.metrics import binomial_interval
-from torchship.objective import terms
-from torchship.orders import epoch_orders, event_order
-from torchship.processes import Processes
-from torchship.trainers import Starts, Task
+from torchship.core.errors import ConfigError, DataError, TrainingError
+from torchship.core.files import read_json, sha256
+from torchship.models import module as networks
+from torchship.training.batched import BatchedTrainer
+from torchship.training.batches import EventDataset
+from torchship.training.checkpoints import Checkpoint
+from torchship.training.eager import EagerTrainer
+from torchship.training.engine import Starts, Task
+from torchship.training.losses import Objective
+from torchship.training.metrics import binomial_interval
+from torchship.training.objective import terms
+from torchship.training.orders import epoch_orders, event_order
+from torchship.training.parallel.group import Processes
 
 CPU = torch.device("cpu")
 XOR = PROJECT / "models" / "xor.py"
@@ -208,7 +208,7 @@ def test_wrong_networks_and_weights_are_named(tmp_path, trained):
 @pytest.mark.parametrize("engine", ["batched", "eager"])
 def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch, engine):
     undisturbed = losses(trained_states(tmp_path, 3, engine=engine))
-    monkeypatch.setattr("torchship.trainers.random_network", poison_second(networks.random_network))
+    monkeypatch.setattr("torchship.training.engine.random_network", poison_second(networks.random_network))
     outputs = trained_states(tmp_path, 3, engine=engine)
     rows = losses(outputs)
     assert (rows[0], rows[2]) == (undisturbed[0], undisturbed[2])

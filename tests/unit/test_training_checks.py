@@ -3,8 +3,9 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from torchship import networks, shipping
-from torchship.errors import ConfigError, TrainingError
+from torchship.core.errors import ConfigError, TrainingError
+from torchship.models import module as networks
+from torchship.training import shipping
 from trained_networks import NETWORKS, tracks, trained
 
 TWO = {"y": {"shape": ["batch", 1]}, "energy": {"shape": ["batch", 3]}}
@@ -112,7 +113,9 @@ def test_what_a_file_of_weights_does_not_hold_stops_the_weights(tmp_path):
 def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
     """A small change of one weight is enough."""
     spelled = networks.spelled
-    monkeypatch.setattr("torchship.outcome.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()}))
+    monkeypatch.setattr(
+        "torchship.training.report.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()})
+    )
     with pytest.raises(TrainingError, match="do not compute what was trained"):
         trained(tmp_path, "normalised", replicas=1)
 

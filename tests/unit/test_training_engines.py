@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support import PROJECT
-from torchship import networks
-from torchship.engine_choice import FEW
-from torchship.errors import TrainingError
-from torchship.files import sha256
+from torchship.core.errors import TrainingError
+from torchship.core.files import sha256
+from torchship.models import module as networks
+from torchship.training.engine_choice import FEW
 from trained_networks import NETWORKS, points, tracks, trained
 
 VMAP = "torch.vmap cannot take the network"
@@ -161,7 +161,7 @@ def test_the_eager_engine_goes_on_to_the_same_bytes(tmp_path, name, monkeypatch)
         if epoch == 3:
             raise TrainingError("stopped")
 
-    monkeypatch.setattr("torchship.checkpoints.Checkpoint.require_time", stop)
+    monkeypatch.setattr("torchship.training.checkpoints.Checkpoint.require_time", stop)
     with pytest.raises(TrainingError, match="stopped"):
         trained(tmp_path, name, made, name="again", engine="eager", epochs=6)
     resumed, _ = trained(tmp_path, name, made, name="again", engine="eager", epochs=6)

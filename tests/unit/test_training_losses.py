@@ -5,12 +5,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support import DEFAULTS, PROJECT, SCHEMA, small_model
-from torchship import networks
-from torchship.errors import ConfigError, DataError
-from torchship.files import read_json
-from torchship.losses import Objective, accuracy
-from torchship.objective import decisive, targets_of, terms
-from torchship.scans import expand
+from torchship.core.errors import ConfigError, DataError
+from torchship.core.files import read_json
+from torchship.models import module as networks
+from torchship.scan.points import expand
+from torchship.training.losses import Objective, accuracy
+from torchship.training.objective import decisive, targets_of, terms
 from trained_networks import EVENTS, NETWORKS, model_of, points, trained
 
 from evaluate_network import evaluate_network

@@ -13,7 +13,7 @@ from elsewhere import affine, saved_outside
 from gating import NETWORKS, gated, network_file
 from onnx.reference import ReferenceEvaluator
 from own_cases import Maker
-from torchship.domain import draw, uniform
+from torchship.data.domain import draw, uniform
 
 pytestmark = pytest.mark.workflow
 

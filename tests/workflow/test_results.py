@@ -9,7 +9,7 @@ import tarfile
 import pytest
 from driver import Workflow, copied
 from support import want
-from torchship.files import sha256
+from torchship.core.files import sha256
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from driver import Workflow, rules_in, spoil
 from safetensors.numpy import load_file
-from torchship.files import sha256
-from torchship.gpus import any_here
+from torchship.core.files import sha256
+from torchship.training.parallel.gpu_locks import any_here
 
 pytestmark = pytest.mark.workflow
 

@@ -14,8 +14,8 @@ import venv
 import numpy as np
 import pytest
 from driver import PROJECT, Workflow, copied, spoil
-from torchship.datasets import read_arrays, write_arrays
-from torchship.files import sha256
+from torchship.core.files import sha256
+from torchship.data.datasets import read_arrays, write_arrays
 
 pytestmark = pytest.mark.workflow
 # On one worker, so that the run is made once.

@@ -1,0 +1,232 @@
+"""The complete inputs and outputs of a file from elsewhere: what the configuration says, and the file for the rest.
+
+The configuration's word is checked against the file's. Where an input's values lie no file says: it is in the
+configuration, or it is the range of the inputs that come with the reference outputs.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.adopt.onnx_file import Axis, Said, Signature
+from torchship.config.checks import check_tensors
+from torchship.config.naming import suggest
+from torchship.core.errors import ConfigError, DataError
+from torchship.data.domain import fixed_batch
+from torchship.spec.axes import BATCH
+
+Array = NDArray[Any]
+Tensor = dict[str, Any]
+Tensors = dict[str, Tensor]
+
+# What exporters call the batch; names that they make up, which say no more than that two axes are equal; and no names.
+BATCH_NAMES = frozenset("batch batch_size batchsize batch_dim bs n".split())
+MADE_UP = re.compile(r"(unk__\d+|s\d+|u\d+|.*dynamic_axes_\d+)\Z", re.IGNORECASE)
+NO_NAMES = frozenset(["?", "-1", "none", "unknown"])
+WAYS = ("low", "high", "values", "indexes")
+
+
+def complete(
+    place: str, section: Mapping[str, Any], signature: Signature, reference: Mapping[str, Array] | None
+) -> tuple[Tensors, Tensors, list[str]]:
+    """Return the complete inputs and outputs, and what a reader of the verdict must know of them.
+
+    Args:
+        place: where the model stands in the configuration.
+        section: with `inputs` and `outputs` as far as the configuration says them.
+        signature: what the file says.
+        reference: inputs and outputs by name from elsewhere, if there are any.
+
+    Raises:
+        ConfigError: the configuration says otherwise than the file, or nobody says where an input's values lie.
+        DataError: the reference has no such input, or one that is not finite.
+    """
+    for name in signature.defaults:
+        if name in section["inputs"]:
+            raise ConfigError(
+                f"{place}/inputs/{name} is a weight that the file has a value for, and not all runtimes take another: "
+                "leave it out"
+            )
+    names = axis_names(section, signature)
+    inputs, outputs = (
+        {said.name: tensor_of(f"{place}/{kind}/{said.name}", said, section[kind].get(said.name, {}), names)
+         for said in values}
+        for kind, values in known_names(place, section, signature)
+    )  # fmt: skip
+    notes = [f"{name!r} has a value in the file, which it is left at" for name in signature.defaults]
+    notes += fill_domains(place, inputs, reference)
+    check_tensors(place, {"inputs": inputs, "outputs": outputs})
+    return inputs, outputs, [*notes, *notes_on_axes(inputs, outputs)]
+
+
+def notes_on_axes(inputs: Tensors, outputs: Tensors) -> list[str]:
+    """Return what the axes mean for those who call the file."""
+    fixed = fixed_batch({**inputs, **outputs})
+    if fixed is not None:
+        return [f"the batch is fixed at {fixed}: judged at that size alone; a caller must call with batch {fixed}"]
+    firsts = {tensor["shape"][0] for tensor in [*inputs.values(), *outputs.values()] if tensor["shape"]}
+    (first,) = firsts if len(firsts) == 1 else (BATCH,)
+    if isinstance(first, str) and first != BATCH:
+        return [
+            f"axis 0 is {first!r}, whose entries may know of one another: if it is the batch, declare it so in shape"
+        ]
+    return []
+
+
+def known_names(place: str, section: Mapping[str, Any], signature: Signature) -> list[tuple[str, Sequence[Said]]]:
+    """Check that the file has all that the configuration names, and return both kinds with what the file has."""
+    kinds = [("inputs", signature.inputs), ("outputs", signature.outputs)]
+    for kind, values in kinds:
+        known = [said.name for said in values]
+        for name in section[kind]:
+            if name not in known:
+                raise ConfigError(
+                    f"{place}/{kind}/{name}: the file has no such {kind[:-1]}{suggest(name, known)}; it has "
+                    f"{', '.join(map(repr, known))}"
+                )
+    return kinds
+
+
+def axis_names(section: Mapping[str, Any], signature: Signature) -> dict[str, str]:
+    """Return the name in the configuration, or a plain one, of each axis that the file names."""
+    names: dict[str, str] = {}
+    for kind, values in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+        for said in values:
+            declared = section[kind].get(said.name, {}).get("shape", [])
+            for own, wanted in zip(said.axes or (), declared, strict=False):
+                if is_named(own) and isinstance(wanted, str):
+                    names.setdefault(str(own), wanted)
+    for said in [*signature.inputs, *signature.outputs]:
+        for index, own in enumerate(said.axes or ()):
+            if is_named(own) and str(own) not in names:
+                names[str(own)] = new_name(str(own), index, said, {BATCH, *names.values()})
+    return names
+
+
+def is_named(own: Axis) -> bool:
+    """Tell whether a file has a name for an axis."""
+    return isinstance(own, str) and own.lower() not in NO_NAMES
+
+
+def new_name(own: str, index: int, said: Said, taken: set[str]) -> str:
+    """Return a plain name for an axis of the file."""
+    if MADE_UP.match(own):
+        return unnamed(index, said)
+    return BATCH if own.lower() in BATCH_NAMES else plain(own, taken)
+
+
+def unnamed(index: int, said: Said) -> str:
+    """Return the name of an axis that has none: the batch if it is the first, or its place."""
+    return BATCH if index == 0 else f"{plain(said.name, set())}_axis{index}"
+
+
+def tensor_of(place: str, said: Said, declared: Tensor, names: Mapping[str, str]) -> Tensor:
+    """Return one complete tensor.
+
+    Raises:
+        ConfigError: the configuration says otherwise than the file.
+    """
+    if declared.get("dtype", said.dtype) != said.dtype:
+        raise ConfigError(f"{place}/dtype is {declared['dtype']}, but the file has {said.dtype}")
+    tensor = {**declared, "dtype": said.dtype}
+    if "shape" in declared:
+        check_shape(place, said, declared["shape"])
+        return tensor
+    if said.axes is None:
+        raise ConfigError(f"{place}: the file does not say its shape: declare it")
+    shape = [own if isinstance(own, int) else names[str(own)] if is_named(own) else unnamed(index, said)
+             for index, own in enumerate(said.axes)]  # fmt: skip
+    return {**tensor, "shape": shape}
+
+
+def check_shape(place: str, said: Said, declared: Sequence[Any]) -> None:
+    """Check a shape of the configuration against the file's, where that says any."""
+    if said.axes is None:
+        return
+    found = ["any" if own is None else own for own in said.axes]
+    if len(found) != len(declared):
+        raise ConfigError(f"{place}/shape is {declared}, but the file has {found}")
+    for index, (own, wanted) in enumerate(zip(said.axes, declared, strict=True)):
+        if isinstance(own, int) and isinstance(wanted, str):
+            raise ConfigError(
+                f"{place}/shape is {declared}, but axis {index} is fixed at {own} in the file, {found}: declare it so, "
+                "and it is judged at that size alone"
+            )
+        if isinstance(own, int) and own != wanted:
+            raise ConfigError(f"{place}/shape is {declared}, but axis {index} is {own} in the file, {found}")
+
+
+def plain(text: str, taken: set[str]) -> str:
+    """Return a text as the name of an axis, other than those that are taken."""
+    word = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_") or "axis"
+    word = word if word[0].isalpha() else f"axis_{word}"
+    return word if word not in taken else next(
+        f"{word}_{count}" for count in range(2, len(taken) + 3) if f"{word}_{count}" not in taken
+    )  # fmt: skip
+
+
+def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | None) -> list[str]:
+    """Fill in where the values of each input lie that the configuration says nothing of; return what was taken.
+
+    Raises:
+        ConfigError: nobody says it; the message has the inputs as a configuration to paste.
+    """
+    notes, missing = [], []
+    for name, tensor in inputs.items():
+        if any(way in tensor for way in WAYS):
+            continue
+        if tensor["dtype"] == "bool":
+            tensor["values"] = [0, 1]
+        elif reference is None:
+            missing.append(name)
+        else:
+            tensor.update(
+                ranges_of(name, reference, each=len(tensor["shape"]) > 1 and isinstance(tensor["shape"][-1], int))
+            )
+            notes.append(f"the domain of {name!r} is what the reference has: {spelled(tensor)}")
+    if missing:
+        raise ConfigError(
+            f"{place}: nobody says where the values of {', '.join(map(repr, missing))} lie: fill in, in their units, "
+            f"and paste, or give onnx/reference, whose ranges are taken: {to_paste(inputs, missing)}"
+        )
+    return notes
+
+
+def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> Tensor:
+    """Return the domain of an input that holds what the reference has of it, of each entry of the last axis if asked.
+
+    An entry that never changes would have no domain: then one range holds for all.
+    """
+    if name not in reference:
+        raise DataError(f"the reference has no array {name!r}, only {', '.join(sorted(reference))}")
+    array = reference[name]
+    if not array.size:
+        raise DataError(f"the reference has no events: {name!r} is of shape {list(array.shape)}")
+    if array.dtype.kind in "OUS":
+        return {"values": sorted({str(text) for text in array.ravel()})}
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"the reference's {name!r} holds {np.sum(~np.isfinite(array))} numbers that are not finite")
+    if each:
+        ends = [end(axis=tuple(range(array.ndim - 1))) for end in (array.min, array.max)]
+        if (ends[0] < ends[1]).all():
+            return {"low": ends[0].tolist(), "high": ends[1].tolist()}
+    low, high = array.min().item(), array.max().item()
+    return {"low": low, "high": high} if low < high else {"values": [low]}
+
+
+def spelled(tensor: Mapping[str, Any]) -> str:
+    """Spell a domain."""
+    return ", ".join(f"{way} {tensor[way]}" for way in WAYS if way in tensor)
+
+
+def to_paste(inputs: Tensors, missing: Sequence[str]) -> str:
+    """Spell inputs as a configuration, in one line, with what is missing left open."""
+    document = {
+        name: {**tensor, **({"values": ["…"]} if tensor["dtype"] == "string" else {"low": "…", "high": "…"})}
+        if name in missing else tensor
+        for name, tensor in inputs.items()
+    }  # fmt: skip
+    return f"inputs: {json.dumps(document, ensure_ascii=False)}"

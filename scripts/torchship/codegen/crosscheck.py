@@ -1,0 +1,110 @@
+"""The cross-check of the generated code: Python and C++ against torch, element by element, and its decisions."""
+
+import logging
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torchship.codegen import run_cpp as cpp
+from torchship.codegen import run_python as handcoded
+from torchship.codegen.layers import Network
+from torchship.core.errors import ParityError
+from torchship.gate.compare import compare, require
+from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
+from torchship.gate.witness.torch_modes import Wide, plain_kernels
+from torchship.training.metrics import decide, true_classes
+
+log = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+
+
+def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
+    """Evaluate the eager module with its weights in a floating type, [events, inputs] to [events, outputs].
+
+    Its constants, such as an epsilon or a slope, are what float32 makes of them in any type.
+    """
+    converted = module.to(dtype)
+    wide = Wide() if dtype == torch.float64 else nullcontext()  # type: ignore[no-untyped-call]
+    with torch.no_grad(), plain_kernels(dtype), wide:
+        output: Array = converted(torch.from_numpy(x).to(dtype)).numpy()
+    module.to(torch.float32)
+    return output
+
+
+def crosscheck(
+    network: Network, module: nn.Module, python: Path, header: Path, points: dict[str, Array]
+) -> dict[str, Any]:
+    """Compare all implementations with the hand-coded Python on each set of points [events, inputs].
+
+    The bound comes from `network`, that is from weights.json; the values that are compared don't.
+
+    Raises:
+        ParityError: two of them differ by more than the bound of their arithmetic.
+    """
+    function = handcoded.load(python)
+    executable = cpp.compiler()
+    checked: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = None
+        if executable is not None:
+            compiled = cpp.CompiledNetwork(header, network.name, len(network.classes), Path(folder), executable)
+        for name, x in points.items():
+            expected = handcoded.evaluate_all(function, x)
+            _, narrow = evaluate(network, x)
+            _, wide = evaluate(network, x, UNIT_FLOAT64)
+            pairs = {
+                "torch float64": (eager(module, x, torch.float64), BOTH_ROUND * wide),
+                "torch float32": (eager(module, x, torch.float32), narrow),
+            }
+            if compiled is not None:
+                pairs["C++ double"] = (compiled.evaluate(x.astype(np.float64)), BOTH_ROUND * wide)
+                pairs["C++ float"] = (compiled.evaluate(x), narrow)
+            checked[name] = {}
+            for other, (found, bound) in pairs.items():
+                difference = compare(found, expected, bound)
+                require(
+                    difference,
+                    1.0,
+                    f"{network.name}: {other} against the hand-coded Python on the {name}",
+                    network.output_name,
+                )
+                checked[name][other] = difference.document()
+                log.info(
+                    "%s: %s within %.2g of its bound, largest |Δ| %.2g",
+                    name,
+                    other,
+                    difference.ratio,
+                    difference.largest,
+                )
+    if compiled is None:
+        log.warning(
+            "NOT CHECKED: the C++ header, because there is no C++ compiler; install g++ or set CXX, and run again"
+        )
+        return {"comparisons": checked, "cpp": {"checked": False}}
+    # In the log, not in the evidence, which must be the same with any compiler.
+    log.info("C++ compiler: %s", cpp.version(str(executable)))
+    return {"comparisons": checked, "cpp": {"checked": True}}
+
+
+def check_decisions(outputs: Array, target: Array, threshold: float, required: float, what: str) -> dict[str, Any]:
+    """Count the right decisions of outputs [events, outputs] about labels [events] or [events, 1].
+
+    Raises:
+        ParityError: fewer than the required share are right; the message names the first wrong event.
+    """
+    decided, true = decide(outputs, threshold), true_classes(target)
+    right = int((decided == true).sum())
+    if right < required * len(true):
+        first = int(np.argmax(decided != true))
+        raise ParityError(
+            f"{what}: {right} of {len(true)} decisions are right, {required:g} of them must be; the first wrong one is "
+            f"event {first}: output {outputs[first].tolist()}, decided {decided[first]}, label {true[first]}; "
+            "look at the training's convergence, and at the labels"
+        )
+    return {"events": len(true), "right": right, "required": required, "decided": decided.tolist()}

@@ -1,0 +1,323 @@
+"""What a schema cannot say of a run: names that must exist, files, domains, axes that fit together."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torchship.config.domain_checks import check_padding, numbers, spelled_out
+from torchship.config.naming import require_known
+from torchship.config.targets import require_classes, require_environments
+from torchship.core.errors import ConfigError
+from torchship.spec.axes import AxisRange, dynamic_axes
+from torchship.training.objective import terms_of
+
+# A limit above that share of an output's range needs a reason.
+WIDEST_LIMIT = 0.01
+
+# What the files of a run may be, by their endings.
+ARRAYS = (".npz", ".safetensors")
+SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
+WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
+# Element types by what a domain must hold.
+FLOATS = ("float32", "float64", "float16")
+INTEGERS = ("int64", "int32")
+LARGEST = {"float16": (-65504, 65504), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1), "bool": (0, 1)}
+
+
+def require_json(place: str, value: Any) -> None:
+    """Check that a value is what JSON can hold, since reports and checkpoints will.
+
+    Raises:
+        ConfigError: it is not: a date, NaN, an infinity, a mapping whose keys are not text.
+    """
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise ConfigError(
+            f"{place} is {value!r}: must be what JSON can hold (finite numbers, truth values, null, text, lists, and "
+            "mappings with text as keys); put a date in quotes"
+        )
+
+
+def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], project: Path) -> None:
+    """Check what a schema cannot say of one run.
+
+    Raises:
+        ConfigError: an unknown target or network file, a target without its environment, an empty domain, axes or
+            fractions that don't fit together.
+    """
+    place = f"models/{run}"
+    for target in section["export"]["targets"]:
+        require_known(target, targets, "export/targets", "target")
+    require_classes({name: targets[name] for name in section["export"]["targets"]})
+    require_environments(targets, section["export"]["targets"], project / "envs")
+    if "network" in section:
+        require_shapes(place, section)
+    check_tensors(place, section, complete="network" in section)
+    check_axes(place, section)
+    check_validation(place, section["validate"])
+    if "network" in section:
+        networks = (path.stem for path in (project / "models").glob("*.py"))
+        require_known(section["network"]["file"], networks, f"{place}/network/file", "network")
+        require_json(f"{place}/network/arguments", section["network"].get("arguments", {}))
+        if "weights" in section["network"]:
+            require_file(f"{place}/network/weights", section["network"]["weights"], WEIGHTS)
+        check_data(place, section)
+        check_batches(place, section["train"])
+    else:
+        for key, path in section["onnx"].items():
+            if path is not None:
+                require_file(f"{place}/onnx/{key}", path, SUFFIXES[key])
+
+
+def check_kind(run: str, entry: Mapping[str, Any]) -> None:
+    """Check that a run either has a network or takes a file, and has no knobs of what it does not do.
+
+    Raises:
+        ConfigError: it does both, or neither, or has such knobs.
+    """
+    place = f"models/{run}"
+    if ("network" in entry) == ("onnx" in entry):
+        raise ConfigError(f"{place} must have either `network`, to train it, or `onnx`, to take a file from elsewhere")
+    unused = [section for section in ("data", "train", "scan", "extract") if "onnx" in entry and section in entry]
+    if unused:
+        raise ConfigError(
+            f"{place}/{unused[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
+        )
+    if "weights" in entry.get("network", {}):
+        # Evaluation asks for the loss.
+        knobs = [f"train/{knob}" for knob in entry.get("train", {}) if knob != "loss"]
+        unused = knobs + ["scan"] * ("scan" in entry)
+        if unused:
+            raise ConfigError(
+                f"{place}/{unused[0]}: with network/weights nothing is trained here; remove one of the two"
+            )
+
+
+def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
+    """Check that a file of a run is there, and may be what it must be.
+
+    Raises:
+        ConfigError: it is not there, or has another ending.
+    """
+    if Path(path).suffix not in suffixes:
+        raise ConfigError(f"{place} is {path!r}: must end in {' or '.join(suffixes)}")
+    if not Path(path).is_file():
+        raise ConfigError(f"{place} is {path!r}: there is no such file, seen from {Path.cwd()}")
+
+
+def has_data(section: Mapping[str, Any]) -> bool:
+    """Tell whether a run has data: one that trains must, one with weights from elsewhere may."""
+    data = section["data"]
+    return "network" in section and ("weights" not in section["network"] or data["source"] != "file"
+                                     or data["path"] is not None)  # fmt: skip
+
+
+def require_shapes(place: str, section: Mapping[str, Any]) -> None:
+    """Check that a network's inputs and outputs are declared, which an ONNX file would say itself.
+
+    Raises:
+        ConfigError: there are none, or one has no shape, or a type that torch has not.
+    """
+    for kind in ("inputs", "outputs"):
+        if not section[kind]:
+            raise ConfigError(f"{place}/{kind} is {{}}: must hold at least 1")
+        for name, tensor in section[kind].items():
+            if "shape" not in tensor:
+                raise ConfigError(f"missing key {place}/{kind}/{name}/shape; a network's tensors say their axes")
+            if tensor.get("dtype") == "string":
+                raise ConfigError(f"{place}/{kind}/{name}/dtype is 'string': torch has no tensors of strings")
+
+
+def check_data(place: str, section: Mapping[str, Any]) -> None:
+    """Check what only a run with a network has.
+
+    Raises:
+        ConfigError: see `check_run`.
+    """
+    data, required = section["data"], section["extract"]["required_accuracy"]
+    if not has_data(section) and section["extract"]["handcode"] and required is not None:
+        raise ConfigError(f"{place}/extract/required_accuracy is {required}, but there are no data: give data/path")
+    if has_data(section) and data["source"] == "file" and data["path"] is None:
+        raise ConfigError(f"{place}/data/path is null: source `file` needs the path of an .npz or .safetensors file")
+    if has_data(section) and data["source"] == "file":
+        require_file(f"{place}/data/path", data["path"], ARRAYS)
+    if data["target"] in section["inputs"]:
+        raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
+    if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
+        raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
+    check_losses(place, section)
+    surface = section["evaluate"]["surface"]
+    if surface and not surface["low"] < surface["high"]:
+        raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
+    widths = [tensor["shape"][1:] for tensor in section["inputs"].values()]
+    if surface and widths != [[2]]:
+        raise ConfigError(f"{place}/evaluate/surface needs one input of shape [batch, 2]; set it to null")
+    shapes = [tensor["shape"] for tensor in section["outputs"].values()]
+    if surface and (len(shapes) != 1 or len(shapes[0]) != 2):
+        raise ConfigError(f"{place}/evaluate/surface needs one output [batch, n], not {shapes}; set it to null")
+
+
+def check_batches(place: str, train: Mapping[str, Any]) -> None:
+    """Check that there is an event of every batch for each process.
+
+    Raises:
+        ConfigError: there is not.
+    """
+    if train["devices"] > train["batch_size"]:
+        raise ConfigError(
+            f"{place}/train/devices is {train['devices']}, but a batch has {train['batch_size']} events (batch_size): "
+            "each process takes a share of every batch, so give it at least as many events as processes"
+        )
+
+
+def check_losses(place: str, section: Mapping[str, Any]) -> None:
+    """Check that losses are those of outputs, and of targets that are no inputs.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    loss = section["train"]["loss"]
+    for name in loss if isinstance(loss, Mapping) else ():
+        require_known(name, section["outputs"], f"{place}/train/loss", "output")
+    for term in terms_of(section):
+        if term.target in section["inputs"]:
+            raise ConfigError(
+                f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
+                "data that the output should be"
+            )
+
+
+def check_validation(place: str, validate: Mapping[str, Any]) -> None:
+    """Check that a loosened gate says why.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    loosened = {"tolerance": 1.0, "widest_limit": WIDEST_LIMIT}
+    for key, usual in loosened.items():
+        if validate[key] > usual and validate["reason"] is None:
+            raise ConfigError(
+                f"{place}/validate/{key} is {validate[key]}: above {usual:g} the gate lets through more than rounding "
+                "explains; say why in validate/reason, which is printed with the verdict"
+            )
+
+
+def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = True) -> None:
+    """Check all declared inputs and outputs.
+
+    Args:
+        complete: all is declared; else a file from elsewhere says the rest, and they are checked again with that.
+
+    Raises:
+        ConfigError: see `check_tensor` and `check_domain`; or a name is that of an input and of an output, or the
+            first axis of an input is not the batch.
+    """
+    for kind in ("inputs", "outputs"):
+        for name, tensor in section[kind].items():
+            check_tensor(f"{place}/{kind}/{name}", tensor)
+    for name, tensor in section["inputs"].items():
+        if complete or any(key in tensor for key in ("low", "high", "values")):
+            check_domain(f"{place}/inputs/{name}", tensor, dynamic_axes(section["inputs"]), typed=complete)
+        if "network" in section and tensor["shape"][:1] != ["batch"]:
+            raise ConfigError(
+                f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
+            )
+        if "padded" in tensor:
+            check_padding(f"{place}/inputs", name, section["inputs"])
+    both = section["inputs"].keys() & section["outputs"].keys()
+    if both:
+        raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
+
+
+def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
+    """Check that a declared tensor makes sense in itself.
+
+    Raises:
+        ConfigError: its domain is empty, or it names another number of features than it has.
+    """
+    shape, features = tensor.get("shape"), tensor.get("features")
+    if features is not None and shape is not None and len(features) != (shape[-1] if shape else 0):
+        last = f"the last axis of {shape} has {shape[-1]}" if shape else "a scalar has none"
+        raise ConfigError(f"{place}/features names {len(features)}, but {last}")
+    spelled_out(place, tensor)
+
+
+def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, typed: bool = True) -> None:
+    """Check that an input says where its values lie, in one of the three ways.
+
+    Args:
+        typed: without a `dtype` it is float32; else a file from elsewhere says the type.
+
+    Raises:
+        ConfigError: it says nothing, or two things; it indexes an axis that no input has, or with floats; it has values
+            that its type has not.
+    """
+    dtype = tensor.get("dtype", "float32" if typed else None)
+    ways = [key for key in ("low", "values", "indexes") if key in tensor]
+    if len(ways) != 1 or ("low" in tensor) != ("high" in tensor):
+        raise ConfigError(f"{place} must say where its values lie: low and high, or values, or indexes; it has {ways}")
+    if dtype is None:
+        return
+    if "indexes" in tensor and (tensor["indexes"] not in axes or dtype not in INTEGERS):
+        raise ConfigError(
+            f"{place}/indexes is {tensor['indexes']!r}: it must be a dynamic axis of an input ({', '.join(axes)}), and "
+            "the input of dtype int64 or int32"
+        )
+    if dtype == "string" and not all(isinstance(value, str) for value in tensor.get("values", [0])):
+        raise ConfigError(f"{place} is of dtype string: its domain must be `values`, each a text")
+    if dtype != "string":
+        ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
+        check_numbers(place, dtype, ends)
+
+
+def check_numbers(place: str, dtype: str, ends: Any) -> None:
+    """Check that the numbers of a domain are some that a type has.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    low, high = LARGEST.get(dtype, (float("-inf"), float("inf")))
+    found = list(numbers(ends))
+    wrong = [number for number in found if isinstance(number, str) or not low <= number <= high]
+    if wrong or (dtype not in FLOATS and any(number != int(number) for number in found)):
+        raise ConfigError(f"{place} is of dtype {dtype}, but its domain holds {ends}")
+
+
+def check_axes(place: str, section: Mapping[str, Any]) -> None:
+    """Check what is said of dynamic axes by their names.
+
+    Raises:
+        ConfigError: there is no such axis, or see `check_range`.
+    """
+    axes = dynamic_axes(section["inputs"])
+    named = {f"{place}/axes": section["axes"], f"{place}/validate/never_empty": section["validate"]["never_empty"]}
+    for where, names in named.items():
+        # A file from elsewhere may say its axes itself.
+        for axis in names if all("shape" in tensor for tensor in section["inputs"].values()) else ():
+            require_known(axis, axes, where, "dynamic axis of an input")
+    for axis, entry in section["axes"].items():
+        check_range(f"{place}/axes/{axis}", AxisRange(**entry))
+
+
+def check_range(place: str, allowed: AxisRange) -> None:
+    """Check that a range of sizes holds more than one, and the size that is traced.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    step = f" that are multiples of {allowed.multiple}" if allowed.multiple > 1 else ""
+    if allowed.largest is not None and allowed.smallest >= allowed.largest:
+        raise ConfigError(
+            f"{place}: from least {allowed.least} to most {allowed.most} there are not two sizes{step}: an axis of one "
+            "size is not dynamic, write that size into the shape"
+        )
+    if allowed.traced is not None and not (allowed.allows(allowed.traced) and allowed.traced > 1):
+        end = "any size" if allowed.largest is None else allowed.largest
+        raise ConfigError(
+            f"{place}/traced is {allowed.traced}: it must be one of the sizes from {max(allowed.smallest, 2)} to "
+            f"{end}{step}"
+        )

@@ -1,0 +1,146 @@
+"""The declared domain of inputs, checked and spelled out while the workflow is planned. Standard library only."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from torchship.config.naming import require_known
+from torchship.core.errors import ConfigError
+
+Ends = float | Sequence[Any]
+
+
+def spelled_out(place: str, tensor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a declared tensor whose ends `low` and `high` are numbers or lists, in the order of its features.
+
+    Raises:
+        ConfigError: they name other features than there are, or are not as many as the last axis has entries, or one of
+            them is not below the other.
+    """
+    ends = {key: in_order(f"{place}/{key}", tensor[key], tensor) for key in ("low", "high") if key in tensor}
+    # A file from elsewhere may say the shape itself.
+    for key, value in ends.items() if "shape" in tensor else ():
+        require_broadcast(f"{place}/{key}", value, tensor["shape"])
+    if len(ends) == 2:
+        check_order(place, ends["low"], ends["high"], tensor)
+    return {**tensor, **ends}
+
+
+def in_order(place: str, value: Ends | Mapping[str, float], tensor: Mapping[str, Any]) -> Ends:
+    """Return ends that are given by the names of features as a list in their order, all else as it is.
+
+    Raises:
+        ConfigError: they don't name each feature once.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    features = tensor.get("features")
+    if features is None:
+        raise ConfigError(f"{place} goes by the names of features, but the input has none: name them, or give a list")
+    for name in value:
+        require_known(name, features, place, "feature")
+    missing = [name for name in features if name not in value]
+    if missing:
+        raise ConfigError(f"{place} has nothing for {missing[0]}: give a number for each of {', '.join(features)}")
+    return [value[name] for name in features]
+
+
+def lengths(value: Ends, place: str) -> list[int]:
+    """Return the lengths of nested lists from the outermost on, none for a number.
+
+    Raises:
+        ConfigError: lists beside one another are of unequal lengths.
+    """
+    if not isinstance(value, Sequence):
+        return []
+    inner = [lengths(part, place) for part in value]
+    if any(part != inner[0] for part in inner):
+        raise ConfigError(f"{place} holds lists of unequal lengths")
+    return [len(value), *inner[0]]
+
+
+def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> None:
+    """Check that ends are one number, or one for each entry of the last axis, or broadcast in another way.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    found = lengths(value, place)
+    axes = list(shape)[len(shape) - len(found) :] if found else []
+    if len(found) > len(shape) or any(have not in (1, axis) for have, axis in zip(found, axes, strict=True)):
+        have = " x ".join(map(str, found))
+        if not shape or isinstance(shape[-1], str):
+            last = f"the last axis of {list(shape)} has any number of entries" if shape else "a scalar has no axis"
+            raise ConfigError(f"{place} holds {have} numbers, but {last}: give one number for all")
+        raise ConfigError(f"{place} holds {have} numbers, but the last axis of {list(shape)} has {shape[-1]} entries")
+
+
+def numbers(value: Any) -> Iterator[Any]:
+    """Yield all numbers in ends, and what else stands there."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from numbers(part)
+    else:
+        yield value
+
+
+def at(value: Ends, place: Sequence[int]) -> float:
+    """Return the number that ends have for an entry of the last axes, broadcast as in NumPy."""
+    depth = len(lengths(value, ""))
+    for index in place[len(place) - depth :] if depth else ():
+        assert isinstance(value, Sequence)  # noqa: S101 -- as deep as `lengths` says
+        value = value[index if len(value) > 1 else 0]
+    assert not isinstance(value, Sequence)  # noqa: S101 -- the same
+    return value
+
+
+def check_order(place: str, low: Ends, high: Ends, tensor: Mapping[str, Any]) -> None:
+    """Check that every lower end is below its upper end.
+
+    Raises:
+        ConfigError: one is not; the message names the feature.
+    """
+    shapes = [lengths(low, place), lengths(high, place)]
+    most = [max(pair) for pair in itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)][::-1]
+    for entry in itertools.product(*map(range, most)):
+        below, above = at(low, entry), at(high, entry)
+        if not below < above:
+            of = f" of {label(tensor, entry)}" if entry else ""
+            raise ConfigError(f"{place}: low {below}{of} must be below high {above}")
+
+
+def label(tensor: Mapping[str, Any], entry: Sequence[int]) -> str:
+    """Return what an entry of the last axes is called: its feature's name, or its place."""
+    features = tensor.get("features")
+    return str(features[entry[-1]]) if features else "[" + ", ".join(map(str, entry)) + "]"
+
+
+def check_padding(place: str, name: str, inputs: Mapping[str, Any]) -> None:
+    """Check that the mask of a padded input is an input that can hide its entries.
+
+    Raises:
+        ConfigError: there is no such input, or it has other values than 0 and 1, or axes that don't fit, or is padded
+            itself; or an integer input is padded by a number that is none.
+    """
+    tensor, place = inputs[name], f"{place}/{name}/padded"
+    padded = tensor["padded"]
+    mask = padded["mask"]
+    require_known(mask, [other for other in inputs if other != name], f"{place}/mask", "input")
+    told = inputs[mask]
+    if "padded" in told:
+        raise ConfigError(f"{place}/mask is {mask!r}, which is padded itself: a mask says all by itself")
+    if told.get("dtype") != "bool" and set(told.get("values", [])) != {0, 1}:
+        raise ConfigError(f"{place}/mask is {mask!r}: a mask must declare `values: [0, 1]`")
+    value = padded.get("value", 0.0)
+    if not tensor.get("dtype", "float32").startswith("float") and value != int(value):
+        raise ConfigError(f"{place}/value is {value}, but the input is of dtype {tensor['dtype']}")
+    if "shape" not in told or "shape" not in tensor:
+        return  # a file from elsewhere says them
+    fits = len(told["shape"]) <= len(tensor["shape"]) and all(
+        axis in (1, other) for axis, other in zip(told["shape"], tensor["shape"], strict=False)
+    )
+    if not fits:
+        raise ConfigError(
+            f"{place}/mask is {mask!r} of shape {told['shape']}: its axes must be the first ones of {tensor['shape']}, "
+            "or 1 where it holds for all of an axis"
+        )

@@ -1,0 +1,66 @@
+"""What a script imports: its modules of the library, whose text reruns it, and packages, for its environment."""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from torchship.core.files import sha256
+
+LIBRARY = Path(__file__).resolve().parents[1]
+
+
+@cache
+def imported_names(path: Path) -> frozenset[str]:
+    """Give the full dotted names that a Python file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def library_modules(path: Path) -> list[Path]:
+    """Return the files of `torchship` that `path` imports, directly or through one another, sorted."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        new = {file for name in imported_names(waiting.pop()) for file in files_of(name)} - found
+        found |= new
+        waiting += new
+    return sorted(found)
+
+
+def files_of(name: str) -> list[Path]:
+    """Return the files of the library that run when something of that dotted name is imported.
+
+    These are the module and the `__init__.py` of each package on the way to it, as far as it says anything:
+    `torchship.gate.judge.run_feed` runs gate/judge.py.
+    """
+    package, *parts = name.split(".")
+    if package != LIBRARY.name:
+        return []
+    files = [LIBRARY / "__init__.py"]
+    for depth in range(1, len(parts) + 1):
+        place = LIBRARY.joinpath(*parts[:depth])
+        files += [place / "__init__.py", place.with_name(f"{place.name}.py")]
+    return [file for file in files if file.is_file() and file.stat().st_size]
+
+
+def digest(script: Path, modules: Iterable[Path]) -> str:
+    """Return 16 hexadecimal digits that stand for the text of a script and of modules, and for where these lie."""
+    whole = hashlib.sha256(script.read_bytes())
+    for path in modules:
+        whole.update(f"{path.relative_to(LIBRARY).as_posix()} {sha256(path)}\n".encode())
+    return whole.hexdigest()[:16]
+
+
+def third_party(path: Path) -> set[str]:
+    """Give the top-level packages, neither of Python nor of this library, that a file and its modules import."""
+    names = {name.partition(".")[0] for file in [path, *library_modules(path)] for name in imported_names(file)}
+    return names - sys.stdlib_module_names - {LIBRARY.name}

@@ -1,0 +1,91 @@
+"""What every step does around its work: logs, version checks, and errors in one line."""
+
+import logging
+import platform
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from torchship.core.errors import TorchshipError
+from torchship.core.pins import require_pins
+
+log = logging.getLogger("torchship")
+
+# The step's name and its log, once they are there.
+started: list[str] = []
+
+
+def check_environment() -> None:
+    """Check the pins of the step that is starting, end with one line if they don't hold, and start its logs.
+
+    Runs when this module is imported, which scripts do before any third-party package: where one is missing or broken,
+    the reason should be said before the import fails. Does nothing where no step is starting, as in tests.
+    """
+    snakemake = getattr(sys.modules["__main__"], "snakemake", None)
+    if snakemake is None:
+        return
+    start_logging("/".join([snakemake.rule, *snakemake.wildcards]), Path(snakemake.log[0]))
+    try:
+        pins = require_pins(Path(snakemake.input.pins))
+    except TorchshipError as error:
+        stop(error)
+    log.debug("python %s on %s, %s", platform.python_version(), platform.machine(), pins or "standard library only")
+
+
+@contextmanager
+def step() -> Iterator[None]:
+    """Run the body of a step and end on an error with one line, in the rule's log and on stderr.
+
+    A `TorchshipError` is printed as one line, anything else with its traceback; both end the process with status 1,
+    which makes Snakemake delete the declared outputs.
+    """
+    try:
+        yield
+    except TorchshipError as error:
+        stop(error)
+    except KeyboardInterrupt:
+        log.error("interrupted")
+        sys.exit(128 + signal.SIGINT)
+    except Exception:
+        log.exception("unexpected error, please report it with this traceback")
+        sys.exit(1)
+    finally:
+        logging.shutdown()
+
+
+def stop(error: TorchshipError) -> NoReturn:
+    """End the process with an error's line."""
+    log.error("%s: %s", type(error).__name__, error)
+    sys.exit(1)
+
+
+def logs() -> list[str]:
+    """Give the name of the step and the path of its log, for processes that it starts; none where no step runs."""
+    return started
+
+
+def start_logging(name: str, path: Path, *, append: bool = False) -> None:
+    """Send log records and warnings to `path` (all) and to stderr (from INFO), each line led by the step's name.
+
+    Args:
+        append: whether the log is another process's, which this one writes to as well.
+    """
+    started[:] = [name, str(path)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not append:
+        path.write_text("")
+    logfile = logging.FileHandler(path, mode="a", encoding="utf-8")
+    logfile.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.INFO)
+    terminal.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
+    # Third-party libraries speak from WARNING on; their INFO would drown a long training's progress.
+    logging.basicConfig(level=logging.WARNING, handlers=[logfile, terminal], force=True)
+    log.setLevel(logging.DEBUG)
+    logging.captureWarnings(capture=True)
+
+
+check_environment()

@@ -1,0 +1,192 @@
+"""Named arrays: the sources they come from, their files, and the datasheet that describes them."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+from torchship.config.naming import suggest
+from torchship.core.errors import DataError
+from torchship.core.files import read_json, replacing, sha256
+from torchship.core.texts import as_text, is_text, packed, unpacked
+
+log = logging.getLogger(__name__)
+
+Arrays = dict[str, NDArray[Any]]
+SPLITS = ("train", "validation", "test")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Any = None) -> None:
+    """Write named arrays as safetensors, with one JSON document about them in the header.
+
+    The same arrays give the same bytes: safetensors sorts them, and the header's metadata has a single key because
+    their order is not fixed.
+    """
+    metadata = {"torchship": json.dumps(about, sort_keys=True)} if about is not None else None
+    with replacing(path) as part:
+        part.write_bytes(save(packed(arrays), metadata=metadata))
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read named arrays from a .safetensors or .npz file.
+
+    Raises:
+        DataError: there is no such file, it is damaged, or it holds pickled objects.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                found = {name: arrays[name] for name in arrays.files}
+                return {name: as_text(array) if is_text(array) else array for name, array in found.items()}
+        return unpacked(load_file(path))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except Exception as error:  # the readers raise a different type for every kind of damage
+        raise DataError(f"{path} cannot be read as {path.suffix}: {error}") from error
+
+
+def read_about(path: Path) -> Any:
+    """Read the JSON document that `write_arrays` put in the header.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        return json.loads(header["__metadata__"]["torchship"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged: its header cannot be read ({error}); delete it, so that it is made anew"
+        ) from error
+
+
+def truth_table(target: str, name: str) -> dict[str, Arrays]:
+    """Give the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
+
+    Four events are the whole population: nothing is left to hold out, and the datasheet says so.
+    """
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    y = np.logical_xor(x[:, :1], x[:, 1:])
+    return {split: {name: x.astype(np.float32), target: y.astype(np.float32)} for split in SPLITS}
+
+
+def count_events(arrays: Arrays) -> int:
+    """Return how many events there are, the length of all first axes.
+
+    Raises:
+        DataError: the arrays are of unequal lengths.
+    """
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"the arrays hold unequal numbers of events: {lengths}")
+    return next(iter(lengths.values()))
+
+
+def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> dict[str, Arrays]:
+    """Shuffle events along the first axis and cut them into the three sets.
+
+    Raises:
+        DataError: arrays of unequal length, or a set that would be empty.
+    """
+    events = count_events(arrays)
+    order = np.random.default_rng(seed).permutation(events)
+    cuts = np.rint(np.cumsum([fractions[split] for split in SPLITS]) * events).astype(int)[:-1]
+    parts = dict(zip(SPLITS, np.split(order, cuts), strict=True))
+    for split, part in parts.items():
+        if not len(part):
+            raise DataError(f"{events} events leave none for the {split} set: give more data or other data/fractions")
+    return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
+
+
+def check_target(target: NDArray[Any], loss: str, classes: int, place: str) -> None:
+    """Check the target against the loss and the first output's last axis.
+
+    Raises:
+        DataError: another type, shape or range than the loss takes.
+    """
+    if loss == "cross_entropy":
+        fits = np.issubdtype(target.dtype, np.integer) and target.size == len(target)
+        if not (fits and target.min() >= 0 and target.max() < classes):
+            raise DataError(
+                f"{place}: cross_entropy takes one integer from 0 to {classes - 1} an event, {_found(target)}"
+            )
+        return
+    if target.dtype != np.float32 or target.shape[1:] != (classes,):
+        raise DataError(f"{place}: {loss} takes float32 of shape [events, {classes}], {_found(target)}")
+    if loss.startswith("binary") and not (target.min() >= 0.0 and target.max() <= 1.0):
+        raise DataError(f"{place}: {loss} takes labels from 0 to 1, {_found(target)}")
+
+
+def _found(target: NDArray[Any]) -> str:
+    return f"the target is {target.dtype} of shape {list(target.shape)} from {target.min()} to {target.max()}"
+
+
+def select(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str]) -> Arrays:
+    """Keep the declared inputs and the targets, floating point as declared, the targets' as float32."""
+    missing = sorted({*inputs, *targets} - arrays.keys())
+    if missing:
+        raise DataError(
+            f"no array {missing[0]!r} in the data{suggest(missing[0], arrays)}, only {', '.join(sorted(arrays))}"
+        )
+    return {
+        name: array.astype(floating(inputs.get(name, {}))) if np.issubdtype(array.dtype, np.floating) else array
+        for name, array in arrays.items()
+        if name in inputs or name in targets
+    }
+
+
+def floating(tensor: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the floating-point type that a tensor is declared to be of, float32 if it is to be of another kind."""
+    dtype = np.dtype(tensor.get("dtype", "float32"))
+    return dtype if dtype.kind == "f" else np.dtype("float32")
+
+
+def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
+    return {
+        **about,
+        "sets": {
+            split: {
+                "file": files[split].name,
+                "sha256": sha256(files[split]),
+                "events": len(next(iter(arrays.values()))),
+                "arrays": {name: ranges(array) for name, array in sorted(arrays.items())},
+            }
+            for split, arrays in sets.items()
+        },
+    }
+
+
+def ranges(array: NDArray[Any]) -> dict[str, Any]:
+    """Give an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
+    rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
+    return {
+        "dtype": str(array.dtype),
+        "shape": list(array.shape),
+        "minimum": rows.min(axis=0).tolist(),
+        "maximum": rows.max(axis=0).tolist(),
+    }
+
+
+def read_set(path: Path, datasheet: Path) -> Arrays:
+    """Read one of the three sets after checking its bytes against the datasheet.
+
+    Raises:
+        DataError: the file is not the one that the datasheet describes.
+    """
+    sets = read_json(datasheet).get("sets", {})
+    recorded = {entry["file"]: entry["sha256"] for entry in sets.values()}.get(path.name)
+    if recorded is None:
+        raise DataError(f"{datasheet} does not describe {path.name}")
+    found = sha256(path)
+    if found != recorded:
+        raise DataError(
+            f"{path} has changed since it was made: sha256 {found[:12]}…, datasheet {recorded[:12]}…; "
+            "delete it, so that the data stage makes it anew"
+        )
+    return read_arrays(path)

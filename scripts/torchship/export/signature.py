@@ -1,0 +1,50 @@
+"""The inputs and outputs of a graph, against those that are declared."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import onnx
+from onnx import ModelProto
+from torchship.core.errors import ExportError
+from torchship.data.domain import element_type
+
+
+def check_graph(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Check a model's inputs and outputs against the declaration.
+
+    Raises:
+        ExportError: see `check_signature`.
+    """
+    check_signature("input", model.graph.input, inputs)
+    check_signature("output", model.graph.output, outputs)
+
+
+def check_signature(kind: str, values: Iterable[Any], declared: Mapping[str, Any]) -> None:
+    """Check a graph's inputs or outputs against the declaration: names in order, type, and each axis.
+
+    Raises:
+        ExportError: with the name and both shapes; a dynamic axis that was frozen is named.
+    """
+    values = list(values)
+    names = [value.name for value in values]
+    if names != list(declared):
+        raise ExportError(f"the graph has {kind}s {names}, declared are {list(declared)}")
+    for value in values:
+        wanted = declared[value.name]["shape"]
+        tensor = value.type.tensor_type
+        shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+        found, declared_type = (
+            onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type),
+            element_type(declared[value.name]),
+        )
+        if found != declared_type:
+            raise ExportError(f"{kind} {value.name!r} is {found}, declared {declared_type}")
+        frozen = [
+            axis for axis, have in zip(wanted, shape, strict=False) if isinstance(axis, str) and isinstance(have, int)
+        ]
+        if frozen:
+            raise ExportError(
+                f"{kind} {value.name!r}: axis {frozen[0]!r} is frozen, the graph has {shape}, declared {wanted}"
+            )
+        if shape != wanted:
+            raise ExportError(f"{kind} {value.name!r} has shape {shape}, declared {wanted}")

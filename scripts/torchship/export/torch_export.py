@@ -1,0 +1,142 @@
+"""Export of an eager torch module to ONNX: traced once, translated for each operator set that torch itself writes."""
+
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from onnx import ModelProto
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torchship.config.targets import native, natives
+from torchship.core.errors import ExportError
+from torchship.data.domain import draw, uniform
+from torchship.export import errors, origins
+from torchship.export.canonical import strip
+from torchship.export.opsets import bring
+from torchship.export.quiet import quiet
+from torchship.export.signature import check_graph
+from torchship.models.user_code import user_folder
+from torchship.spec.axes import ANY_SIZE, EVERY, Axes, AxisRange, traced_sizes
+
+# What torch says where it takes a tensor for laid out otherwise than it is.
+NO_VIEW = "Cannot view a tensor with shape"
+
+
+def export(
+    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int, axes: Axes = EVERY
+) -> ModelProto:
+    """Export a network for one operator set, dynamic axes and names as declared, each node with its origin.
+
+    Raises:
+        ExportError: see `translate`, `opsets.bring` and `graph_signature`.
+    """
+    model = bring(translate(module, inputs, outputs, [opset], axes)[native(opset)], opset)
+    check_graph(model, inputs, outputs)
+    return model
+
+
+def translate(
+    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opsets: Iterable[int],
+    axes: Axes = EVERY,
+) -> dict[int, ModelProto]:  # fmt: skip
+    """Trace a network once, and translate it for each operator set that is needed to make those that are asked for.
+
+    Returns:
+        a model for each of `targets.natives`, optimised, and free of the exporter's metadata; each node has its origin.
+
+    Raises:
+        ExportError: the exporter failed, or gave other names or axes than declared; in the words of its root cause.
+    """
+    module = module.eval()
+    examples, shapes = example(inputs, axes), dynamic_shapes(inputs, axes)
+    try:
+        try:
+            found = translated(module, examples, shapes, list(inputs), list(outputs), natives(opsets))
+        except Exception as error:
+            if NO_VIEW not in "".join(traceback.format_exception(error)):
+                raise
+            # torch 2.13 takes its fused attention for laid out otherwise than it is; in single operations it is right.
+            with sdpa_kernel(SDPBackend.MATH):
+                found = translated(module, examples, shapes, list(inputs), list(outputs), natives(opsets))
+    except Exception as error:
+        raise ExportError(errors.explain(error, module, examples, shapes, inputs)) from error
+    for model in found.values():
+        rename_multiples(model, axes)
+        try:
+            check_graph(model, inputs, outputs)
+        except ExportError as error:
+            more = errors.why_other(str(error), module, examples, shapes, inputs)
+            raise ExportError(f"{error}{more}") from error
+    return found
+
+
+def translated(
+    module: nn.Module, examples: tuple[torch.Tensor, ...], shapes: Any, inputs: list[str], outputs: list[str],
+    opsets: Sequence[int],
+) -> dict[int, ModelProto]:  # fmt: skip
+    """Return a model for each operator set, from one trace, as torch's exporter makes it."""
+    program: Any = None
+    found = {}
+    for opset in opsets:
+        source, fed = (module, examples) if program is None else (program.exported_program, ())
+        with quiet():
+            # The optimiser is called below, since origins are read before it.
+            program = torch.onnx.export(
+                source, fed, None, dynamo=True, verbose=False, opset_version=opset, input_names=inputs,
+                output_names=outputs, dynamic_shapes=shapes, external_data=False, optimize=False,
+            )  # fmt: skip
+            found[opset] = finished(program, module)
+    return found
+
+
+def finished(program: Any, module: nn.Module) -> ModelProto:
+    """Return a translated program as onnx's own type, optimised, its nodes with their origins and nothing else."""
+    folder = user_folder(module)
+    before = ModelProto.FromString(program.model_proto.SerializeToString())
+    for node in before.graph.node:
+        origins.write(node, origins.of_torch(node, folder))
+    program.optimize()
+    after: ModelProto = ModelProto.FromString(program.model_proto.SerializeToString())
+    strip(after)
+    origins.carry(before.graph, after.graph)
+    return after
+
+
+def example(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[torch.Tensor, ...]:
+    """Return inputs to trace with: from the domain, so that they are possible, each dynamic axis of its own size."""
+    drawn = draw(inputs, dict.fromkeys(inputs, uniform), traced_sizes(inputs, axes), np.random.default_rng(0))
+    return tuple(torch.from_numpy(array) for array in drawn.values())
+
+
+def dynamic_shapes(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[dict[int, Any], ...]:
+    """Return for each input its dynamic axes as torch takes them, by place, with the sizes that they may have."""
+    dims = {axis: dimension(axis, axes.get(axis, ANY_SIZE)) for axis in traced_sizes(inputs)}
+    return tuple(
+        {place: dims[axis] for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
+        for tensor in inputs.values()
+    )
+
+
+def dimension(axis: str, sizes: AxisRange) -> Any:
+    """Return an axis as torch's exporter takes it; of multiples, that of the factor, times the multiple."""
+    least, most = -(-sizes.least // sizes.multiple), sizes.most if sizes.most is None else sizes.most // sizes.multiple
+    limits = {"min": least or None, "max": most}
+    if sizes.multiple == 1:
+        return torch.export.Dim(axis, **limits)
+    return sizes.multiple * torch.export.Dim(factor_name(axis), **limits)
+
+
+def factor_name(axis: str) -> str:
+    """Return the name of what an axis is a multiple of."""
+    return f"_{axis}"
+
+
+def rename_multiples(model: ModelProto, axes: Axes) -> None:
+    """Call an axis that torch calls a multiple of its factor, as 2*_particles, by its own name."""
+    names = {f"{sizes.multiple}*{factor_name(axis)}": axis for axis, sizes in axes.items()}
+    for value in [*model.graph.input, *model.graph.output, *model.graph.value_info]:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in names:
+                dim.dim_param = names[dim.dim_param]

@@ -1,0 +1,182 @@
+"""The cases that an exported file is run on, with what the witnesses say of each: the input of the gate.
+
+A file of cases holds, for case `k` of the list in its header, `k/input/<name>`, and for each output `<name>` of it
+`k/exact/<name>` in float64, `k/single/<name>` in float32, and `k/limit/<name>`, how far a correct file may be from
+`exact`.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.core.errors import DataError, ParityError, WitnessError
+from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
+from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
+from torchship.gate.witness.limits import SAMPLES, Witnessed, factor, witness_in_parts
+
+log = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+Feed = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs, where they are from, and what a correct file gives for them.
+
+    Attributes:
+        about: `number`, `origin`, `sizes` of the dynamic axes, and of cases from the test set `first`, their first
+            event.
+        feed: the inputs by name.
+        exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
+    """
+
+    about: dict[str, Any]
+    feed: dict[str, Array]
+    exact: dict[str, Array]
+    single: dict[str, Array]
+    limit: dict[str, Array]
+
+    @property
+    def place(self) -> str:
+        """Say which case it is, for a message."""
+        sizes = ", ".join(f"{axis} {size}" for axis, size in self.about["sizes"].items())
+        return f"{self.about['origin']}, {sizes}"
+
+
+class Witnesses:
+    """All who say what a correct file gives: an arbiter of the whole network, and functions of single outputs.
+
+    Args:
+        arbiter: has `witness(feed, samples)`, see `roundoff`.
+        bound: gives for the inputs a rigorous bound by output, where the layers are covered; else None.
+        handcoded: gives for the inputs what the hand-coded function gives, and how far that may be from float64.
+    """
+
+    def __init__(
+        self, arbiter: Any, bound: Callable[[Feed], dict[str, Array]] | None = None,
+        handcoded: Callable[[Feed], dict[str, tuple[Array, Array]]] | None = None,
+    ) -> None:  # fmt: skip
+        self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded
+
+    def limits(self, feed: Feed, output: Mapping[str, Witnessed], factor: float) -> dict[str, Array]:
+        """Give by output how far a correct file may be from float64: the tighter of the two."""
+        found = {name: factor * value.scale for name, value in output.items()}
+        # An infinite input makes the bound NaN, and says nothing then.
+        bounds = self.bound(feed) if self.bound is not None else {}
+        return {name: np.fmin(limit, bounds[name]) if name in bounds else limit for name, limit in found.items()}
+
+    def judge(self, feed: Feed, factor: float, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Give float64's outputs and their limits, for inputs that are in no case."""
+        output = witness_in_parts(self.arbiter, feed, samples)
+        return {name: value.exact for name, value in output.items()}, self.limits(feed, output, factor)
+
+
+def witness_cases(
+    witnesses: Witnesses, made: Iterable[tuple[dict[str, Any], dict[str, Array]]], widest: float = np.inf
+) -> tuple[list[Case], dict[str, Any]]:
+    """Ask the witnesses for all cases.
+
+    Args:
+        widest: limits above that, in units of an output's range, tell nothing.
+
+    Returns:
+        the cases, and about them all: `needed`, what torch's own float32 needs of the limit in spreads, the `factor` of
+        the limits, `widths` by output, see `widths.Width`, `not_finite`, where rounding makes NaN of numbers, and
+        `not_taken`, the empty shapes that the network itself does not take, with its reason.
+
+    Raises:
+        WitnessError: the witnesses do not agree, or their limits tell nothing; with the evidence.
+        ParityError: the network does not take a shape that is declared.
+    """
+    asked, not_taken = [], []
+    for number, (about, feed) in enumerate(made):
+        numbered = {"number": number, **about}
+        try:
+            output = witness_in_parts(witnesses.arbiter, feed)
+        except WitnessError:
+            raise
+        except ParityError as error:
+            if 0 not in about["sizes"].values():
+                raise
+            not_taken.append({"sizes": about["sizes"], "reason": str(error)})
+            continue
+        asked.append((numbered, feed, output))
+    facts: dict[str, Any] = {"not_taken": not_taken}
+    facts["not_finite"] = require_finite(witnesses.arbiter, asked)
+    facts["needed"] = require_rounding(witnesses.arbiter, asked)
+    facts["factor"] = factor(facts["needed"])
+    cases = [
+        Case(
+            about,
+            feed,
+            exact={name: value.exact for name, value in output.items()},
+            single={name: value.single for name, value in output.items()},
+            limit=witnesses.limits(feed, output, facts["factor"]),
+        )
+        for about, feed, output in asked
+    ]
+    facts["widths"] = {
+        name: width.document() for name, width in require_narrow(witnesses.arbiter, cases, widest).items()
+    }
+    return cases, facts
+
+
+def write_cases(path: Path, cases: Sequence[Case], about: Mapping[str, Any]) -> None:
+    """Write cases, with facts about them all."""
+    arrays: Arrays = {}
+    for number, case in enumerate(cases):
+        parts = {"input": case.feed, "exact": case.exact, "single": case.single, "limit": case.limit}
+        arrays |= {f"{number}/{part}/{name}": array for part, named in parts.items() for name, array in named.items()}
+    write_arrays(path, arrays, {**about, "cases": [case.about for case in cases]})
+
+
+def read_cases(path: Path) -> tuple[list[Case], dict[str, Any]]:
+    """Read cases, and the facts about them all.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    about, arrays = read_about(path), read_arrays(path)
+    parts: list[dict[str, dict[str, Array]]] = [
+        {part: {} for part in ("input", "exact", "single", "limit")} for _ in about["cases"]
+    ]
+    for key, array in arrays.items():
+        number, part, name = key.split("/", 2)
+        parts[int(number)][part][name] = array
+    cases = [
+        Case(described, part["input"], part["exact"], part["single"], part["limit"])
+        for described, part in zip(about["cases"], parts, strict=True)
+    ]
+    return cases, about
+
+
+def write_inputs(path: Path, cases: Sequence[Case]) -> None:
+    """Keep the inputs of some cases for the next run."""
+    arrays = {f"{number}/{name}": array for number, case in enumerate(cases) for name, array in case.feed.items()}
+    write_arrays(path, arrays, {"cases": [case.about for case in cases]})
+
+
+def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Mapping[str, Any]) -> list[Case]:
+    """Read inputs that an earlier run kept, and ask the witnesses of today; what no longer fits is left out."""
+    if not path.exists():
+        return []
+    try:
+        about, arrays = read_about(path), read_arrays(path)
+    except DataError as error:
+        log.warning("the worst inputs of the last run are not replayed: %s", error)
+        return []
+    cases = []
+    for number, described in enumerate(about["cases"]):
+        feed = {name: arrays[f"{number}/{name}"] for name in inputs if f"{number}/{name}" in arrays}
+        try:
+            if len(feed) == len(inputs):
+                exact, limit = witnesses.judge(feed, factor)
+                cases.append(Case({**described, "origin": "worst of an earlier run"}, feed, exact, {}, limit))
+        except ParityError as error:
+            log.warning("an input of the last run no longer fits: %s", error)
+    return cases

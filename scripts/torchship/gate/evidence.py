@@ -1,0 +1,56 @@
+"""The evidence of the gate: written, checked against its schema, and said in one line."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from torchship.core.files import plain, write_json
+from torchship.core.provenance import PROJECT
+from torchship.export.contract import violations
+from torchship.gate.judge import Failure
+
+
+def static_failures(
+    content: bytes, report: Mapping[str, Any], target: Mapping[str, Any], version: str, model: Mapping[str, Any]
+) -> list[Failure]:
+    """Say what is wrong with a file without running it, and with what it ran in.
+
+    Args:
+        content: the file that ships.
+        report: of its export.
+        target: its entry of targets.yaml.
+        version: of the ONNX Runtime that the file ran in.
+        model: with `inputs`, `outputs` and `export/input_shapes`.
+    """
+    lines = []
+    found = hashlib.sha256(content).hexdigest()
+    if found != report["sha256"]:
+        lines.append(f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…")
+    if target["wheel"] and version != target["onnxruntime"]:
+        lines.append(f"ran in ONNX Runtime {version}, the target ships {target['onnxruntime']}")
+    lines += violations(
+        content, target, inputs=model["inputs"], outputs=model["outputs"], metadata=report["metadata"],
+        input_shapes=model["export"]["input_shapes"],
+    )  # fmt: skip
+    return [Failure("static", "", line) for line in lines]
+
+
+@cache
+def schema() -> Any:
+    """Give the schema of validation.json."""
+    return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+
+
+def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
+    """Write the evidence if it is as its schema says.
+
+    Raises:
+        jsonschema.ValidationError: it is not, which is a defect of the gate itself.
+    """
+    spelled = plain(dict(document))
+    jsonschema.validate(spelled, schema())
+    write_json(path, spelled)

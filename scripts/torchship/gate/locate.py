@@ -1,0 +1,204 @@
+"""Where a file first differs from its reference: the node of the graph, and the torch module that it came from."""
+
+import itertools
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from torchship.core.errors import ExportError, ParityError
+from torchship.gate.cases import Case
+from torchship.gate.judge import Model
+from torchship.gate.witness.limits import Recorded, Witnessed, ratios
+from torchship.gate.witness.onnx_arbiter import GraphArbiter
+from torchship.runtimes.frames import RefusedError
+
+Array = NDArray[Any]
+
+# The row of the matrix that is no runtime's.
+ARBITERS_OWN = "the reference's float32"
+# The row of the usual setting again, with the first events alone.
+ONE_BY_ONE = "event by event"
+# Values of that many nodes are held at once.
+CHUNK = 64
+# Axes of a value whose every order is tried: exporters like to transpose.
+MOST_AXES = 4
+# Operators that give the numbers that they are given.
+MOVES = frozenset(
+    "Cast Concat Expand Flatten Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze Constant".split()
+)
+
+
+def locate(
+    model: Model, feed: Mapping[str, Array], reference: Sequence[Recorded], factor: float, modules: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Find the first node from which on nothing that the file computes is anything that the reference computed.
+
+    Each node's output is added to the outputs of a copy, some at a time, and looked for among the reference's values,
+    in any order of the axes, within the limit of each. A node that exists in the file alone, such as a part of a
+    function that torch computes at once, agrees with nothing; so a node is passed if anything after it agrees. The
+    other way round, the first value of the reference from which on nothing is in the file is what the file lacks.
+
+    Args:
+        feed: one event, or as little as fails.
+        reference: of the arbiter, see `record` there.
+        factor: of the limits.
+        modules: where in torch's code each node is from, by the node's name: `module` and `line`.
+
+    Returns:
+        `node`, `operator`, `module`, `line`, and `after`, the last node before it that agrees; `lacks`, the operation
+        of the reference that has no counterpart, with `module` and `line`, None where that is not known. None where
+        every node agrees, or the file does not run with its nodes' values as outputs.
+    """
+    proto = onnx.load_from_string(model.content)
+    known: dict[int, list[int]] = {}
+    for place, value in enumerate(reference):
+        if telling(value.value.exact):
+            known.setdefault(value.value.exact.size, []).append(place)
+    agrees: dict[str, bool] = {}
+    there: set[int] = set()
+    names = [name for node in proto.graph.node for name in node.output if name]
+    for chunk in chunks(names, CHUNK):
+        found = tapped(model, proto, chunk, feed)
+        if found is None:
+            return None
+        for name, array in found.items():
+            if not telling(array):
+                continue
+            same = [place for place in known.get(array.size, []) if matches(array, reference[place].value, factor)]
+            agrees[name] = bool(same)
+            there.update(same)
+    passed = reaches_agreement(proto, agrees)
+    suspects = [place for place, node in enumerate(proto.graph.node) if suspect(node, agrees, passed)]
+    if not suspects:
+        return None
+    # What only moves numbers may be in the file alone, and is passed by nothing where all that uses it is wrong.
+    place = next((place for place in suspects if proto.graph.node[place].op_type not in MOVES), suspects[0])
+    node = proto.graph.node[place]
+    before = [earlier for earlier in proto.graph.node[:place] if any(agrees.get(name) for name in earlier.output)]
+    return {
+        "node": node.name, "operator": node.op_type, **origin_of(modules, node.name),
+        "after": before[-1].name if before else None, "lacks": lacking(reference, there),
+    }  # fmt: skip
+
+
+def suspect(node: onnx.NodeProto, agrees: Mapping[str, bool], passed: Mapping[str, bool]) -> bool:
+    """Say whether a node's values are wrong, though those that it is given are right."""
+    tested = [name for name in node.output if name in agrees]
+    wrong = bool(tested) and not any(passed[name] for name in tested)
+    return wrong and all(passed[name] for name in node.input if name in agrees)
+
+
+def telling(value: Array) -> bool:
+    """Say whether a value tells right from wrong: a softmax over one, a mask, a dead layer are the same in any case."""
+    return value.dtype.kind == "f" and bool(((value != 0.0) & (value != 1.0)).any())
+
+
+def origin_of(modules: Mapping[str, Any], node: str) -> dict[str, str]:
+    """Return the torch module and the line of code that a node is from, '' where that is not known."""
+    found = modules.get(node) or {}
+    return {key: found.get(key, "") for key in ("module", "line")}
+
+
+def lacking(reference: Sequence[Recorded], there: Container[int]) -> dict[str, str] | None:
+    """Return the first value of a reference from which on nothing is in the file, though all before it is.
+
+    Args:
+        there: places of the values that are in the file.
+    """
+    passed = [place in there for place in range(len(reference))]
+    for place in reversed(range(len(reference))):
+        for source in reference[place].sources:
+            passed[source] = passed[source] or passed[place]
+    suspects = [
+        value for place, value in enumerate(reference)
+        if value.between and telling(value.value.exact) and not passed[place]
+        and all(passed[source] or not reference[source].between for source in value.sources)
+    ]  # fmt: skip
+    found = next((value for value in suspects if not value.moved), suspects[0] if suspects else None)
+    return {"operation": found.name, "module": found.module, "line": found.line} if found and found.line else None
+
+
+def fault(
+    content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0
+) -> str | None:
+    """Say whether a file is wrong itself, or right and computed wrongly: `file`, `runtime`, or `alone`.
+
+    The ONNX reference evaluator says what a file means. Where it is the arbiter itself, nobody else has spoken for it:
+    if all runtimes disagree with it at every setting it stands `alone`, and who is right is not known.
+
+    Args:
+        runtimes: the rows of the runtime matrix, where the evaluator is the arbiter; see `everyone_differs`.
+        tolerance: of the configuration, in limits.
+
+    Returns:
+        None where the evaluator does not evaluate this file.
+    """
+    if runtimes is not None:
+        return "alone" if everyone_differs(runtimes, tolerance) else "runtime"
+    try:
+        meant = GraphArbiter(content).evaluate(case.feed)
+    except (ExportError, ParityError):
+        return None
+    right = all(
+        name in meant
+        and meant[name].shape == exact.shape
+        and (ratios(meant[name], exact, case.limit[name]) <= 1.0).all()
+        for name, exact in case.exact.items()
+    )
+    return "runtime" if right else "file"
+
+
+def everyone_differs(runtimes: Sequence[Mapping[str, Any]], tolerance: float) -> bool:
+    """Say whether every runtime, at every setting that ran, is beyond the limit.
+
+    Args:
+        runtimes: `evidence["runtimes"]`: rows with `setting`, `refused` and `ratio`, in limits. The usual setting is
+            not among them: whoever asks has seen it fail.
+    """
+    ran = [row for row in runtimes if row["refused"] is None and row["elements"] and row["setting"] != ARBITERS_OWN
+           and not row["setting"].endswith(ONE_BY_ONE)]  # fmt: skip
+    return all(not float(row["ratio"]) <= tolerance for row in ran)
+
+
+def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Cut a list into pieces."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def tapped(
+    model: Model, proto: onnx.ModelProto, names: Sequence[str], feed: Mapping[str, Array]
+) -> dict[str, Array] | None:
+    """Give the values of some nodes' outputs, floating point alone; None if the copy does not run."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    there = {output.name for output in copy.graph.output}
+    copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names if name not in there)
+    try:
+        number = model.runtime.open(copy.SerializeToString(), "disabled", 1)
+        found = model.runtime.run(number, feed)
+        model.runtime.close(number)
+    except RefusedError:
+        return None
+    return {name: found[name] for name in names if name in found and found[name].dtype.kind == "f"}
+
+
+def matches(value: Array, reference: Witnessed, factor: float) -> bool:
+    """Say whether a value is one of the reference's, in any order of its axes."""
+    orders = itertools.permutations(range(value.ndim)) if value.ndim <= MOST_AXES else [tuple(range(value.ndim))]
+    exact, limit = reference.exact.ravel(), factor * reference.scale.ravel()
+    return any((ratios(np.transpose(value, order).ravel(), exact, limit) <= 1.0).all() for order in orders)
+
+
+def reaches_agreement(proto: onnx.ModelProto, agrees: Mapping[str, bool]) -> dict[str, bool]:
+    """Say of each value whether it, or anything that is computed from it, agrees."""
+    passed = dict.fromkeys((name for node in proto.graph.node for name in node.output), False)
+    passed |= agrees
+    for node in reversed(proto.graph.node):
+        # What is made from a shape alone says nothing of the numbers.
+        good = any(passed[name] for name in node.output) and node.op_type not in ("Shape", "Size")
+        for name in node.input:
+            if name in passed:
+                passed[name] = passed[name] or good
+    return passed

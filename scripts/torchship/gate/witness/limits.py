@@ -1,0 +1,159 @@
+"""How far a correct float32 implementation may be from float64, element by element."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torchship.core.texts import is_text
+
+Array = NDArray[Any]
+
+UNIT_FLOAT32 = 2.0**-24
+SMALLEST_FLOAT32 = 2.0**-126
+
+# Disturbed evaluations from which a spread is estimated. With 32, an estimate is below half of the true spread once in
+# a hundred thousand elements.
+SAMPLES = 32
+# The limit is at least this many spreads; of thousands of correct files none needed nine (docs/mutants.md), ...
+LEAST = 12.0
+# ... or this many times the spreads that torch's own float32 needs, on the same elements.
+HEADROOM = 4.0
+# Events of a batch that are witnessed at once, and how far the whole batch in float64 may be from its parts.
+PART = 8192
+SAME = 1e-9
+# Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
+MOST_OF_TORCH = 64.0
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """What the witnesses say of one output [batch, ...].
+
+    Attributes:
+        exact: in float64.
+        single: in float32, by the same implementation.
+        scale: standard deviation of `exact` under rounding, and one unit in the last place: what one spread is.
+        lost: the share of the disturbed evaluations that are not finite where `exact` is; the spread is that of the
+            others.
+    """
+
+    exact: Array
+    single: Array
+    scale: Array
+    lost: Array
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A value that an arbiter computed on the way, and its witnesses.
+
+    Attributes:
+        name: of the operation, or of the value.
+        module, line: where in the user's code it is asked for, '' where that is not known.
+        sources: places in the record of the values that it was computed from.
+        between: whether it is on the way from the inputs to the outputs.
+        moved: whether it is numbers that were there before, in another order or shape.
+    """
+
+    name: str
+    value: Witnessed
+    module: str = ""
+    line: str = ""
+    sources: tuple[int, ...] = ()
+    between: bool = True
+    moved: bool = False
+
+
+def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnessed:
+    """Put together what was computed; integer outputs must be equal, but where rounding makes others of them."""
+    nothing = np.zeros(exact.shape)
+    if not np.issubdtype(exact.dtype, np.floating):
+        return Witnessed(exact, single, moved(exact, samples), nothing)
+    # An output that is rounded to a shorter type in the end may round either way.
+    kind, wide = np.finfo(single.dtype if single.dtype.kind == "f" else np.float32), exact.astype(np.float64)
+    unit, smallest = max(UNIT_FLOAT32, float(kind.eps) / 2.0), max(SMALLEST_FLOAT32, float(kind.smallest_subnormal))
+    squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
+    with np.errstate(all="ignore"):
+        for sample in samples:
+            # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
+            deviation = sample - wide
+            known = np.isfinite(deviation)
+            squares += np.where(known, deviation, 0.0) ** 2
+            finite += known
+            count += 1
+        spread = np.sqrt(squares / np.maximum(finite, 1))
+        scale = spread + unit * np.abs(wide) + smallest
+    # Where float64 itself is not finite a comparison is of kind alone, equal or not.
+    there = np.isfinite(exact)
+    return Witnessed(exact, single, np.where(there, scale, 0.0), np.where(there, 1.0 - finite / max(count, 1), 0.0))
+
+
+def moved(exact: Array, samples: Iterable[Array]) -> Array:
+    """Return how far rounding, or the order of equal numbers, moves integers: 0 where it does not."""
+    furthest = np.zeros(exact.shape)
+    if exact.dtype.kind in "iub":
+        for sample in samples:
+            if sample.shape == exact.shape:
+                furthest = np.maximum(furthest, np.abs(sample.astype(np.float64) - exact.astype(np.float64)))
+    return furthest
+
+
+def witness_in_parts(arbiter: Any, feed: Mapping[str, Array], samples: int = SAMPLES) -> dict[str, Witnessed]:
+    """Ask an arbiter for a large batch part by part, which takes less memory and time.
+
+    Only where events are independent of one another, which the whole batch in float64 shows.
+    """
+    lengths = {len(array) if array.ndim else 0 for array in feed.values()}
+    count = max(lengths)
+    whole: Mapping[str, Witnessed] = {}
+    if len(lengths) == 1 and count > PART:
+        together = arbiter.evaluate(feed)
+        parts = [arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
+                 for first in range(0, count, PART)]  # fmt: skip
+        if all(len(array) == count for array in together.values() if array.ndim):
+            whole = {name: joined([part[name] for part in parts]) for name in together}
+        if whole and all(np.allclose(whole[name].exact, array, rtol=SAME, atol=SAME, equal_nan=True)
+                         for name, array in together.items()):  # fmt: skip
+            return dict(whole)
+    found: dict[str, Witnessed] = arbiter.witness(feed, samples)
+    return found
+
+
+def joined(parts: Sequence[Witnessed]) -> Witnessed:
+    """Put the parts of a batch together."""
+    return Witnessed(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Witnessed)))
+
+
+def factor(needed: float) -> float:
+    """Give the limit in spreads, from what the arbiter's own float32 needs."""
+    return max(LEAST, HEADROOM * needed)
+
+
+# Of the largest number: what another order of a sum in float64 may make of it.
+SAME_SUM = 1e-11
+
+
+def unchanged(one: Array, other: Array) -> bool:
+    """Say whether two evaluations in float64 are the same, but for the order of sums, which follows memory's layout."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.kind not in "fc":
+        return bool(np.array_equal(one, other))
+    finite = np.abs(one[np.isfinite(one)])
+    return np.allclose(one, other, rtol=0.0, atol=SAME_SUM * float(finite.max(initial=0.0)), equal_nan=True)
+
+
+def ratios(found: Array, expected: Array, limit: Array) -> Array:
+    """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
+    if is_text(np.asarray(found)) or is_text(np.asarray(expected)):
+        return np.where(np.asarray(found) == np.asarray(expected), 0.0, np.inf)
+    have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(have - want)
+        absolute = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, absolute)
+        ratio = np.where(absolute == 0.0, 0.0, absolute / limit)
+    # A limit that is itself NaN, as overflow makes it, excuses nothing.
+    worst: Array = np.where(np.isnan(ratio), np.inf, ratio)
+    return worst

@@ -1,0 +1,252 @@
+"""The ONNX reference evaluator, corrected, watched in every graph within a graph, and disturbed where it rounds.
+
+Corrections that hold for all operators: an attribute that is left out has the default of the *file's* operator set (the
+evaluator takes the newest one's), float attributes are exact numbers (it computes with them in float32), and operators
+that it gets wrong are replaced by those of `graph_operators`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import AttributeProto, ModelProto, NodeProto, defs
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpFunction, RuntimeContextError
+from torchship.gate.witness.limits import UNIT_FLOAT32
+from torchship.gate.witness.onnx.kernels import Kernel
+from torchship.gate.witness.onnx.operators import operator_class
+from torchship.gate.witness.onnx.widening import widen_node
+
+Array = NDArray[Any]
+
+# As in `roundoff`: operators that round nothing, those with an absolute error and those that round each element once.
+# Those in STEPPED disturb their own steps, those in CONTAINERS hold graphs whose nodes are disturbed. All others sum:
+# their arguments are disturbed, and what comes out.
+EXACT = frozenset(
+    "Abs And ArgMax ArgMin ArrayFeatureExtractor Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr "
+    "BitwiseXor Cast CastLike CastMap CategoryMapper Ceil CenterCropPad Clip Col2Im Compress Concat "
+    "ConcatFromSequence Constant ConstantOfShape DepthToSpace DictVectorizer Dropout Equal Expand EyeLike "
+    "FeatureVectorizer Flatten Floor Gather GatherElements GatherND GlobalMaxPool Greater GreaterOrEqual Hardmax "
+    "Identity Imputer IsInf IsNaN LabelEncoder Less LessOrEqual Max MaxPool MaxRoiPool MaxUnpool Min Mod Neg "
+    "NonMaxSuppression NonZero Not OneHot OneHotEncoder Optional OptionalGetElement OptionalHasElement Or Pad "
+    "ReduceMax ReduceMin Relu Reshape ReverseSequence Round SequenceAt SequenceConstruct SequenceEmpty "
+    "SequenceErase SequenceInsert SequenceLength Shape Sign Size Slice SpaceToDepth Split SplitToSequence Squeeze "
+    "StringConcat StringNormalizer StringSplit TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unique "
+    "Unsqueeze Where Xor ZipMap".split()
+)
+BOUNDED = frozenset("Sigmoid Tanh Erf Sin Cos Atan HannWindow HammingWindow BlackmanWindow".split())
+POINTWISE = frozenset(
+    "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Shrink Range DequantizeLinear "
+    "Tan Acos Asin Acosh Asinh Atanh Cosh Sinh".split()
+)
+CONTAINERS = frozenset("If Loop Scan SequenceMap".split())
+# Numbers that are not disturbed one by one: a window of this many, at a random place, is as good and much quicker.
+POOL = 1 << 20
+
+
+class Monitor:
+    """What happens to every value of an evaluation: it may be disturbed, and it may be kept.
+
+    Attributes:
+        strength: of the disturbance in units roundoff; 0 must change nothing. None: there is none.
+        units: one unit roundoff of each value, by name, as the file declares it.
+        seen: values that are kept, by name, where they are asked for.
+    """
+
+    def __init__(self, units: Mapping[str, float]) -> None:
+        self.units = units
+        self.strength: float | None = None
+        self.seen: list[tuple[str, str, Array]] | None = None
+        self._generator = np.random.default_rng(0)
+        self._pool: Array | None = None
+
+    def start(self, seed: int, strength: float = 1.0) -> None:
+        """Disturb from here on."""
+        self._generator, self.strength = np.random.default_rng(seed), strength
+
+    def stop(self) -> None:
+        """Disturb no more."""
+        self.strength = None
+
+    def noise(self, shape: tuple[int, ...]) -> Array:
+        """Return random numbers between -1 and 1."""
+        size = int(np.prod(shape))
+        if size > POOL:
+            return self._generator.uniform(-1.0, 1.0, shape)
+        if self._pool is None:
+            self._pool = np.random.default_rng([1, 2]).uniform(-1.0, 1.0, 2 * POOL)
+        first = int(self._generator.integers(POOL))
+        return self._pool[first : first + size].reshape(shape)
+
+    def relative(self, value: Any, unit: float) -> Any:
+        """Return a value as one rounding might leave it; zeros, infinities and NaN stay what they are."""
+        if self.strength is None or not is_wide(value):
+            return value
+        return value * (1.0 + self.strength * unit * self.noise(np.shape(value)))
+
+    def absolute(self, value: Any, unit: float) -> Any:
+        """Return a value with an error of one unit roundoff of 1."""
+        if self.strength is None or not is_wide(value):
+            return value
+        moved = value + self.strength * unit * self.noise(np.shape(value))
+        # A zero keeps its sign where nothing was added.
+        return np.where(moved == value, value, moved)
+
+
+class Evaluator(ReferenceEvaluator):
+    """The reference evaluator with the corrections above; each arbiter derives a class of its own.
+
+    The evaluator makes others of its own class for graphs within graphs and for functions.
+
+    Attributes:
+        monitor: of the arbiter; None where nothing is watched.
+        wide: whether graphs are brought to float64, such as those that define an operator.
+        kernels: gathers the operators that ONNX Runtime's double kernels computed; None: they must not be used.
+    """
+
+    monitor: ClassVar[Monitor | None] = None
+    wide: ClassVar[bool] = False
+    kernels: ClassVar[set[str] | None] = None
+
+    def _init(self) -> None:
+        self.opsets_ = {"" if name == "ai.onnx" else name: version for name, version in self.opsets_.items()}
+        nodes = [completed(node, self.opsets_) for node in self.nodes_]
+        if self.wide:
+            for node in nodes:
+                widen_node(node)
+        self.nodes_ = nodes
+        super()._init()
+        for node in self.rt_nodes_:
+            exact_attributes(node)
+            node.monitor = self.monitor
+            if self.monitor is None:
+                node.run = guarded(node, node.run, self.kernels)
+            else:
+                top = isinstance(self.proto_, ModelProto)
+                node.unit = min((self.monitor.units.get(name, UNIT_FLOAT32) for name in node.output), default=0.0)
+                node.run = guarded(node, node.run, self.kernels)
+                node.run = observed(self.monitor, node, list(node.output) if top else [])
+
+    def _load_impl(self, node: NodeProto, input_types: Any = None) -> Any:
+        if node.domain not in self.opsets and node.domain in {"", "ai.onnx.ml"}:
+            raise NotImplementedError(f"the file imports no operator set {node.domain or 'ai.onnx'!r}")
+        if (node.domain, node.op_type) not in self.functions_:
+            own = operator_class(node.domain, node.op_type, self.opsets.get(node.domain, 1))
+            if own is not None:
+                return own
+        try:
+            return super()._load_impl(node, input_types)
+        except RuntimeContextError:  # the evaluator asks again, with types
+            raise
+        except Exception as error:
+            if self.kernels is None:
+                raise OperatorError(node, error) from error
+            self.kernels.add(node.op_type)
+            return Kernel
+
+
+class OperatorError(RuntimeError):
+    """What an operator cannot do, with its name."""
+
+    def __init__(self, node: NodeProto, error: Exception) -> None:
+        name = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+        super().__init__(f"operator {name}: {' '.join(str(error).split())[:200] or type(error).__name__}")
+
+
+def guarded(node: Any, run: Callable[..., Any], kernels: set[str] | None) -> Callable[..., Any]:
+    """Return a node's `run` whose errors name the operator, or that falls back to a double kernel."""
+    kernel: list[Kernel] = []
+
+    def tried(*inputs: Any, **more: Any) -> Any:
+        if kernel:
+            return kernel[0].run(*inputs)
+        try:
+            return run(*inputs, **more)
+        except OperatorError:
+            raise
+        except Exception as error:
+            if kernels is None or isinstance(node, OpFunction) or node.op_type in CONTAINERS:
+                raise OperatorError(node.onnx_node, error) from error
+            try:
+                other = Kernel(node.onnx_node, node.run_params)
+                found = other.run(*inputs)
+            except Exception:
+                raise OperatorError(node.onnx_node, error) from error
+            kernel.append(other)
+            kernels.add(node.op_type)
+            return found
+
+    return tried
+
+
+def evaluator(
+    model: ModelProto, *, wide: bool, monitor: Monitor | None = None, kernels: set[str] | None = None
+) -> Evaluator:
+    """Return an evaluator of a model."""
+    made = type("Evaluator", (Evaluator,), {"monitor": monitor, "wide": wide, "kernels": kernels})
+    found: Evaluator = made(model)
+    return found
+
+
+def observed(monitor: Monitor, node: Any, names: Sequence[str]) -> Callable[..., Any]:
+    """Return a node's `run`, disturbed and watched as the monitor says."""
+    run, kind, unit = node.run, node.op_type, node.unit
+    # What disturbs itself, and what consists of nodes that do.
+    own = getattr(node, "stepped", False) or kind in CONTAINERS or isinstance(node, OpFunction)
+    sums = not own and kind not in EXACT | BOUNDED | POINTWISE
+
+    def disturbed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [disturbed(part) for part in value]
+        return monitor.absolute(value, unit) if kind in BOUNDED else monitor.relative(value, unit)
+
+    def watched(*inputs: Any, **more: Any) -> Any:
+        results = tuple(map(widened, run(*(map(disturbed, inputs) if sums else inputs), **more)))
+        if not own and kind not in EXACT:
+            results = tuple(map(disturbed, results))
+        if monitor.seen is not None:
+            monitor.seen += [(name, kind, value) for name, value in zip(names, results, strict=False) if is_wide(value)]
+        return results
+
+    return watched
+
+
+def completed(node: NodeProto, opsets: Mapping[str, int]) -> NodeProto:
+    """Return a copy of a node with all attributes that have defaults in its operator set."""
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    if copy.domain == "ai.onnx":
+        copy.domain = ""
+    try:
+        schema = defs.get_schema(copy.op_type, opsets.get(copy.domain, 1), copy.domain)
+    except defs.SchemaError:
+        return copy
+    there = {attribute.name for attribute in copy.attribute}
+    for name, attribute in sorted(schema.attributes.items()):
+        default = attribute.default_value
+        if name not in there and default.type != AttributeProto.UNDEFINED and default.name:
+            if default.type == AttributeProto.TENSOR and not default.t.data_type:
+                continue
+            copy.attribute.append(default)
+    return copy
+
+
+def exact_attributes(node: Any) -> None:
+    """Replace the float32 numbers among a node's attributes by Python's, which take the type of what they meet."""
+    for name in node.attributes_names_:
+        value = getattr(node, name)
+        if isinstance(value, np.float32):
+            setattr(node, name, float(value))
+        elif isinstance(value, list) and value and all(isinstance(item, np.float32) for item in value):
+            setattr(node, name, [float(item) for item in value])
+
+
+def widened(value: Any) -> Any:
+    """Return a float32 array as float64: some of the evaluator's operators fall back to it."""
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.float32 else value
+
+
+def is_wide(value: Any) -> bool:
+    """Say whether a value is a float64 array."""
+    return isinstance(value, np.ndarray | np.floating) and value.dtype == np.float64

@@ -1,0 +1,38 @@
+"""What operators of one's own are made of."""
+
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+from onnx.reference.op_run import OpRun
+from torchship.gate.witness.limits import UNIT_FLOAT32
+
+Array = NDArray[Any]
+
+
+class Plain(OpRun):
+    """An operator that is disturbed from outside, by its kind.
+
+    Attributes:
+        monitor: set by the evaluator, see `graph_evaluator.Monitor`; None where nothing is disturbed.
+        unit: one unit roundoff of its outputs.
+    """
+
+    stepped: ClassVar[bool] = False
+    monitor: Any = None
+    unit: float = UNIT_FLOAT32
+
+
+class Operator(Plain):
+    """An operator that disturbs its own steps, where the error of the whole is not that of its inputs and outputs."""
+
+    stepped = True
+
+    def r(self, value: Any) -> Array:
+        """Return a value as one rounding leaves it."""
+        found: Array = value if self.monitor is None else self.monitor.relative(value, self.unit)
+        return found
+
+    def a(self, value: Any) -> Array:
+        """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""
+        found: Array = value if self.monitor is None else self.monitor.absolute(value, self.unit)
+        return found

@@ -1,0 +1,210 @@
+"""Evaluating a torch module operation by operation: in float64, disturbed as rounding would, or recorded.
+
+The function that is evaluated is the float32 one without its rounding: constants are what float32 makes of them, and
+all that is computed from them and the inputs is float64.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torchship.gate.witness.noise import NO_NOISE, Noise
+from torchship.gate.witness.op_rules import Operation, Rule, operation, rule_of
+
+LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
+
+
+class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps in float64 what a module casts to float32 by itself, and its constants what they are in float32."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        done = operation(func)
+        if done.view and not done.name.startswith("lift"):
+            result = func(*args, **(kwargs or {}))
+            self.look(done, args, kwargs or {}, result)
+            return result
+        args = tuple(value if place in done.written else widened(value) for place, value in enumerate(args))
+        kwargs = {
+            key: torch.float64 if key == "dtype" and value == torch.float32
+            else value if key in done.written else widened(value)
+            for key, value in (kwargs or {}).items()
+        }  # fmt: skip
+        result = self.compute(func, done, args, kwargs)
+        if done.name.startswith(("empty", "new_empty")):
+            # Memory that nobody has written to is the same each time.
+            result.zero_()
+        elif done.name.startswith("lift") or next(tensors([*args, *kwargs.values()]), None) is None:
+            # What depends on no tensor is a constant.
+            result = as_float32(result) if isinstance(result, Tensor) else result
+        self.look(done, args, kwargs, result)
+        return result
+
+    def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:  # noqa: ARG002 -- for those who inherit
+        """Evaluate one operation."""
+        return func(*args, **kwargs)
+
+    def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
+        """Look at what an operation made, for those who inherit."""
+
+
+def scale_of(rule: Rule, value: Tensor) -> Tensor:
+    """Return what an absolute error is in units of: of what the rule says, see `op_rules.Rule`."""
+    if rule is Rule.GATED:
+        return value.abs()
+    # A place is wrong by one unit of the largest, and moves the result by as much as neighbours differ.
+    pixels = tuple(range(2, value.dim()))
+    return max(value.shape[2:]) * (value.amax(pixels, keepdim=True) - value.amin(pixels, keepdim=True))
+
+
+def widened(value: Any) -> Any:
+    """Return an argument in float64 where it is a tensor in float32, and rounded to float32 where it is a number."""
+    if isinstance(value, Tensor):
+        return value.double() if value.dtype == torch.float32 else value
+    if type(value) is float:
+        return to_float32(value)
+    if isinstance(value, tuple | list):
+        return type(value)(widened(item) for item in value)
+    return value
+
+
+def to_float32(number: float) -> float:
+    """Return what float32 makes of a constant; the ends of float64 become those of float32."""
+    if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 -- NaN
+        return number
+    return float(np.float32(min(max(number, -LARGEST_FLOAT32), LARGEST_FLOAT32)))
+
+
+def as_float32(value: Tensor) -> Tensor:
+    """Return a float64 tensor with the values that float32 has for them."""
+    if value.dtype != torch.float64 or not value.numel():
+        return value
+    limited = torch.where(value.isfinite(), value.clamp(-LARGEST_FLOAT32, LARGEST_FLOAT32), value)
+    return limited.float().double()
+
+
+class Rounding(Wide):  # type: ignore[no-untyped-call]
+    """Disturbs what float32 would round, see `op_rules.Rule`; without noise nothing, by not being there."""
+
+    def __init__(self, noise: Noise | None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._disturbing = noise is not None
+        self.noise = noise or NO_NOISE
+
+    def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
+        """Evaluate one operation, as if it rounded."""
+        rule = rule_of(done, args, kwargs)
+        if rule is Rule.EXACT or not self._disturbing:
+            return func(*args, **kwargs)
+        scale = scale_of(rule, args[0]) if rule in (Rule.GATED, Rule.RESAMPLED) else None
+        if rule in (Rule.SUM, Rule.STEPPED, Rule.RESAMPLED, Rule.ENTROPY):
+            # Before what is written to is disturbed, since others may be views of it.
+            args = tuple(value if place in done.written else self._terms(value) for place, value in enumerate(args))
+            kwargs = {key: value if key in done.written else self._terms(value) for key, value in kwargs.items()}
+            for key in done.written - done.out:
+                self._in_place(kwargs[key] if isinstance(key, str) else args[key])
+        elif rule is Rule.ORDERED:
+            return self._in_some_order(func, args, kwargs)
+        elif rule in (Rule.SOFTMAX, Rule.LOG_SOFTMAX):
+            args = (self._distances(args[0], args[1]), *args[1:])
+        result = func(*args, **kwargs)
+        if rule is Rule.STEPPED:
+            return result
+        fresh = self._results(result, rule, scale) if not done.written else result
+        for key in done.written:
+            self._round_in_place(kwargs[key] if isinstance(key, str) else args[key], rule, scale)
+        return fresh
+
+    def _in_some_order(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Sort, or take the largest or smallest, with equal numbers in a random order."""
+        named = {argument.name: place for place, argument in enumerate(func._schema.arguments)}  # noqa: SLF001
+
+        def argument(name: str, default: Any) -> Any:
+            place = named.get(name, len(args))
+            return kwargs.get(name, args[place] if place < len(args) else default)
+
+        value, axis = args[0], argument("dim", -1)
+        if self.noise.unit == 0.0 or "values" in kwargs or value.dim() == 0:
+            return func(*args, **kwargs)
+        order = self.noise.permutation(value.shape[axis])
+        largest = argument("descending", default=False) or ("largest" in named and argument("largest", default=True))
+        found, places = value.index_select(axis, order).sort(dim=axis, descending=largest, stable=True)
+        count = argument("k", value.shape[axis])
+        return found.narrow(axis, 0, count), order[places.narrow(axis, 0, count)]
+
+    def _terms(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return self._relative(value)
+        if isinstance(value, tuple | list):
+            return type(value)(self._terms(item) for item in value)
+        return value
+
+    def _relative(self, value: Tensor) -> Tensor:
+        if value.is_complex():
+            return torch.view_as_complex(self.noise.relative(torch.view_as_real(value)))
+        return self.noise.relative(value) if value.dtype == torch.float64 else value
+
+    def _distances(self, value: Tensor, axis: Any) -> Tensor:
+        """Disturb the distances to the largest along an axis, which are what is rounded."""
+        if value.dtype != torch.float64 or not value.numel():
+            return value
+        distance = value - value.amax(axis, keepdim=True)
+        # Where all are -inf there is no distance.
+        return self.noise.absolute(value, distance.abs().nan_to_num(0.0, posinf=0.0))
+
+    def _results(self, result: Any, rule: Rule, scale: Tensor | None) -> Any:
+        if isinstance(result, tuple | list):
+            return type(result)(self._results(item, rule, scale) for item in result)
+        if not isinstance(result, Tensor) or not (result.dtype == torch.float64 or result.is_complex()):
+            return result
+        if rule is Rule.BOUNDED:
+            return self.noise.absolute(result, 1.0)
+        if rule in (Rule.SHIFTED, Rule.LOG_SOFTMAX, Rule.ENTROPY):
+            return self.noise.absolute(result, result.abs().clamp(min=1.0))
+        if scale is not None:
+            return self.noise.absolute(result, scale)
+        return self._relative(result)
+
+    def _in_place(self, value: Any) -> None:
+        if isinstance(value, Tensor) and value.dtype == torch.float64:
+            self.noise.relative_(value)
+
+    def _round_in_place(self, value: Any, rule: Rule, scale: Tensor | None) -> None:
+        for item in value if isinstance(value, tuple | list) else [value]:
+            if isinstance(item, Tensor) and item.dtype == torch.float64:
+                item.copy_(self._results(item, rule, scale))
+
+
+@contextmanager
+def plain_kernels(dtype: torch.dtype) -> Iterator[None]:
+    """Make torch compute in single operations, so that each is seen, and new tensors in this type.
+
+    Meanwhile float64 has the smallest and largest numbers of float32: a module that asks for those of its type would
+    compute another function in float64.
+    """
+    default, fastpath = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
+    finfo, narrow = torch.finfo, torch.finfo(torch.float32)
+    torch.set_default_dtype(dtype)
+    torch.backends.mha.set_fastpath_enabled(False)
+    if dtype == torch.float64:
+        torch.finfo = lambda asked=None: narrow if asked in (None, torch.float64) else finfo(asked)  # type: ignore[misc,assignment]
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.finfo = finfo  # type: ignore[misc]
+        torch.set_default_dtype(default)
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+
+
+def tensors(values: Any) -> Iterator[Tensor]:
+    """Yield the tensors in nested lists of arguments or results."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, tuple | list):
+        for value in values:
+            yield from tensors(value)

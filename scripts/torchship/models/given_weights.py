@@ -1,0 +1,141 @@
+"""Weights that were trained elsewhere: read without running anything of theirs, and fitted to a network strictly."""
+
+import logging
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchship.core.errors import DataError
+
+log = logging.getLogger(__name__)
+
+State = dict[str, Tensor]
+
+# Under which keys of a checkpoint its state dict may be, the first that is there.
+KEYS = ("state_dict", "model_state_dict", "model")
+# Names that are spelled out of those that don't fit.
+MOST = 5
+
+
+def read_state(path: Path) -> tuple[State, str]:
+    """Return the tensors of a weights file by name, and the key that they were under, if it was a checkpoint.
+
+    Raises:
+        DataError: it is damaged, or holds what only code could open: a pickled module, a TorchScript archive.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path), ""
+        except Exception as error:  # safetensors has no public type for damage
+            raise DataError(f"{path} cannot be read as safetensors: {first_line(error)}") from error
+    if is_torchscript(path):
+        raise DataError(
+            f"{path} is a TorchScript archive, which is code, and to load it runs that: where you trust it, save its "
+            "weights with torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
+        )
+    document = unpickled(path)
+    if isinstance(document, Mapping) and not holds_tensors(document):
+        for key in KEYS:
+            if isinstance(document.get(key), Mapping) and holds_tensors(document[key]):
+                return dict(document[key]), key
+    if not isinstance(document, Mapping) or not holds_tensors(document):
+        what = f"a mapping with {', '.join(map(repr, list(document)[:MOST]))}" if isinstance(document, Mapping) else (
+            f"a {type(document).__name__}")  # fmt: skip
+        raise DataError(
+            f"{path} is {what}, not a state dict, nor does it hold one under {', '.join(KEYS)}: save "
+            "torch.save(module.state_dict(), 'weights.pt')"
+        )
+    return dict(document), ""
+
+
+def unpickled(path: Path) -> Any:
+    """Return what a file of torch.save holds, as far as it is tensors, numbers, text and collections of these."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise DataError(
+            f"{path} holds {f'an object of {found[1]}' if found else 'more than tensors'}, which only its code could "
+            "open: where it was made, save the weights alone with torch.save(module.state_dict(), 'weights.pt')"
+        ) from error
+    except Exception as error:  # torch and zipfile raise what they meet in a damaged file
+        raise DataError(f"{path} cannot be read by torch.load: {first_line(error)}") from error
+
+
+def is_torchscript(path: Path) -> bool:
+    """Tell whether a file is an archive of torch.jit.save, by its member for constants."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def holds_tensors(document: Mapping[Any, Any]) -> bool:
+    """Tell whether a mapping is a state dict: all tensors, by name."""
+    return bool(document) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in document.items())
+
+
+def without_prefix(state: State, expected: Mapping[str, Tensor]) -> tuple[State, str]:
+    """Return tensors without what wrappers lead their names with, such as `module.`, and what that was.
+
+    It is taken away as long as all names share it, and none of them is one of the network's.
+    """
+    taken = ""
+    while state and not state.keys() & expected.keys():
+        firsts = {name.partition(".")[0] for name in state}
+        if len(firsts) != 1 or not all("." in name for name in state):
+            break
+        (first,) = firsts
+        taken += f"{first}."
+        state = {name.partition(".")[2]: tensor for name, tensor in state.items()}
+    return state, taken
+
+
+def fitted(state: State, module: nn.Module, path: Path) -> tuple[State, list[str]]:
+    """Return tensors as the network's own state, and what had to be rounded to its types.
+
+    Raises:
+        DataError: one is missing, or is one too many, or has another shape, or is not finite.
+    """
+    expected = module.state_dict()
+    missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    wrong = [f"{name} is {list(state[name].shape)} where the network has {list(tensor.shape)}"
+             for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]  # fmt: skip
+    problems = [f"{word}: {listed(names)}" for word, names in
+                (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong)) if names]  # fmt: skip
+    if problems:
+        raise DataError(
+            f"{path} does not fit the network: {'; '.join(problems)}; are network/arguments those that it was trained "
+            "with?"
+        )
+    rounded = [f"{name} from {state[name].dtype} to {tensor.dtype}" for name, tensor in expected.items()
+               if not same_values(state[name], tensor.dtype)]  # fmt: skip
+    # Tied parameters share their memory, which safetensors does not write.
+    own = {name: state[name].to(tensor.dtype).clone().contiguous() for name, tensor in expected.items()}
+    bad = [name for name, tensor in own.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if bad:
+        raise DataError(f"{path}: {listed(bad)} hold numbers that are not finite")
+    return own, [str(text).replace("torch.", "") for text in rounded]
+
+
+def same_values(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Tell whether another type has all values of a tensor."""
+    return bool(torch.equal(tensor.to(dtype).to(tensor.dtype).nan_to_num(), tensor.nan_to_num()))
+
+
+def listed(names: list[str]) -> str:
+    """Spell some names, the first few."""
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if names[MOST:] else "")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

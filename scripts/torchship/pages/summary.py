@@ -1,0 +1,141 @@
+"""The page that tells a reviewer what a run found: verdicts first, then the numbers behind them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchship.pages.html import Verdict, code, heading, page, paragraph, table
+
+Document = Mapping[str, Any]
+
+NO_DATA = "There are no data: the weights came trained, and the gate drew its cases from the declared domain."
+NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
+
+
+def write(
+    run: str, training: Document, exports: Mapping[str, Document], validations: Mapping[str, Document],
+    datasheet: Document | None = None, metrics: Document | None = None, check: Document | None = None,
+    source: str = "", scan: Document | None = None,
+) -> str:  # fmt: skip
+    """Give the page of one run from the documents of its stages; it may have no data, hand-coded network, or scan."""
+    body = [
+        *verdicts(validations),
+        *(taken(training) if training.get("trained") == "elsewhere" else converged(training)),
+        *([paragraph(chosen(scan))] if scan else []),
+        *(evaluated(metrics) if metrics else []),
+        *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
+        *exported(exports),
+        *(data(datasheet) if datasheet else [paragraph(NO_DATA, "note")]),
+    ]
+    return page(f"Run {run}", body)
+
+
+def in_order(sets: Document) -> list[tuple[str, Document]]:
+    """Give the sets in the order in which they are used, where JSON has them by name."""
+    return [(name, sets[name]) for name in ("train", "validation", "test")]
+
+
+def verdicts(validations: Mapping[str, Document]) -> list[str]:
+    """Give what the gate says of each target."""
+    body = [heading("The gate")]
+    rows = []
+    for target, document in validations.items():
+        worst = document["worst"]
+        sizes = "".join(f", {axis} {size}" for axis, size in worst["sizes"].items())
+        place = f"{worst['origin']}{sizes}, event {worst['event']}"
+        verdict = Verdict(document["verdict"])
+        runtime = document["runtime"]["onnxruntime"]
+        rows.append([target, runtime, verdict, document["elements"], worst["largest"], worst["ratio"], place])
+    header = ["Target", "ONNX Runtime", "Verdict", "Outputs compared", "Largest |Δ|", "Of the limit", "Where"]
+    body.append(table(header, rows))
+    body.append(
+        paragraph(
+            "Each output of the saved file, run in the target's own ONNX Runtime, was compared with the eager torch "
+            "module in float64. The limit is what rounding to float32 may do to that output, found by disturbing every "
+            "operation; where the layers are covered, the lesser of that and a running error analysis (docs/gate.md).",
+            "note",
+        )
+    )
+    return body
+
+
+def converged(training: Document) -> list[str]:
+    """Give the convergence rate and the replica that ships."""
+    rate, shipped = training["convergence"], training["shipped"]
+    low, high = rate["interval"]
+    text = (
+        f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in "
+        f"{training['epochs']} epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. "
+        f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
+    )
+    return [heading("Training"), paragraph(text)]
+
+
+def taken(training: Document) -> list[str]:
+    """Say where the weights came from."""
+    source = training["source"]
+    text = f"Trained elsewhere: {training['parameters']} parameters from {source['file']}, sha256 {source['sha256']}."
+    if source["prefix"]:
+        text += f" The names of all tensors began with {source['prefix']!r}, which was taken away."
+    lines = [paragraph(text)]
+    if source["rounded"]:
+        lines.append(paragraph(f"Rounded to the network's own types: {', '.join(source['rounded'])}.", "fair"))
+    return [heading("Training"), *lines]
+
+
+def chosen(scan: Document) -> str:
+    """Say which point of a scan this is."""
+    diverged = f", of which {scan['diverged']} diverged" if scan["diverged"] else ""
+    return (
+        f"This is {scan['name']}, the best of {scan['points']} points of a scan{diverged}: it has the "
+        f"{scan['best_is']} {scan['metric'].replace('_', ' ')}, {scan['value']:.4g}. The others are in scan/table.csv."
+    )
+
+
+def evaluated(metrics: Document) -> list[str]:
+    """Give the metrics of the three sets."""
+    header = ["Set", "Events", "Loss", "Accuracy", "Confusion (rows: true class)"]
+    rows = [
+        [name, entry["events"], entry["loss"], entry.get("accuracy", "–"), entry.get("confusion", "–")]
+        for name, entry in in_order(metrics["sets"])
+    ]
+    return [heading("Evaluation"), table(header, rows), paragraph(f"Loss: {metrics['loss_function']}.", "note")]
+
+
+def handcoded(check: Document, source: str) -> list[str]:
+    """Give the hand-coded outputs, how the implementations agree, and the code itself."""
+    shown = [
+        [", ".join(f"{value:.4g}" for value in entry["input"]), ", ".join(f"{value:.4f}" for value in entry["output"])]
+        for entry in check["shown"]
+    ]
+    decided = check.get("decisions", {}).get("decided")
+    header = ["Input", "Output"]
+    if decided:
+        header.append("Class")
+        shown = [[*row, str(decision)] for row, decision in zip(shown, decided, strict=False)]
+    agreement = [
+        [points, other, found["elements"], found["largest"], found["ratio"]]
+        for points, others in check["comparisons"].items()
+        for other, found in others.items()
+    ]
+    body = [heading("Hand-coded network"), table(header, shown)]
+    if not check["cpp"]["checked"]:
+        body.append(paragraph("The C++ header was NOT checked: there was no C++ compiler.", "bad"))
+    columns = ["Points", "Against the hand-coded Python", "Outputs", "Largest |Δ|", "Of the bound"]
+    return [*body, table(columns, agreement), code(source)]
+
+
+def exported(exports: Mapping[str, Document]) -> list[str]:
+    """Give the files."""
+    rows = [
+        [target, document["opset"], document["ir_version"], document["bytes"], document["sha256"]]
+        for target, document in exports.items()
+    ]
+    return [heading("ONNX files"), table(["Target", "Opset", "IR version", "Bytes", "SHA-256"], rows)]
+
+
+def data(datasheet: Document) -> list[str]:
+    """Give what the data are."""
+    rows = [[name, entry["events"], entry["sha256"]] for name, entry in in_order(datasheet["sets"])]
+    note = f"Source: {datasheet['source']}, seed {datasheet['seed']}; {datasheet['note']}."
+    return [heading("Data"), table(["Set", "Events", "SHA-256"], rows), paragraph(note, "note")]

@@ -1,0 +1,44 @@
+"""Which Python runs a target's ONNX Runtime: this one, or that of an environment beside .venv."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from torchship.core.errors import TargetError
+from torchship.core.pins import mismatches, read_pins
+from torchship.core.provenance import PROJECT
+
+# Where `make` builds the runtimes that cannot share an environment with today's.
+RUNTIMES = PROJECT / ".runtimes"
+LIBRARY = Path(__file__).resolve().parents[2]
+
+
+def interpreter(pins: Path) -> Path:
+    """Give the interpreter whose installed packages are those that `pins` names.
+
+    Raises:
+        TargetError: neither this interpreter nor the environment beside .venv has them; the message has the command.
+    """
+    if not mismatches(read_pins(pins)):
+        return Path(sys.executable)
+    python = RUNTIMES / pins.stem / "bin" / "python"
+    if not python.exists():
+        raise TargetError(f"the environment of {pins} is not installed; run `make runtimes`, or add `--sdm conda`")
+    check = "import sys; from pathlib import Path; from torchship.core.pins import require_pins; require_pins(Path(sys.argv[1]))"
+    done = subprocess.run(  # noqa: S603
+        [str(python), "-c", check, str(pins.resolve())], env=environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise TargetError(f"{python} is not as {pins} pins it; run `make runtimes`: {last_line(done.stderr)}")
+    return python
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of another interpreter: this library, and nothing else of this process, on its path."""
+    return {**os.environ, "PYTHONPATH": str(LIBRARY)}
+
+
+def last_line(text: str) -> str:
+    """Give the last line of a traceback: the error itself."""
+    return text.strip().splitlines()[-1] if text.strip() else "no message"

@@ -1,0 +1,66 @@
+"""The picture of a scan: one panel for each knob, with the metric of every point."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from torchship.select.ranking import METRICS
+
+# Values this far apart are shown on a logarithmic axis.
+WIDE = 20.0
+# So many values are named on their axis; no one has 2.5 layers.
+FEW = 6
+
+
+def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str, colors: Sequence[str]) -> None:
+    """Draw a metric against one knob.
+
+    Args:
+        rows: those of the scan's table; one without a rank has diverged, and is a cross at the upper edge.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    ranked = [row for row in rows if row["rank"]]
+    for row in ranked:
+        found[row[knob]].append(float(row[metric]))
+    lost = sorted({row[knob] for row in rows if not row["rank"]})
+    places = numbers([*found, *lost])
+    # A line between words would mean nothing.
+    look: dict[str, Any] = {"linewidth": 1} if places else {"marker": "_", "markersize": 14, "linestyle": "none"}
+    if not places:
+        words = sorted({*found, *lost})
+        places = {word: float(place) for place, word in enumerate(words)}
+        axes.set_xticks(range(len(words)), [word or "(not given)" for word in words], rotation=20)
+    elif is_wide(places.values()):
+        axes.set_xscale("log")
+    elif len(places) <= FEW:
+        axes.set_xticks(list(places.values()), list(places))
+    values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
+    metrics = [float(row[metric]) for row in ranked]
+    axes.scatter([places[row[knob]] for row in ranked], metrics, s=14, color=colors[0], alpha=0.5, linewidths=0,
+                 rasterized=True, label="a point")  # fmt: skip
+    axes.plot([places[value] for value in values], [best(found[value]) for value in values], color=colors[0],
+              label="best at each value", **look)  # fmt: skip
+    first = next(row for row in ranked if row["rank"] == "1")
+    axes.plot(places[first[knob]], float(first[metric]), "*", color=colors[1], markersize=13, label="goes on")
+    if lost:
+        axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], clip_on=False,
+                  transform=axes.get_xaxis_transform(), label="diverged")  # fmt: skip
+    if metric == "validation_loss" and is_wide(metrics):
+        axes.set_yscale("log")
+
+
+def numbers(values: Iterable[str]) -> dict[str, float]:
+    """Give the numbers that texts spell; none where one is a word, or empty for an argument that is not given."""
+    try:
+        found = {value: float(value) for value in values}
+    except ValueError:
+        return {}
+    return found if all(map(math.isfinite, found.values())) else {}
+
+
+def is_wide(values: Iterable[float]) -> bool:
+    """Tell whether positive numbers lie so far apart that a linear axis would hide the small ones."""
+    sorted_values = sorted(values)
+    return sorted_values[0] > 0.0 and sorted_values[-1] / sorted_values[0] > WIDE

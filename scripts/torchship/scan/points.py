@@ -1,0 +1,132 @@
+"""Scans: runs of one model that differ in some knobs, by name, each knob by its place in the configuration.
+
+Read by the workflow while it is planned, in Snakemake's own environment, never by a step.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torchship.config.checks import check_batches, check_losses
+from torchship.config.network_signature import check_arguments
+from torchship.core.errors import ConfigError
+from torchship.scan.knobs import Knobs, plain
+from torchship.training.objective import decisive, spelled, terms_of
+
+# A point: the value of each scanned knob, by place, such as train/learning_rate.
+Point = dict[str, Any]
+
+# Between a model's name and a point's in the name of a run; Snakemake takes commas in a run's name for its own.
+FOLDER, BETWEEN = "/scan/", "+"
+# Its outputs are no probabilities.
+LOGITS = "binary_cross_entropy_with_logits"
+# A file system takes names of 255 bytes; a longer name than this ends in a hash of all of it.
+LONGEST = 160
+
+
+def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], project: Path) -> dict[str, dict[str, Any]]:
+    """Give a complete section for each point of a run's scan, by the point's name; its `point` says what it changes.
+
+    A run with an ONNX file from elsewhere is not trained, and has no points.
+
+    Args:
+        section: the run's own section, which the points are laid over.
+        schema: schemas/config.schema.yaml as a document.
+        project: the folder that has the networks in models/.
+
+    Raises:
+        ConfigError: a knob that cannot be scanned, a value that it does not take, a point that stands there twice,
+            points that the metric cannot compare.
+    """
+    if "network" not in section:
+        return {}
+    knobs = Knobs(run, section, schema, project)
+    sections: dict[str, dict[str, Any]] = {}
+    called: set[tuple[str, ...]] = set()
+    for point in listed(section["scan"], knobs):
+        name = run + FOLDER + name_of(point, knobs)
+        if name in sections:
+            raise ConfigError(f"{knobs.place}: {point} and {sections[name]['point']} would both be {name}: remove one")
+        sections[name] = {**laid_over(section, point, knobs.place), "point": point}
+        check_batches(name, sections[name]["train"])
+        check_losses(name, sections[name])
+        network = sections[name]["network"]
+        call = (network["file"], *network.get("arguments", {}))
+        if call not in called:
+            check_arguments(f"{knobs.place}: network/arguments", network, project)
+            called.add(call)
+    check_metric(knobs.place, section["scan"]["metric"], sections.values())
+    return sections
+
+
+def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
+    """Give all points: every combination of the grid's values, then those that are listed one by one."""
+    grid = {knob: [knobs.value(knob, value) for value in scan["grid"][knob]] for knob in sorted(scan["grid"], key=str)}
+    if grid:
+        for values in itertools.product(*grid.values()):
+            yield dict(zip(grid, values, strict=True))
+    for point in scan["points"]:
+        yield {knob: knobs.value(knob, value) for knob, value in sorted(point.items(), key=str)}
+
+
+def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
+    """Give a section with a point's values in it; what no value lies in is shared, since there may be thousands.
+
+    Raises:
+        ConfigError: a value would lie in something that holds no others.
+    """
+    changed = dict(section)
+    for knob, value in point.items():
+        *parents, last = knob.split("/")
+        inner = changed
+        for depth, key in enumerate(parents, start=1):
+            holder = inner.get(key, {})
+            if not isinstance(holder, Mapping):
+                raise ConfigError(f"{place}: {knob} cannot be scanned: {'/'.join(parents[:depth])} is {holder!r}")
+            inner[key] = dict(holder)
+            inner = inner[key]
+        inner[last] = value
+    return changed
+
+
+def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]]) -> None:
+    """Check that the points can be compared by the metric.
+
+    Raises:
+        ConfigError: the points differ in what it means.
+    """
+    decides = {"validation_loss": "loss", "convergence_rate": "converged_accuracy"}.get(metric)
+    trainings = [{**section["train"], "loss": spelled(section["train"]["loss"])} for section in sections]
+    meanings = sorted({training[decides] for training in trainings if decides})
+    if len(meanings) > 1:
+        raise ConfigError(
+            f"{place}: metric is {metric}, which points with train/{decides} {' and '.join(map(str, meanings))} "
+            "cannot be compared by: take validation_accuracy"
+        )
+    losses = {terms[decisive(terms)].function for terms in map(terms_of, sections)}
+    if metric != "validation_loss" and LOGITS in losses and len(losses) > 1:
+        raise ConfigError(
+            f"{place}: points with train/loss {LOGITS} and others cannot be compared by {metric}: evaluate/threshold, "
+            "the same for all, would be a logit for some and a probability for others"
+        )
+
+
+def name_of(point: Point, knobs: Knobs) -> str:
+    """Give a point's name, such as hidden=4+learning_rate=0.01: the same whatever other points there are."""
+    name = BETWEEN.join(f"{knobs.word(knob)}={spell(value)}" for knob, value in point.items())
+    if len(name) > LONGEST:
+        return f"{name[:LONGEST]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def spell(value: Any) -> str:
+    """Give a value as it stands in a file's name."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return "x".join(map(spell, value))
+    if isinstance(value, Mapping):
+        return "_".join(f"{plain(key)}_{spell(inner)}" for key, inner in sorted(value.items()))
+    return plain(str(value).replace("e+", "e") if isinstance(value, float) else str(value))

@@ -1,0 +1,80 @@
+"""The points of a scan side by side: their table, and which is the best."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torchship.core.errors import TrainingError
+
+# What a point is judged by, from its training.json, and whether the best has the smallest.
+METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
+QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
+
+
+def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what came of a training, by the names of the table's columns; a diverged one has no losses."""
+    rate, shipped = training["convergence"], training["shipped"] or {}
+    low, high = rate["interval"]
+    found = (rate["replicas"], rate["converged"], rate["rate"], low, high, training["diverged"])
+    return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
+
+
+def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
+    """Give the places of the points that did not diverge, the best first.
+
+    Where the metric says nothing, the smaller validation loss is better, then the point that stands first.
+
+    Args:
+        losses: the loss functions of the points; of several, no loss is smaller than that of another.
+
+    Raises:
+        TrainingError: all have diverged.
+    """
+
+    def badness(place: int) -> tuple[float, float, int]:
+        found = outcomes[place]
+        value = found[metric] if METRICS[metric] else -found[metric]
+        return value, found["validation_loss"] if len(losses) == 1 else 0.0, place
+
+    reached = [found["validation_loss"] for found in outcomes]
+    finite = [place for place, loss in enumerate(reached) if loss is not None and math.isfinite(loss)]
+    if not finite:
+        raise TrainingError(
+            f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"
+        )
+    return sorted(finite, key=badness)
+
+
+def table(
+    names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
+) -> tuple[list[str], list[list[Any]]]:
+    """Give the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
+
+    A column for each knob that some point changes, with the value that each point was trained with.
+    """
+    knobs = sorted({place for report in reports for place in report["point"]})
+    ranks = {place: rank for rank, place in enumerate(ranked, start=1)}
+    rows = [
+        [
+            *[name, *(spell(value_of(report["knobs"], knob)) for knob in knobs)],
+            *[*map(spell, found.values()), ranks.get(place, "")],
+        ]
+        for place, (name, report, found) in enumerate(zip(names, reports, outcomes, strict=True))
+    ]
+    return ["point", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
+
+
+def value_of(knobs: Any, place: str) -> Any:
+    """Give the value at a place, None where the network is not called with such an argument."""
+    for key in place.split("/"):
+        knobs = knobs.get(key) if isinstance(knobs, Mapping) else None
+    return knobs
+
+
+def spell(value: Any) -> Any:
+    """Give a value as a cell: nothing for none, JSON for a mapping."""
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True)
+    return "" if value is None else value

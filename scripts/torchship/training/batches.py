@@ -1,0 +1,143 @@
+"""Batches for replicas: from a Dataset that stays on the device, or through torch's DataLoader."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchship.training.orders import epoch_orders, event_order
+from torchship.training.parallel.group import Processes
+
+# Inputs in the network's order, and targets in the order of the losses' terms.
+Batch = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+
+# Event numbers that a replica's orders of coming epochs may hold, and the most epochs: of few events, a call of torch
+# would cost more than the numbers.
+AHEAD_NUMBERS, AHEAD_EPOCHS = 2**14, 64
+
+
+class EventDataset(Dataset[Batch]):
+    """Events as (inputs in the network's order, targets).
+
+    An index may be an integer, as everywhere, or a tensor of integers of any shape, which then leads the shape of what
+    comes back: that is how a batch for many replicas is gathered at once. It is always a copy, which a network may
+    write on.
+    """
+
+    def __init__(self, inputs: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> None:
+        self.inputs, self.targets = inputs, targets
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[str], targets: Sequence[str]
+    ) -> "EventDataset":
+        """Take the inputs, in the network's order, and the targets out of named arrays."""
+        taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
+        return cls(*taken)
+
+    def __len__(self) -> int:
+        return len(self.targets[0])
+
+    def __getitem__(self, index: int | Tensor) -> Batch:
+        if isinstance(index, Tensor) and index.dim() == 1:
+            # As below, at a third of the time.
+            return (
+                tuple([array.index_select(0, index) for array in self.inputs]),
+                tuple([array.index_select(0, index) for array in self.targets]),
+            )
+        return tuple(array[index] for array in self.inputs), tuple(array[index] for array in self.targets)
+
+    def to(self, device: torch.device) -> "EventDataset":
+        """Return the same events on a device."""
+        return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
+
+
+class Order(Sampler[Tensor]):
+    """This process's share of the batches of one epoch; `epoch` is set before each pass.
+
+    Attributes:
+        replicas: so many are trained side by side; then batches are event numbers [replicas, events].
+        alone: or the one whose batches these are, [events]: the number of its random start.
+    """
+
+    def __init__(
+        self, events: int, batch_size: int, seed: int, processes: Processes, *, shuffle: bool, first: int, replicas: int
+    ) -> None:
+        self.events, self.batch_size, self.seed, self.shuffle = events, batch_size, seed, shuffle
+        self.first, self.replicas, self.processes = first, replicas, processes
+        self.device = torch.device("cpu")
+        self.epoch = 0
+        self.alone: int | None = None
+        self.ahead: dict[int, tuple[range, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return math.ceil(self.events / self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.alone is not None:
+            whole = self._order_of(self.alone)
+            if self.processes.count == 1:
+                return iter(torch.split(whole, self.batch_size))
+            parts = torch.split(whole.unsqueeze(0), self.batch_size, dim=1)
+            return (self.processes.share(part).squeeze(0) for part in parts)
+        if self.shuffle:
+            order = event_order(self.seed, self.replicas, self.epoch, self.events, self.device, self.first)
+        else:
+            order = torch.arange(self.events, device=self.device).expand(self.replicas, -1)
+        return map(self.processes.share, torch.split(order, self.batch_size, dim=1))
+
+    def _order_of(self, replica: int) -> Tensor:
+        if not self.shuffle:
+            return torch.arange(self.events, device=self.device)
+        epochs, orders = self.ahead.get(replica, (range(0), torch.empty(0)))
+        if self.epoch not in epochs:
+            count = max(1, min(AHEAD_EPOCHS, AHEAD_NUMBERS // (self.events * self.replicas)))
+            epochs = range(self.epoch, self.epoch + count)
+            orders = epoch_orders(self.seed, replica, epochs, self.events, self.device)
+            self.ahead[replica] = epochs, orders
+        return orders[self.epoch - epochs.start]
+
+    def sizes(self) -> list[int]:
+        """Return how many events each batch has in all processes."""
+        return [min(self.batch_size, self.events - start) for start in range(0, self.events, self.batch_size)]
+
+
+class Batches:
+    """The training batches of any epoch, on the device; both loaders give the same numbers in the same order."""
+
+    def __init__(
+        self, dataset: EventDataset, order: Order, device: torch.device, *, loader: str, num_workers: int
+    ) -> None:
+        self.order, self.device, self.sizes = order, device, order.sizes()
+        self.dataset = dataset.to(device)
+        self.loader: Iterable[Batch] | None = None
+        if loader == "resident":
+            order.device = device
+        else:
+            # batch_size=None: the sampler makes whole batches. Workers that end with each epoch would take
+            # longer to start again than a small set takes to train on.
+            self.loader = DataLoader(
+                dataset,
+                batch_size=None,
+                sampler=order,
+                num_workers=num_workers,
+                pin_memory=device.type == "cuda",
+                persistent_workers=num_workers > 0,
+                # Else it draws from what Dropout draws from, each epoch.
+                generator=torch.Generator(),
+            )
+
+    def epoch(self, epoch: int, replica: int | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch, [replicas, events, …] each, or [events, …] of one replica."""
+        self.order.epoch, self.order.alone = epoch, replica
+        if self.loader is None:
+            yield from map(self.dataset.__getitem__, self.order)
+            return
+        for inputs, targets in self.loader:
+            yield self._moved(inputs), self._moved(targets)
+
+    def _moved(self, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(array.to(self.device, non_blocking=True) for array in arrays)

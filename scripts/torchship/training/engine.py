@@ -1,0 +1,129 @@
+"""What an engine of training is: the same for one that computes all replicas at once and one after another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torchship.core.errors import TrainingError
+from torchship.models.module import derived_seed, random_network
+from torchship.training.batches import Batches, EventDataset, Order
+from torchship.training.losses import Objective
+from torchship.training.parallel.group import Processes
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """The random starts of one network.
+
+    Attributes:
+        knobs: the section `train` of the configuration: how many, which is the first, how they start.
+    """
+
+    file: Path
+    arguments: Mapping[str, Any]
+    knobs: Mapping[str, Any]
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """Return how many are trained."""
+        return int(self.knobs["replicas"])
+
+    def number(self, place: int) -> int:
+        """Return a start's number in the series of all starts that a seed has."""
+        return int(self.knobs["first_replica"]) + place
+
+    def seed_of(self, place: int) -> int:
+        """Return the seed that a start alone depends on."""
+        return derived_seed("start", self.seed, self.number(place))
+
+    def module(self, place: int) -> nn.Module:
+        """Build a start: the module as its file makes it, with random weights, on the CPU."""
+        return random_network(
+            self.file, self.arguments, self.knobs["weights"], self.seed_of(place), self.knobs["frozen"]
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an engine trains.
+
+    Attributes:
+        sets: `train` and `validation`, on the CPU.
+        outputs: the declared outputs by name.
+    """
+
+    starts: Starts
+    sets: Mapping[str, EventDataset]
+    objective: Objective
+    outputs: Mapping[str, Any]
+    device: torch.device
+    processes: Processes
+
+    @property
+    def knobs(self) -> Mapping[str, Any]:
+        """Return the section `train` of the configuration."""
+        return self.starts.knobs
+
+    def batches(self, replicas: int) -> Batches:
+        """Return the training batches for so many replicas, side by side or one after another."""
+        knobs = self.knobs
+        order = Order(len(self.sets["train"]), knobs["batch_size"], self.starts.seed, self.processes,
+                      shuffle=knobs["shuffle"], first=knobs["first_replica"], replicas=replicas)  # fmt: skip
+        return Batches(self.sets["train"], order, self.device, loader=knobs["loader"], num_workers=knobs["num_workers"])
+
+
+class Trainer(Protocol):
+    """An engine of training: all replicas of a task, with an optimizer for each."""
+
+    def train_epoch(self, epoch: int) -> Tensor:
+        """Take one pass over the training data; return each replica's mean loss over it, [replicas]."""
+        ...
+
+    def align(self) -> None:
+        """Give all processes the buffers of the first, such as BatchNorm's, which each has from its own events."""
+        ...
+
+    def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
+        """Return each replica's mean loss and accuracy over a set, [replicas] each, in evaluation mode."""
+        ...
+
+    def state(self, place: int) -> State:
+        """Return one replica's parameters and buffers as its state_dict names them, copied."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `snapshot` has returned."""
+        ...
+
+
+def outputs_of(result: Any) -> tuple[Tensor, ...]:
+    """Return what a network's forward has returned as a tuple of tensors.
+
+    Raises:
+        TrainingError: it is no tensor, and no tuple or list of tensors.
+    """
+    if isinstance(result, Tensor):
+        return (result,)
+    if isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
+        return tuple(result)
+    keys = f" with the keys {', '.join(map(str, result))}" if isinstance(result, Mapping) else ""
+    raise TrainingError(
+        f"Network.forward returns a {type(result).__name__}{keys}: it must return a tensor, or a tuple of tensors in "
+        "the order of the model's outputs"
+    )
+
+
+def make_optimizer(knobs: Mapping[str, Any], parameters: Sequence[nn.Parameter], **how: bool) -> torch.optim.Optimizer:
+    """Return the optimizer that the knobs name, for some parameters."""
+    made: torch.optim.Optimizer = getattr(torch.optim, knobs["optimizer"])(parameters, lr=knobs["learning_rate"], **how)
+    return made

@@ -1,0 +1,131 @@
+"""A whole training: from the data of a run to its weights, tables and report, in one process or as one of several."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchship.core.errors import DivergenceError
+from torchship.core.files import sha256
+from torchship.data.datasets import check_target, read_set
+from torchship.models.module import describe_device
+from torchship.models.neighbours import digest
+from torchship.training.batches import EventDataset
+from torchship.training.checkpoints import Checkpoint, fingerprint
+from torchship.training.engine import Starts, Task
+from torchship.training.engine_choice import choose_engine, make_trainer
+from torchship.training.loop import train
+from torchship.training.losses import Objective
+from torchship.training.objective import terms_of
+from torchship.training.parallel.group import Processes
+from torchship.training.rehearsal import rehearse
+from torchship.training.report import write_divergence, write_outcome
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a training is given, in types that JSON has, since other processes may be handed it.
+
+    Attributes:
+        sets: the files of the training and validation set, by name.
+        outputs: the files to write: weights, history, replicas, training.
+        code: what stands for the code that trains: other code makes another training.
+        model: the knobs of the run that decide the training.
+        watch: the section `watch` of the configuration.
+        point: what the run changes if it is one of a scan, by place; then it may diverge.
+    """
+
+    sets: dict[str, str]
+    datasheet: str
+    network: str
+    outputs: dict[str, str]
+    checkpoint: str
+    code: str
+    model: dict[str, Any]
+    watch: dict[str, Any]
+    point: dict[str, Any]
+
+
+@contextmanager
+def plain_kernels() -> Iterator[None]:
+    """Have torch compute as vmap and the CPU do for a while.
+
+    The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
+    have three digits with TF32.
+    """
+    fast, cudnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn
+    torch.backends.mha.set_fastpath_enabled(value=False)
+    # The others as they are: the call sets all of them.
+    others = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "benchmark_limit", "deterministic")}
+    try:
+        with cudnn.flags(**others, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=fast)
+
+
+@plain_kernels()
+def fit(work: Work, device: torch.device, processes: Processes) -> None:
+    """Train all replicas of a network, or go on from a checkpoint, and write the best by validation loss.
+
+    Raises:
+        DataError: a set is not what its datasheet says, or its target does not suit the loss.
+        TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), a signal has
+            ended it, or something is wrong with the network; see `rehearse`, `choose_engine` and `require_same`.
+    """
+    model, knobs, seed = work.model, work.model["train"], work.model["seed"]
+    torch.set_num_threads(knobs["threads"])
+    together = f", {processes.count} processes" if processes.count > 1 else ""
+    log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
+             model["device"], together, knobs["threads"],
+             os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
+    datasheet, network = Path(work.datasheet), Path(work.network)
+    starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
+    objective = Objective(terms_of(model), model["evaluate"]["threshold"])
+    data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
+    task = Task(starts, data, objective, model["outputs"], device, processes)
+    identity = fingerprint([model, device.type, torch.__version__, work.code, sha256(datasheet), digest(network)])
+    saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
+    outputs = {name: Path(path) for name, path in work.outputs.items()}
+    rehearse(task)
+    choice = choose_engine(task)
+    log.info("engine: %s (asked for %s): %s", choice.engine, choice.asked, choice.reason)
+    about = {
+        "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
+        "torch": torch.__version__, "point": work.point, "engine": choice.report(),
+        "knobs": {"network": model["network"], "train": knobs, "seed": seed},
+    }  # fmt: skip
+    try:
+        trainer = make_trainer(task, choice)
+        with saved.on_signal():
+            history = train(trainer, task, checkpoint=saved, log_every=work.watch["log_every"])
+        if processes.first:
+            # Finds a divergence of the last epoch, or on the validation set alone, before it writes anything.
+            write_outcome(outputs, about, trainer, task, history)
+    except DivergenceError as error:
+        if not work.point:
+            raise
+        if processes.first:
+            log.warning("%s; the point stays in the scan's table, without a rank", error)
+            write_divergence(outputs, about, task)
+    if processes.first:
+        saved.remove()
+
+
+def read_events(path: Path, datasheet: Path, model: dict[str, Any], split: str) -> EventDataset:
+    """Read a set, and check each target against the loss and the output that it is for.
+
+    Raises:
+        DataError: the set is not what its datasheet says, or a target does not suit.
+    """
+    named, terms = read_set(path, datasheet), terms_of(model)
+    for term in terms:
+        width = model["outputs"][term.output]["shape"][-1]
+        check_target(named[term.target], term.function, width, f"the {split} set, {term.target}")
+    return EventDataset.from_arrays(named, list(model["inputs"]), [term.target for term in terms])

@@ -1,0 +1,120 @@
+"""Losses and accuracy, of one network or of many side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchship.core.errors import TrainingError
+from torchship.training.objective import REGRESSION, Term, decisive
+
+Tensors = Sequence[Tensor]
+
+
+def _binary_cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> Tensor:
+    # torch's own stops the process at a NaN, which only says that one replica of many has diverged.
+    diverged = output.isnan()
+    try:
+        loss = nn.functional.binary_cross_entropy(output.masked_fill(diverged, 0.5), target, reduction="none")
+    except RuntimeError as error:
+        found = output.detach()[~diverged]
+        if bool(((found >= 0) & (found <= 1)).all()):
+            raise
+        raise TrainingError(
+            f"the network's output goes from {float(found.min()):g} to {float(found.max()):g}, and "
+            "binary_cross_entropy takes probabilities: end the network in a sigmoid, or set train/loss to "
+            "binary_cross_entropy_with_logits (and evaluate/threshold to 0.0)"
+        ) from error
+    loss = loss.masked_fill(diverged, torch.nan)
+    return loss.mean() if reduction == "mean" else loss
+
+
+def _cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> Tensor:
+    # torch wants the classes on axis 1: [replicas, events, classes] -> [replicas, classes, events].
+    return nn.functional.cross_entropy(output.movedim(-1, 1), target.reshape(output.shape[:-1]), reduction=reduction)
+
+
+FUNCTIONS: dict[str, Any] = {
+    "binary_cross_entropy": _binary_cross_entropy,
+    "binary_cross_entropy_with_logits": nn.functional.binary_cross_entropy_with_logits,
+    "cross_entropy": _cross_entropy,
+    "mean_squared_error": nn.functional.mse_loss,
+}
+
+
+def _quick_binary_cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> Tensor:
+    # A GPU's assertion would end the process, so only a CPU may try.
+    if output.is_cuda:
+        return _binary_cross_entropy(output, target, reduction=reduction)
+    try:
+        return nn.functional.binary_cross_entropy(output, target, reduction=reduction)
+    except RuntimeError:
+        return _binary_cross_entropy(output, target, reduction=reduction)
+
+
+# Of one network alone, where each of torch's calls counts.
+QUICK: dict[str, Any] = {**FUNCTIONS, "binary_cross_entropy": _quick_binary_cross_entropy}
+
+
+class Objective:
+    """The weighted sum of the losses of some outputs, and the accuracy of the one that decides.
+
+    Outputs are all that the network gives, in order; targets stand in the order of the terms.
+
+    Args:
+        threshold: a single output above it means class 1.
+    """
+
+    def __init__(self, terms: Sequence[Term], threshold: float) -> None:
+        self.terms, self.threshold = list(terms), threshold
+        self.decides = decisive(self.terms)
+        self.places = [term.place for term in self.terms]
+
+    def mean(self, outputs: Tensors, targets: Tensors) -> Tensor:
+        """Return the mean loss of one network, a scalar, from tensors [events, …]."""
+        parts = [
+            QUICK[term.function](outputs[term.place], target, reduction="mean")
+            for term, target in zip(self.terms, targets, strict=True)
+        ]
+        return self._sum(parts)
+
+    def per_replica(self, outputs: Tensors, targets: Tensors) -> Tensor:
+        """Return each replica's mean loss, [replicas], from tensors [replicas, events, …]."""
+        return self._sum(self.each(outputs, targets))
+
+    def each(self, outputs: Tensors, targets: Tensors) -> list[Tensor]:
+        """Return each term's mean loss for each replica, [replicas] each, without its weight."""
+        return [
+            FUNCTIONS[term.function](outputs[term.place], target, reduction="none").flatten(1).mean(1)
+            for term, target in zip(self.terms, targets, strict=True)
+        ]
+
+    def _sum(self, parts: Sequence[Tensor]) -> Tensor:
+        weighed = [
+            part if term.weight == 1.0 else part * term.weight for term, part in zip(self.terms, parts, strict=True)
+        ]
+        total = weighed[0]
+        for part in weighed[1:]:
+            total = total + part
+        return total
+
+    def accuracy(self, outputs: Tensors, targets: Tensors) -> Tensor:
+        """Return each replica's share of right decisions, [replicas], from tensors [replicas, events, …]."""
+        term = self.terms[self.decides]
+        return accuracy(outputs[term.place], targets[self.decides], self.threshold, term.function)
+
+
+def accuracy(output: Tensor, target: Tensor, threshold: float, function: str) -> Tensor:
+    """Return the share of right decisions, [replicas], of outputs and targets [replicas, events, …, classes or 1].
+
+    Of several binary labels each counts for itself; a regression of several numbers decides nothing, and has 0.
+    """
+    if output.shape[-1] == 1:
+        decided = output.squeeze(-1) > threshold
+    elif function == "cross_entropy":
+        decided = output.argmax(-1)
+    elif function == REGRESSION:
+        return torch.zeros(len(output), device=output.device)
+    else:
+        decided, target = output > threshold, target > 0.5
+    return (decided == target.reshape(decided.shape)).float().flatten(1).mean(1)

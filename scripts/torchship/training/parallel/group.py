@@ -1,0 +1,130 @@
+"""Processes that train one model together, each on a share of every batch: DistributedDataParallel."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torchship.core import errors
+from torchship.core.errors import TorchshipError, TrainingError
+from torchship.core.files import read_json, write_json, write_text
+
+# Seconds that processes have to write a checkpoint after a signal; profiles/slurm has it sent 120 before the end.
+GRACE = 90
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a training, as one of them sees them; the first one writes files and the log."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Tell whether this is the one that writes."""
+        return self.rank == 0
+
+    def share(self, index: Tensor) -> Tensor:
+        """Give this process's share of a batch of event numbers, [replicas, events].
+
+        Where there are fewer events than processes, some have the last event as well, which `weigh` gives no weight:
+        a network need not take a batch of none.
+        """
+        share = index.tensor_split(self.count, dim=1)[self.rank]
+        return share if share.shape[1] else index[:, -1:]
+
+    def events(self, batch: int) -> int:
+        """Give how many events of a batch are this process's share."""
+        return batch // self.count + (self.rank < batch % self.count)
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """Give the sum of a tensor over the processes."""
+        if self.count > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def any(self, *flags: bool, device: torch.device) -> list[bool]:
+        """Tell for each flag whether it is raised in any of the processes."""
+        if self.count == 1:
+            return list(flags)
+        raised = self.total(torch.tensor(flags, dtype=torch.int32, device=device))
+        return [bool(number) for number in raised]
+
+    def align(self, buffers: Mapping[str, Tensor]) -> None:
+        """Give all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        if self.count > 1:
+            for buffer in buffers.values():
+                torch.distributed.broadcast(buffer, 0)
+
+    def require_same(self, epoch: int, device: torch.device) -> None:
+        """Check that all processes go on after the same epoch.
+
+        Raises:
+            TrainingError: they do not, so that they would wait for one another forever.
+        """
+        if self.count > 1 and int(self.total(torch.tensor([epoch], device=device))) != epoch * self.count:
+            raise TrainingError(f"process {self.rank} goes on after epoch {epoch}, another after another: run again")
+
+    def weigh(self, losses: Tensor, batch: int) -> Tensor:
+        """Weigh mean losses over a share of a batch so that their mean over the processes is that over the batch.
+
+        DistributedDataParallel takes the mean of the gradients, whatever number of events each process has.
+        """
+        return losses if self.count == 1 else losses * (self.count * self.events(batch) / batch)
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """Return a module that computes as the given one does, with gradients over all processes."""
+        if self.count == 1:
+            return module
+        # Not every batch needs to use all parameters. Looking for them also keeps gradients in the same buckets from
+        # the first step on, so that a resumed training sums them in the same order.
+        return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+
+
+@contextmanager
+def joined(folder: Path, device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun has started, which meet in a folder."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    torch.distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        # Not by init_method: torch does not decode an address, and a path may have a space.
+        store=torch.distributed.FileStore(str(folder / "store"), count),  # type: ignore[attr-defined]
+        rank=rank,
+        world_size=count,
+    )
+    try:
+        yield Processes(rank, count)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def report(folder: Path, rank: int, error: TorchshipError) -> None:
+    """Leave an error for the process that waits."""
+    write_json(folder / f"error.{rank}.json", {"kind": type(error).__name__, "message": str(error)})
+
+
+def reported(folder: Path) -> TorchshipError | None:
+    """Give the error that the first of the processes has left, if any has."""
+    for path in sorted(folder.glob("error.*.json")):
+        found = read_json(path)
+        kind: type[TorchshipError] = getattr(errors, found["kind"])
+        return kind(found["message"])
+    return None
+
+
+def report_unexpected(folder: Path, rank: int, traceback: str) -> None:
+    """Leave the traceback of an error that has no line of its own, for the process that waits."""
+    write_text(folder / f"traceback.{rank}.txt", traceback)
+
+
+def unexpected(folder: Path) -> dict[int, str]:
+    """Give the tracebacks that processes have left, the first one first: those after it may follow from it."""
+    paths = sorted(folder.glob("traceback.*.txt"), key=lambda path: path.stat().st_mtime_ns)
+    return {int(path.suffixes[0][1:]): path.read_text().strip() for path in paths}
