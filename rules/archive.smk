@@ -14,7 +14,6 @@ rule pack_archive:
         "<logs>/archive/pack_archive.log",
     conda:
         "../envs/archive.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
@@ -42,7 +41,6 @@ rule pack_timings:
         "<logs>/archive/pack_timings.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
@@ -70,11 +68,11 @@ rule check_archives:
         "<logs>/archive/check_archives.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(30),
     params:
         code=source_code("check_archives"),
+        runs=list(RUNS),
     script:
         "../scripts/check_archives.py"

@@ -15,7 +15,6 @@ rule check_basics:
         "<benchmarks>/basics/check_basics.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
     resources:
         gpu=gpus,
         mem_mb=growing(2000),
@@ -44,7 +43,6 @@ rule write_basics_page:
         "<logs>/basics/write_basics_page.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
@@ -98,7 +96,6 @@ rule plot_device:
         "<logs>/basics/plot_device.log",
     conda:
         "../envs/plots.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),

@@ -5,9 +5,8 @@ rule benchmark_engines:
     """Time torch, ONNX Runtime and the hand-coded networks side by side."""
     input:
         unpack(witnesses),
-        model=timed_file,
+        file=timed_file,
         cases=rules.make_cases.output.cases,
-        best=best_point,
         # What is timed is right; that the gate was run anew changes no timing.
         validation=ancient(timed_validation),
         pins=project("envs/benchmark.yaml"),
@@ -24,8 +23,7 @@ rule benchmark_engines:
         runtime=growing(60),
     params:
         code=source_code("benchmark_engines"),
-        neighbours=neighbours,
-        model=knobs("network", "inputs", "outputs", "axes", "benchmark", "seed"),
+        knobs=knobs("axes", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
 
@@ -54,7 +52,6 @@ rule plot_benchmark:
         "<logs>/{run}/plot_benchmark.log",
     conda:
         "../envs/plots.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),

@@ -15,7 +15,7 @@ sys.executable = shlex.quote(sys.executable)
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "scripts"))
 
-from torchship.config import resolve
+from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
 from torchship.training.parallel.gpu_locks import any_here
 from torchship.core.sources import digest, library_modules
@@ -24,7 +24,8 @@ from torchship.models.neighbours import neighbours_digest
 from torchship.training.objective import targets_of as training_targets
 from torchship.core.provenance import commit
 from torchship.config.checks import has_data
-from torchship.scan.points import FOLDER, expand as expand_scan
+from torchship.scan.points import expand as expand_scan
+from torchship.spec.candidate import candidates_of
 from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 
@@ -34,21 +35,18 @@ def project(path):
 
 
 def resolved_runs():
-    """Check the configuration; give a complete section for each run, and those of the points of each run's scan."""
+    """Check the configuration; return a complete section for each run, and for each candidate of a run's training."""
     schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
     try:
         runs = resolve(config, schema, BASE)
-        scans = {run: expand_scan(run, runs[run], schema, BASE) for run in runs}
+        points = {run: expand_scan(run, runs[run], schema, BASE) for run in runs}
+        candidates = {run: candidates_of(runs[run], points[run]) for run in runs}
     except ConfigError as error:
         raise WorkflowError(f"ConfigError: {error}")
-    return runs, {run: points for run, points in scans.items() if points}
+    return runs, candidates, [run for run in runs if points[run]]
 
 
-RUNS, SCANS = resolved_runs()
-SECTIONS = {
-    **RUNS,
-    **{name: point for points in SCANS.values() for name, point in points.items()},
-}
+RUNS, CANDIDATES, SCANS = resolved_runs()
 # Those with a network; of these those that are trained here, that come with weights, that have data, and that the
 # generator covers; those whose ONNX file is from elsewhere.
 NETWORKS = [run for run, section in RUNS.items() if "network" in section]
@@ -57,6 +55,8 @@ WEIGHTED = [run for run in NETWORKS if run not in TRAINED]
 WITH_DATA = [run for run in NETWORKS if has_data(RUNS[run])]
 COVERED = [run for run in NETWORKS if RUNS[run]["extract"]["handcode"]]
 GIVEN = [run for run in RUNS if run not in NETWORKS]
+# Those that ask for the facts of tensors, devices and gradients.
+BASICS = [run for run in RUNS if RUNS[run].get("basics", False)]
 
 
 def any_of(names):
@@ -64,33 +64,27 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
-def points_of(names):
-    """Give a pattern that matches the points of some runs' scans: by their form, since there may be thousands."""
-    return f"(?:{any_of(names)}){FOLDER}[^/]+"
-
-
 wildcard_constraints:
-    run=f"(?:{any_of(RUNS)})(?:{FOLDER}[^/]+)?",
+    run=any_of(RUNS),
+    # By its form: there may be thousands.
+    candidate="[^/]+",
     target=any_of(config["targets"]),
 
 
-def section_of(run):
-    """Give the complete section of a run or of a scan's point; stop where there is none of that name."""
-    if run not in SECTIONS:
+def candidate_of(wildcards):
+    """Return the complete section of a candidate; stop where there is none of that name."""
+    candidates = CANDIDATES[wildcards.run]
+    if wildcards.candidate not in candidates:
         raise WorkflowError(
-            f"ConfigError: there is no point {run} in the scan{suggest(run, SECTIONS)}"
+            f"ConfigError: {wildcards.run} has no candidate {wildcards.candidate}"
+            f"{suggest(wildcards.candidate, candidates)}"
         )
-    return SECTIONS[run]
-
-
-def model_of(run):
-    """Give the run that a point belongs to, or the run itself."""
-    return run.partition(FOLDER)[0]
+    return candidates[wildcards.candidate]
 
 
 def targets_of(run):
-    """Give the targets that a run is exported to."""
-    return section_of(run)["export"]["targets"]
+    """Return the targets that a run is exported to."""
+    return RUNS[run]["export"]["targets"]
 
 
 def for_targets(path):

@@ -1,36 +1,38 @@
 """What goes into the archives."""
 
-# What a run makes that is the same every time, by milestone. Left out are export/translated.zip and .json, of which the
-# files of all targets are made: the files hold all of it, and their reports what it was made with.
-DETERMINISTIC = {
-    "basics": ["tensors.json", "devices.json", "autograd.json", "facts.html"],
-    "data": [
-        *expand("{set}.safetensors", set=["train", "validation", "test"]),
-        "datasheet.json",
-    ],
-    "train": [
-        *["weights.safetensors", "history.csv", "replicas.csv", "training.json"],
-        *expand("{plot}.{kind}", plot=["loss", "accuracy"], kind=["svg", "png"]),
-    ],
-    # Of a network whose weights were trained elsewhere.
-    "weights": ["train/weights.safetensors", "train/training.json"],
-    # Of an ONNX file from elsewhere.
-    "adopted": ["model/model.onnx", "model/description.json"],
-    "evaluate": ["metrics.json", "predictions.safetensors"],
-    "scan": ["table.csv", "best.json", "network.py", "scan.svg", "scan.png"],
-    "surface": ["surface.safetensors", "surface.svg", "surface.png"],
-    "extract": ["weights.json", "reference.py", "reference.hpp", "check.json"],
-    "export": ["model.onnx", "export.json"],
-    "validate": ["errors.safetensors", "validation.json"],
-    "gate": ["cases.safetensors", "errors.svg", "errors.png", "gate.html"],
-}
-# What differs from run to run.
-TIMINGS = {
-    "basics": ["device.csv", "limits.csv", "device.svg", "device.png"],
-    "benchmark": [
-        "engines.csv",
-        *expand("{plot}.{kind}", plot=["latency", "throughput"], kind=["svg", "png"]),
-    ],
+# The rules whose outputs are the same every time, each with the runs that it is for; those of the basics have none.
+DETERMINISTIC = [
+    (rules.generate_data, WITH_DATA),
+    (rules.select_model, NETWORKS),
+    (rules.plot_training, TRAINED),
+    (rules.plot_scan, SCANS),
+    (rules.adopt_onnx, GIVEN),
+    (rules.evaluate_network, WITH_DATA),
+    (rules.evaluate_surface, runs_with_surface()),
+    (rules.plot_surface, runs_with_surface()),
+    (rules.extract_weights, COVERED),
+    (rules.generate_code, COVERED),
+    (rules.check_code, COVERED),
+    (rules.export_onnx, RUNS),
+    (rules.make_cases, RUNS),
+    (rules.validate_target, RUNS),
+    (rules.plot_errors, RUNS),
+    (rules.write_gate_page, RUNS),
+    (rules.write_summary, NETWORKS),
+]
+DETERMINISTIC_BASICS = [rules.check_basics, rules.write_basics_page]
+# Those whose outputs differ from run to run.
+TIMED = [(rules.benchmark_engines, RUNS), (rules.plot_benchmark, RUNS)]
+TIMED_BASICS = [rules.benchmark_device, rules.plot_device]
+# Those whose outputs no archive holds, and why.
+LEFT_OUT = {
+    "train_network": "of all candidates only the selected one counts, whose files are in model/ and train/",
+    "take_weights": "the same",
+    "translate_network": "the files of all targets hold all of it, and their reports what it was made with",
+    "find_runtime": "paths of this machine",
+    "pack_archive": "it is the archive",
+    "pack_timings": "it is the archive",
+    "check_archives": "it speaks of the archive",
 }
 # The project itself, so that an unpacked archive can be run again.
 SOURCES = [
@@ -43,55 +45,22 @@ SOURCES = [
 ]
 
 
+def outputs_of(listed, basics):
+    """Return the outputs of some rules, for the runs that each is for, and for the basics where a run asks for them."""
+    for_runs = [
+        path for rule, runs in listed for path in collected(list(rule.output), runs)
+    ]
+    return [*(path for rule in basics if BASICS for path in rule.output), *for_runs]
+
+
 def result_paths():
-    """Give all deterministic results of the configured runs."""
-    with_data, trained, covered = (
-        [
-            f"<results>/{{run}}/{stage}/{file}"
-            for stage in stages
-            for file in DETERMINISTIC[stage]
-        ]
-        for stages in (("data", "evaluate"), ("train",), ("extract",))
-    )
-    per_target = [
-        f"<results>/{{run}}/{stage}/{{target}}/{file}"
-        for stage in ("export", "validate")
-        for file in DETERMINISTIC[stage]
-    ]
-    surfaces = expand(
-        "<results>/{run}/evaluate/{file}",
-        run=runs_with_surface(),
-        file=DETERMINISTIC["surface"],
-    )
-    scans = collected(
-        [f"<results>/{{run}}/scan/{file}" for file in DETERMINISTIC["scan"]], SCANS
-    )
-    basics = [f"<results>/basics/{file}" for file in DETERMINISTIC["basics"]]
-    weighted, adopted = (
-        [f"<results>/{{run}}/{file}" for file in DETERMINISTIC[kind]]
-        for kind in ("weights", "adopted")
-    )
-    gate = [f"<results>/{{run}}/validate/{file}" for file in DETERMINISTIC["gate"]]
-    return [
-        *basics,
-        *collected(with_data, WITH_DATA),
-        *collected(trained, TRAINED),
-        *collected(weighted, WEIGHTED),
-        *collected(adopted, GIVEN),
-        *collected(["<results>/{run}/summary.html"], NETWORKS),
-        *collected(covered, COVERED),
-        *collected([*per_target, *gate]),
-        *surfaces,
-        *scans,
-    ]
+    """Return all deterministic results of the configured runs."""
+    return outputs_of(DETERMINISTIC, DETERMINISTIC_BASICS)
 
 
 def timing_paths():
-    """Give all timings of the configured runs and their plots."""
-    per_run = collected(
-        [f"<results>/{{run}}/benchmark/{file}" for file in TIMINGS["benchmark"]]
-    )
-    return [*[f"<results>/basics/{file}" for file in TIMINGS["basics"]], *per_run]
+    """Return all timings of the configured runs, and their plots."""
+    return outputs_of(TIMED, TIMED_BASICS)
 
 
 def archived_names(paths):

@@ -19,7 +19,6 @@ rule generate_data:
         run=any_of(WITH_DATA),
     conda:
         "../envs/numpy.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),

@@ -5,9 +5,7 @@ rule evaluate_network:
     """Evaluate the shipped network on the three sets."""
     input:
         unpack(data_of("train", "validation", "test")),
-        network=network_file,
-        best=best_point,
-        weights=rules.train_network.output.weights,
+        unpack(shipped),
         pins=project("envs/torch.yaml"),
     output:
         metrics="<results>/{run}/evaluate/metrics.json",
@@ -18,21 +16,12 @@ rule evaluate_network:
         "<benchmarks>/{run}/evaluate_network.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=source_code("evaluate_network"),
-        neighbours=neighbours,
-        model=knobs(
-            "network",
-            "inputs",
-            "outputs",
-            "data/target",
-            "train/loss",
-            "evaluate/threshold",
-        ),
+        knobs=knobs("evaluate/threshold"),
     script:
         "../scripts/evaluate_network.py"
 
@@ -40,9 +29,7 @@ rule evaluate_network:
 rule evaluate_surface:
     """Evaluate a network of two features over a plane of them."""
     input:
-        network=network_file,
-        best=best_point,
-        weights=rules.train_network.output.weights,
+        unpack(shipped),
         pins=project("envs/torch.yaml"),
     output:
         surface="<results>/{run}/evaluate/surface.safetensors",
@@ -50,14 +37,12 @@ rule evaluate_surface:
         "<logs>/{run}/evaluate_surface.log",
     conda:
         "../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=source_code("evaluate_surface"),
-        neighbours=neighbours,
-        model=knobs("network", "evaluate/surface"),
+        knobs=knobs("evaluate/surface"),
     script:
         "../scripts/evaluate_surface.py"
 
@@ -66,6 +51,7 @@ rule plot_surface:
     """Plot the output over the plane with the events of the test set."""
     input:
         unpack(data_of("test")),
+        shipped=rules.select_model.output.shipped,
         surface=rules.evaluate_surface.output.surface,
         pins=project("envs/plots.yaml"),
     output:
@@ -80,13 +66,12 @@ rule plot_surface:
         "<logs>/{run}/plot_surface.log",
     conda:
         "../envs/plots.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
         code=source_code("plot_surface"),
-        model=knobs("inputs", "outputs", "data/target", "evaluate/threshold"),
+        knobs=knobs("evaluate/threshold"),
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_surface.py"

@@ -4,9 +4,7 @@
 rule extract_weights:
     """Write every parameter by name, and the layers in order."""
     input:
-        network=network_file,
-        best=best_point,
-        weights=rules.train_network.output.weights,
+        unpack(shipped),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/extract/weights.json",
@@ -14,14 +12,11 @@ rule extract_weights:
         "<logs>/{run}/extract_weights.log",
     conda:
         "../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=source_code("extract_weights"),
-        neighbours=neighbours,
-        model=knobs("network", "inputs", "outputs"),
     script:
         "../scripts/extract_weights.py"
 
@@ -38,7 +33,6 @@ rule generate_code:
         "<logs>/{run}/generate_code.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
@@ -52,12 +46,10 @@ rule check_code:
     """Check the generated code against torch, on the test set and on a grid."""
     input:
         unpack(data_if_any("test")),
+        unpack(shipped),
         weights=rules.extract_weights.output.weights,
         python=rules.generate_code.output.python,
         header=rules.generate_code.output.header,
-        network=network_file,
-        trained=rules.train_network.output.weights,
-        best=best_point,
         pins=project("envs/torch.yaml"),
     output:
         check="<results>/{run}/extract/check.json",
@@ -67,15 +59,11 @@ rule check_code:
         "<benchmarks>/{run}/check_code.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=source_code("check_code"),
-        neighbours=neighbours,
-        model=knobs(
-            "network", "inputs", "data/target", "evaluate/threshold", "extract", "seed"
-        ),
+        knobs=knobs("evaluate/threshold", "extract", "seed"),
     script:
         "../scripts/check_code.py"

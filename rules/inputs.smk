@@ -2,30 +2,27 @@
 
 
 def network_file(wildcards):
-    """Give the file of a run's network: that of the best point, if it has a scan."""
-    if wildcards.run in SCANS:
-        return f"<results>/{wildcards.run}/scan/network.py"
-    return project(f"models/{section_of(wildcards.run)['network']['file']}.py")
+    """Return the file of the network that a candidate trains."""
+    return project(f"models/{candidate_of(wildcards)['network']['file']}.py")
 
 
-def best_point(wildcards):
-    """Give the file that says which point of a run's scan is the best, if it has a scan."""
-    return f"<results>/{wildcards.run}/scan/best.json" if wildcards.run in SCANS else []
+def candidate_trainings(wildcards):
+    """Return the report of each candidate's training."""
+    return [
+        f"<results>/{wildcards.run}/candidates/{name}/training.json"
+        for name in CANDIDATES[wildcards.run]
+    ]
 
 
-def point_trainings(wildcards):
-    """Give the report of each point's training."""
-    return [f"<results>/{run}/train/training.json" for run in SCANS[wildcards.run]]
-
-
-def scanned_networks(wildcards):
-    """Give the files of the networks that a scan's points train."""
-    names = {section["network"]["file"] for section in SCANS[wildcards.run].values()}
+def candidate_networks(wildcards):
+    """Return the files of the networks that a run's candidates train."""
+    sections = CANDIDATES[wildcards.run].values()
+    names = {section["network"]["file"] for section in sections}
     return [project(f"models/{name}.py") for name in sorted(names)]
 
 
 def scan_pictures(wildcards):
-    """Give the picture of each scan; stop where there is none, or who mistyped the key would be told all is done."""
+    """Return the picture of each scan; stop where there is none, or who mistyped the key would be told all is done."""
     if not SCANS:
         raise WorkflowError(
             "ConfigError: no run has a scan: say under scan/grid or scan/points of the configuration what to change"
@@ -34,11 +31,11 @@ def scan_pictures(wildcards):
 
 
 def data_of(*names):
-    """Give a function that gives some of a run's sets and its datasheet; all points of a scan train on the same."""
+    """Return a function that returns some of a run's sets and its datasheet; all candidates train on the same."""
 
     def files(wildcards):
         endings = {name: "safetensors" for name in names} | {"datasheet": "json"}
-        folder = f"<results>/{model_of(wildcards.run)}/data"
+        folder = f"<results>/{wildcards.run}/data"
         return {name: f"{folder}/{name}.{ending}" for name, ending in endings.items()}
 
     return files
@@ -53,8 +50,7 @@ def data_if_any(*names):
     """Give a function that gives the same as `data_of`, nothing where a run has no data."""
 
     def files(wildcards):
-        has = model_of(wildcards.run) in WITH_DATA
-        return data_of(*names)(wildcards) if has else {}
+        return data_of(*names)(wildcards) if wildcards.run in WITH_DATA else {}
 
     return files
 
@@ -92,16 +88,21 @@ def weights_beside(wildcards):
     ]
 
 
-def description(wildcards):
-    """Give what says what the inputs and outputs of a file from elsewhere are."""
-    if model_of(wildcards.run) not in GIVEN:
-        return {}
-    return {"description": f"<results>/{wildcards.run}/model/description.json"}
+def shipped(wildcards):
+    """Return what ships: model.json, and the files beside it that it is of."""
+    folder = f"<results>/{wildcards.run}/model"
+    if wildcards.run in GIVEN:
+        return {"shipped": f"{folder}/model.json", "onnx": f"{folder}/model.onnx"}
+    return {
+        "shipped": f"{folder}/model.json",
+        "network": f"{folder}/network.py",
+        "trained": f"{folder}/weights.safetensors",
+    }
 
 
 def handcoded(wildcards):
-    """Give the extracted weights and the generated code, where the generator covers the network."""
-    if model_of(wildcards.run) not in COVERED:
+    """Return the extracted weights and the generated code, where the generator covers the network."""
+    if wildcards.run not in COVERED:
         return {}
     folder = f"<results>/{wildcards.run}/extract"
     names = {
@@ -115,20 +116,22 @@ def handcoded(wildcards):
 
 
 def witnesses(wildcards):
-    """Give the files that say what a run's exported file must compute."""
+    """Return the files that say what a run's exported file must compute."""
+    beside = given_files(wildcards) if wildcards.run in GIVEN else handcoded(wildcards)
+    # What ships, not what came.
+    return {**beside, **shipped(wildcards)}
+
+
+def exported_from(wildcards):
+    """Return what a run's exported files are made of: a translated network, or a file from elsewhere."""
     if wildcards.run in GIVEN:
-        adopted = {"onnx": f"<results>/{wildcards.run}/model/model.onnx"}
-        return {**given_files(wildcards), **adopted, **description(wildcards)}
+        return shipped(wildcards)
+    folder = f"<results>/{wildcards.run}/export"
     return {
-        "network": network_file(wildcards),
-        "trained": f"<results>/{wildcards.run}/train/weights.safetensors",
-        **handcoded(wildcards),
+        "shipped": shipped(wildcards)["shipped"],
+        "program": f"{folder}/translated.zip",
+        "translated": f"{folder}/translated.json",
     }
-
-
-def scan_result(wildcards):
-    """Give what a run's scan found, if it has one."""
-    return {"scan": best_point(wildcards)} if wildcards.run in SCANS else {}
 
 
 def metrics_if_any(wildcards):

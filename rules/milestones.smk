@@ -16,7 +16,7 @@ localrules:
 
 
 rule basics:
-    """The basic facts and the device benchmark."""
+    """The basic facts and the device benchmark, whether a run asks for them or not."""
     input:
         rules.write_basics_page.output,
         rules.plot_device.output,
@@ -32,10 +32,10 @@ rule train:
     """The trained weights of every run, and how the training went."""
     input:
         collected(
-            [rules.train_network.output.weights, rules.plot_training.output.loss_png],
+            [rules.select_model.output.shipped, rules.plot_training.output.loss_png],
             TRAINED,
         ),
-        collected([rules.train_network.output.weights], WEIGHTED),
+        collected([rules.select_model.output.shipped], WEIGHTED),
 
 
 rule scan:
@@ -60,7 +60,7 @@ rule extract:
 rule export:
     """The ONNX files for every target."""
     input:
-        collected([rules.export_onnx.output.model]),
+        collected([rules.export_onnx.output.file]),
 
 
 rule validate:

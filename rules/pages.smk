@@ -4,7 +4,6 @@
 rule plot_errors:
     """Plot the errors against the inputs and the output, and their distribution in each runtime."""
     input:
-        unpack(description),
         errors=for_targets(rules.validate_target.output.errors),
         validations=for_targets(rules.validate_target.output.validation),
         pins=project("envs/plots.yaml"),
@@ -15,7 +14,6 @@ rule plot_errors:
         "<logs>/{run}/plot_errors.log",
     conda:
         "../envs/plots.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(5),
@@ -45,7 +43,6 @@ rule write_gate_page:
         "<logs>/{run}/write_gate_page.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
@@ -62,8 +59,8 @@ rule write_summary:
         unpack(handcoded),
         unpack(data_if_any()),
         unpack(metrics_if_any),
-        unpack(scan_result),
-        training=rules.train_network.output.training,
+        shipped=rules.select_model.output.shipped,
+        training=rules.select_model.output.training,
         exports=for_targets(rules.export_onnx.output.report),
         validations=for_targets(rules.validate_target.output.validation),
         pins=project("envs/python.yaml"),
@@ -78,7 +75,6 @@ rule write_summary:
         "<logs>/{run}/write_summary.log",
     conda:
         "../envs/python.yaml"
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),

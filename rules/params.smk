@@ -13,48 +13,58 @@ def source_code(script):
 
 
 def knobs(*places):
-    """Give a function that picks knobs of a run by their places: a step is given what it uses, and no more."""
+    """Return a function that picks knobs of a run by their places: a step is given what it uses, and no more."""
 
     def picked(wildcards):
-        section = {}
-        for place in places:
-            *parents, last = place.split("/")
-            inner, source = section, section_of(wildcards.run)
-            for key in parents:
-                inner, source = inner.setdefault(key, {}), source[key]
-            # A run with a file from elsewhere has no network.
-            if last in source:
-                inner[last] = source[last]
-        return section
+        return picked_from(RUNS[wildcards.run], places)
 
     return picked
 
 
+def candidate_knobs(*places):
+    """Return a function that picks knobs of a candidate."""
+
+    def picked(wildcards):
+        return picked_from(candidate_of(wildcards), places)
+
+    return picked
+
+
+def picked_from(section, places):
+    """Return the knobs of a section that have these places; a run with a file from elsewhere has no network."""
+    picked = {}
+    for place in places:
+        *parents, last = place.split("/")
+        inner, source = picked, section
+        for key in parents:
+            inner, source = inner.setdefault(key, {}), source[key]
+        if last in source:
+            inner[last] = source[last]
+    return picked
+
+
 def neighbours(wildcards):
-    """Give what stands for the files in models/ that a run's network imports, or those of its scan's points do.
+    """Return what stands for the files in models/ that a candidate's network imports.
 
-    A parameter, so that an edit of one reruns what reads the network. After a scan the network's file has them in it.
+    A parameter, so that an edit of one reruns what reads the network. What ships has them in its network.py.
     """
-    if wildcards.run in SCANS:
-        return ""
-    file = section_of(wildcards.run).get("network", {}).get("file")
-    return neighbours_digest(BASE / f"models/{file}.py") if file else ""
+    return neighbours_digest(Path(network_file(wildcards)))
 
 
-def scanned_neighbours(wildcards):
-    """Give the same for all networks of a scan's points."""
-    return [neighbours_digest(Path(path)) for path in scanned_networks(wildcards)]
+def all_neighbours(wildcards):
+    """Return the same for all networks of a run's candidates."""
+    return [neighbours_digest(Path(path)) for path in candidate_networks(wildcards)]
 
 
 def target_arrays(wildcards):
-    """Give the arrays that the outputs of a run should be, in any point of its scan."""
-    sections = [RUNS[wildcards.run], *SCANS.get(wildcards.run, {}).values()]
+    """Return the arrays that the outputs of a run should be, for any of its candidates."""
+    sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
     return sorted({name for section in sections for name in training_targets(section)})
 
 
 def scan_point(wildcards):
-    """Give what a run changes if it is a point of a scan, by place."""
-    return section_of(wildcards.run).get("point", {})
+    """Return what a candidate changes if it is a point of a scan, by place."""
+    return candidate_of(wildcards).get("point", {})
 
 
 def export_targets(wildcards):
@@ -64,24 +74,22 @@ def export_targets(wildcards):
 
 def translation_opsets(wildcards):
     """Give the operator sets that a run's network is translated to, of which the files of all its targets are made."""
-    section = section_of(wildcards.run)["export"]
+    section = RUNS[wildcards.run]["export"]
     targets = [config["targets"][name] for name in section["targets"]]
     return natives(file_opset(section["opset"], target) for target in targets)
 
 
-def points_digest(wildcards):
-    """Give what stands for the points of a run's scan and their order."""
-    return sha256("\n".join(SCANS[wildcards.run]).encode()).hexdigest()[:16]
+def candidates_digest(wildcards):
+    """Return what stands for a run's candidates and their order."""
+    names = "\n".join(CANDIDATES[wildcards.run])
+    return sha256(names.encode()).hexdigest()[:16]
 
 
 def claims(wildcards, output):
-    """Give what says of a run that all is well, which a failing gate takes away."""
-    # results/<run>/validate/<target>/validation.json, where a point's run has folders of its own.
-    results = Path(output.validation).parents[2 + len(Path(wildcards.run).parts)]
+    """Return what says of a run that all is well, which a failing gate or another model takes away."""
+    results = Path(config["pathvars"]["results"])
     pages = ["validate/gate.html", "summary.html"]
-    # The archive has no points.
-    archive = [results / "archive" / "verified.json"] if wildcards.run in RUNS else []
     return [
         *(str(results / wildcards.run / page) for page in pages),
-        *map(str, archive),
+        str(results / "archive" / "verified.json"),
     ]

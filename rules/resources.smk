@@ -12,7 +12,7 @@ def growing(amount):
 
 def training_memory(wildcards, attempt):
     """Give the megabytes of a training: torch's own, and of each replica its weights, records and events' order."""
-    section = section_of(wildcards.run)["train"]
+    section = candidate_of(wildcards)["train"]
     return attempt * section["devices"] * (3000 + section["replicas"] // 2)
 
 
@@ -28,25 +28,25 @@ def gpus(wildcards):
 
 def training_gpus(wildcards):
     """Give the GPUs of a training: one for each of its processes."""
-    return gpus(wildcards) * section_of(wildcards.run)["train"]["devices"]
+    return gpus(wildcards) * candidate_of(wildcards)["train"]["devices"]
 
 
 def training_threads(wildcards):
     """Give the threads of a training: those of its processes, and one for each worker that loads data for them."""
-    section = section_of(wildcards.run)["train"]
+    section = candidate_of(wildcards)["train"]
     return section["devices"] * (section["threads"] + section["num_workers"])
 
 
 def reserved_cores(wildcards):
     """Give the cores that are kept free during a benchmark."""
-    return section_of(wildcards.run)["benchmark"]["reserved_cores"]
+    return RUNS[wildcards.run]["benchmark"]["reserved_cores"]
 
 
 def scan_points(wildcards):
     """Give 1 for a scan's point: in a job of many, a profile's limit of 1 makes their run times add up."""
-    return 1 if FOLDER in wildcards.run else 0
+    return 1 if wildcards.run in SCANS else 0
 
 
 def training_group(wildcards):
     """Give the group of a scan's trainings, of which a profile puts many into one job; none to others."""
-    return "scan" if FOLDER in wildcards.run else None
+    return "scan" if wildcards.run in SCANS else None

@@ -6,7 +6,6 @@ rule make_cases:
     input:
         unpack(witnesses),
         unpack(data_if_any("train", "test")),
-        best=best_point,
         pins=project("envs/gate.yaml"),
     output:
         cases="<results>/{run}/validate/cases.safetensors",
@@ -19,17 +18,12 @@ rule make_cases:
         "<benchmarks>/{run}/make_cases.tsv"
     conda:
         "../envs/gate.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
         code=source_code("make_cases"),
-        neighbours=neighbours,
-        model=knobs(
-            "network",
-            "inputs",
-            "outputs",
+        knobs=knobs(
             "axes",
             "train/batch_size",
             "validate/batch_sizes",
@@ -53,7 +47,6 @@ rule find_runtime:
         "<logs>/runtimes/{target}.log",
     conda:
         runtime_environment
-    threads: 1
     resources:
         mem_mb=growing(500),
         runtime=growing(5),
@@ -67,10 +60,9 @@ rule validate_target:
     """Examine an exported file in its target's runtime; a failure stops the workflow."""
     input:
         unpack(witnesses),
-        model=rules.export_onnx.output.model,
+        file=rules.export_onnx.output.file,
         exported=rules.export_onnx.output.report,
         cases=rules.make_cases.output.cases,
-        best=best_point,
         runtimes=runtimes_for,
         schema=project("schemas/validation.schema.yaml"),
         pins=project("envs/gate.yaml"),
@@ -93,11 +85,7 @@ rule validate_target:
         runtime=growing(30),
     params:
         code=source_code("validate_target"),
-        neighbours=neighbours,
-        model=knobs(
-            "network",
-            "inputs",
-            "outputs",
+        knobs=knobs(
             "axes",
             "validate",
             "evaluate/threshold",

@@ -1,32 +1,39 @@
 """Take an ONNX file that was made elsewhere: one file with all its weights, and a description of what it is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torchship.core.step import log, step
 
 from torchship.adopt.completion import complete
-from torchship.adopt.description import Description, write_description
 from torchship.adopt.onnx_file import read_model, serialized, signature
+from torchship.core.claims import withdraw
 from torchship.core.files import replacing, sha256
 from torchship.data.datasets import read_arrays
+from torchship.spec.model import Model, write_model
 
 
 def adopt_onnx(
-    file: Path, reference: Path | None, output: Path, description: Path, *, run: str, model: dict[str, Any]
-) -> None:
+    file: Path, reference: Path | None, output: Path, shipped: Path,
+    *, run: str, section: dict[str, Any], claims: Sequence[Path] = (),
+) -> None:  # fmt: skip
     proto, beside = read_model(file)
     arrays = None if reference is None else read_arrays(reference)
-    inputs, outputs, notes = complete(f"models/{run}", model, signature(proto, file), arrays)
+    inputs, outputs, notes = complete(f"models/{run}", section, signature(proto, file), arrays)
     # As it came, byte by byte, unless something had to be put into it.
     content = serialized(proto, file) if beside else file.read_bytes()
     if beside:
         names = ", ".join(path.name for path in beside)
         notes.append(f"the weights in {names} were put into the file, since one file is deployed")
+    # From here on what was said of another file would be said of this one.
+    withdraw(claims, run)
     with replacing(output) as part:
         part.write_bytes(content)
     source = {"file": file.name, "sha256": sha256(file), "beside": {path.name: sha256(path) for path in beside}}
-    write_description(description, Description(inputs, outputs, source, tuple(notes), output.name, sha256(output)))
+    complete_section = {**section, "inputs": inputs, "outputs": outputs}
+    files = {output.name: sha256(output)}
+    write_model(shipped, Model(run, complete_section, files, source=source, notes=tuple(notes)))
     for line in notes:
         log.info("%s: %s", file, line)
     log.info("%s: inputs %s; outputs %s", file, *(", ".join(f"{name} {tensor['shape']} {tensor['dtype']}"
@@ -40,7 +47,8 @@ if __name__ == "__main__":
             Path(snakemake.input.onnx),
             Path(reference) if reference else None,
             Path(snakemake.output.model),
-            Path(snakemake.output.description),
+            Path(snakemake.output.shipped),
             run=snakemake.wildcards.run,
-            model=snakemake.params.model,
+            section=snakemake.params.section,
+            claims=[Path(path) for path in snakemake.params.claims],
         )

@@ -8,7 +8,6 @@ from torchship.core.step import log, step
 
 import numpy as np
 import torch
-from torchship.adopt.description import with_description
 from torchship.benchmark.engines import engines
 from torchship.benchmark.timing import rounds, summarize
 from torchship.core.files import write_rows
@@ -16,8 +15,8 @@ from torchship.data.datasets import read_about
 from torchship.data.domain import draw, fixed_batch, uniform
 from torchship.gate.compare import compare, require
 from torchship.gate.witness.witnesses import read_witnesses
-from torchship.select.shipped import with_best
 from torchship.spec.axes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
+from torchship.spec.model import read_model
 
 COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
            "samples", "calls_per_sample", "note"]  # fmt: skip
@@ -64,11 +63,9 @@ if __name__ == "__main__":
     with step():
         benchmark_engines(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
-            Path(snakemake.input.model),
+            Path(snakemake.input.file),
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
             factor=read_about(Path(snakemake.input.cases))["factor"],
-            model=with_description(
-                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
-            ),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -14,7 +14,7 @@ from torchship.core.files import read_json, write_json
 from torchship.data.datasets import read_set
 from torchship.data.domain import grid
 from torchship.models.module import load
-from torchship.select.shipped import with_best
+from torchship.spec.model import read_model
 
 # Enough to show in the report, few enough to read.
 SHOWN_EVENTS = 8
@@ -54,5 +54,5 @@ if __name__ == "__main__":
             *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained")),
             *(Path(path) if (path := snakemake.input.get(name)) else None for name in ("test", "datasheet")),
             Path(snakemake.output.check),
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

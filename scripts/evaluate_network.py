@@ -10,7 +10,7 @@ from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, check_target, read_set, write_arrays
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import load
-from torchship.select.shipped import with_best
+from torchship.spec.model import read_model
 from torchship.training.batches import EventDataset
 from torchship.training.engine import outputs_of
 from torchship.training.evaluation import measured
@@ -52,8 +52,8 @@ if __name__ == "__main__":
             {split: Path(snakemake.input[split]) for split in SPLITS},
             Path(snakemake.input.datasheet),
             Path(snakemake.input.network),
-            Path(snakemake.input.weights),
+            Path(snakemake.input.trained),
             Path(snakemake.output.metrics),
             Path(snakemake.output.predictions),
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torchship.data.datasets import write_arrays
 from torchship.models.module import load
-from torchship.select.shipped import with_best
+from torchship.spec.model import read_model
 from torchship.training.engine import outputs_of
 
 
@@ -29,7 +29,7 @@ if __name__ == "__main__":
     with step():
         evaluate_surface(
             Path(snakemake.input.network),
-            Path(snakemake.input.weights),
+            Path(snakemake.input.trained),
             Path(snakemake.output.surface),
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -1,4 +1,4 @@
-"""Bring the translated network to one deployment target: its canonical ONNX file."""
+"""Bring what ships to one deployment target: the translated network as a canonical ONNX file, or the adopted file."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,16 +6,17 @@ from typing import Any
 
 from torchship.core.step import log, step
 
+import onnx
 from torchship.config.targets import file_opset, native
 from torchship.core import provenance
 from torchship.core.errors import ExportError
-from torchship.core.files import read_json, sha256, write_json
+from torchship.core.files import read_json, replacing, sha256, write_json
 from torchship.export.canonical import canonicalize, save
-from torchship.export.contract import expected_metadata, notes, violations
+from torchship.export.contract import expected_metadata, notes, operator_set, versions, violations
 from torchship.export.opsets import bring
 from torchship.export.signature import check_graph
 from torchship.export.translations import read_translation
-from torchship.select.shipped import with_best
+from torchship.spec.model import Model, read_model
 
 
 def export_onnx(
@@ -55,15 +56,46 @@ def export_onnx(
     log.info("opset %d, IR %d, %d bytes, sha256 %s", opset, proto.ir_version, document["bytes"], document["sha256"])
 
 
+def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:
+    """Place a file that was made elsewhere where a target's exported file is, and say what it is."""
+    content = file.read_bytes()
+    proto = onnx.load_from_string(content)
+    newer = versions(proto, target)
+    if newer:
+        raise ExportError(f"{(shipped.source or {}).get('file')} for {name}: {newer[0]}")
+    with replacing(output) as part:
+        part.write_bytes(content)
+    document = {
+        "file": output.name,
+        "sha256": sha256(output),
+        "bytes": len(content),
+        "opset": operator_set(proto),
+        "ir_version": proto.ir_version,
+        "target": {"name": name, **target},
+        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
+        "modules": {},
+        # What a file from elsewhere says of itself is its own affair.
+        "metadata": {},
+        "notes": list(shipped.notes),
+        "exporter": {proto.producer_name or "unknown": proto.producer_version},
+    }
+    write_json(report, document)
+    log.info("%s: opset %d, IR %d, %d bytes", file, document["opset"], proto.ir_version, len(content))
+
+
 if __name__ == "__main__":
     with step():
-        export_onnx(
-            Path(snakemake.input.program),
-            Path(snakemake.input.translated),
-            Path(snakemake.output.model),
-            Path(snakemake.output.report),
-            run=snakemake.wildcards.run,
-            target=snakemake.params.target,
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
-            name=snakemake.wildcards.target,
-        )
+        shipped, given = read_model(Path(snakemake.input.shipped)), snakemake.input
+        outputs, name = (Path(snakemake.output.file), Path(snakemake.output.report)), snakemake.wildcards.target
+        if "onnx" in given.keys():
+            place_onnx(Path(given.onnx), shipped, *outputs, name=name, target=snakemake.params.target)
+        else:
+            export_onnx(
+                Path(given.program),
+                Path(given.translated),
+                *outputs,
+                run=shipped.run,
+                target=snakemake.params.target,
+                model=shipped.with_knobs(snakemake.params.knobs),
+                name=name,
+            )

@@ -8,7 +8,7 @@ from torchship.core.step import log, step
 from torchship.codegen.tracing import describe
 from torchship.core.files import write_json
 from torchship.models.module import load
-from torchship.select.shipped import with_best
+from torchship.spec.model import read_model
 
 
 def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: dict[str, Any]) -> None:
@@ -22,8 +22,8 @@ if __name__ == "__main__":
     with step():
         extract_weights(
             Path(snakemake.input.network),
-            Path(snakemake.input.weights),
+            Path(snakemake.input.trained),
             Path(snakemake.output.weights),
             run=snakemake.wildcards.run,
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs({}),
         )

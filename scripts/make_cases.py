@@ -6,7 +6,6 @@ from typing import Any
 from torchship.core.step import log, step
 
 import torch
-from torchship.adopt.description import with_description
 from torchship.core.errors import ParityError, WitnessError
 from torchship.data.datasets import read_set
 from torchship.gate.case_inputs import make_inputs
@@ -18,8 +17,8 @@ from torchship.gate.witness.witnesses import (
     require_reference,
 )
 from torchship.pages.witnesses import write_failure
-from torchship.select.shipped import with_best
 from torchship.spec.axes import read_axes
+from torchship.spec.model import read_model
 
 
 def make_cases(
@@ -63,7 +62,5 @@ if __name__ == "__main__":
                 **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
             },
             run=snakemake.wildcards.run,
-            model=with_description(
-                with_best(snakemake.params.model, snakemake.input.get("best")), snakemake.input.get("description")
-            ),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 from torchship.core.step import log, step
 
-from torchship.archive import crate, pack
+from torchship.archive import crate
+from torchship.archive.pack import pack
 from torchship.core import provenance
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torchship.core.step import log, step
 
-from torchship.archive import pack
+from torchship.archive.pack import pack
 from torchship.core import provenance
 
 

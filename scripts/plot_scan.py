@@ -5,9 +5,9 @@ from typing import Any
 
 from torchship.core.step import step
 
-from torchship.core.files import read_json
 from torchship.pages.plotting import drawing, read_rows
 from torchship.scan.picture import draw_knob
+from torchship.spec.model import Model, read_model
 
 LABELS = {
     "validation_loss": "validation loss",
@@ -17,8 +17,8 @@ LABELS = {
 COLUMNS = 3
 
 
-def plot_scan(table: Path, best: Path, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
-    rows, chosen = read_rows(table), read_json(best)
+def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
+    rows, chosen = read_rows(table), model.selection or {}
     metric = chosen["metric"]
     knobs = list(rows[0])[1 : list(rows[0]).index("replicas")]
     columns = min(COLUMNS, len(knobs))
@@ -31,8 +31,8 @@ def plot_scan(table: Path, best: Path, svg: Path, png: Path, *, style: dict[str,
             if number % columns == 1 % columns:
                 axes.set_ylabel(LABELS[metric])
         diverged = f" ({chosen['diverged']} diverged)" if chosen["diverged"] else ""
-        name, value = chosen["name"].replace("+", ", "), f"{LABELS[metric]} {chosen['value']:.4g}"
-        drawn.suptitle(f"best of {chosen['points']} points{diverged}: {name}, {value}", fontsize=10)
+        name, value = str(model.candidate).replace("+", ", "), f"{LABELS[metric]} {chosen['value']:.4g}"
+        drawn.suptitle(f"best of {chosen['candidates']} points{diverged}: {name}, {value}", fontsize=10)
         drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 
 
@@ -40,7 +40,7 @@ if __name__ == "__main__":
     with step():
         plot_scan(
             Path(snakemake.input.table),
-            Path(snakemake.input.best),
+            read_model(Path(snakemake.input.shipped)),
             Path(snakemake.output.svg),
             Path(snakemake.output.png),
             style=snakemake.params.style,

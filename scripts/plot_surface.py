@@ -7,6 +7,7 @@ from torchship.core.step import step
 
 from torchship.data.datasets import read_arrays
 from torchship.pages.plotting import colormap, figure
+from torchship.spec.model import read_model
 
 
 def plot_surface(
@@ -49,6 +50,6 @@ if __name__ == "__main__":
             Path(snakemake.input.test),
             Path(snakemake.output.svg),
             Path(snakemake.output.png),
-            model=snakemake.params.model,
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
             style=snakemake.params.style,
         )

@@ -1,30 +1,32 @@
-"""Take a network's weights that were trained elsewhere, as those that ship."""
+"""Take a network's weights that were trained elsewhere, as a candidate of their own."""
 
 from pathlib import Path
 from typing import Any
 
 from torchship.core.step import log, step
 
-from torchship.core.files import sha256
+from torchship.core.files import sha256, write_rows
 from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
-from torchship.training.report import write_report
+from torchship.training.report import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
 
-def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, model: dict[str, Any]) -> None:
-    """Write what a training writes that later stages need: the weights, and a report that says where they are from."""
-    module = build(network, model["network"].get("arguments", {}))
+def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: dict[str, Any]) -> None:
+    """Write what a training writes: the weights, tables without a row, and a report that says where they are from."""
+    module = build(network, section["network"].get("arguments", {}))
     state, key = read_state(given)
     state, prefix = without_prefix(state, module.state_dict())
     own, rounded = fitted(state, module, given)
     save_weights(outputs["weights"], own)
+    write_rows(outputs["history"], HISTORY_COLUMNS, [])
+    write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     about = {
-        "trained": "elsewhere",
+        "trained": "elsewhere", "point": {}, "section": section, "device": None, "datasheet_sha256": None,
         "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "network_sha256": digest(network),
-    }
+    }  # fmt: skip
     write_report(outputs, about)
     if prefix:
         log.info("%s: the names of all tensors began with %r, which was taken away", given, prefix)
@@ -39,5 +41,5 @@ if __name__ == "__main__":
             Path(snakemake.input.network),
             Path(snakemake.input.given),
             {name: Path(path) for name, path in snakemake.output.items()},
-            model=snakemake.params.model,
+            section=snakemake.params.section,
         )

@@ -1,4 +1,4 @@
-"""Train all replicas of a network and ship the best by validation loss."""
+"""Train all replicas of a candidate and keep the best by validation loss."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torchship.training.parallel.launch import launch
 
 def train_network(
     sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: str,
-    *, model: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
+    *, section: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
 ) -> None:  # fmt: skip
     work = Work(
         sets={split: str(path) for split, path in sets.items()},
@@ -24,17 +24,17 @@ def train_network(
         outputs={name: str(path) for name, path in outputs.items()},
         checkpoint=str(checkpoint),
         code=code,
-        model=model,
+        section=section,
         watch=watch,
         point=point,
     )
-    names, count = visible_gpus(model["device"]), model["train"]["devices"]
+    names, count = visible_gpus(section["device"]), section["train"]["devices"]
     # A copy may still run that a killed Snakemake has left on a cluster.
     with exclusive(checkpoint.with_name(".lock")) as lock, claimed(gpu_identities(len(names)), count) as places:
         if count == 1:
-            fit(work, choose_device(model["device"], *places), Processes())
+            fit(work, choose_device(section["device"], *places), Processes())
         else:
-            choose_device(model["device"], count=count)
+            choose_device(section["device"], count=count)
             launch({**vars(work), "log": logs()}, count, [names[place] for place in places], lock)
 
 
@@ -49,7 +49,7 @@ if __name__ == "__main__":
             {name: Path(path) for name, path in snakemake.output.items()},
             checkpoint,
             snakemake.params.code,
-            model=snakemake.params.model,
+            section=snakemake.params.section,
             # Not a parameter: how one watches changes nothing.
             watch=snakemake.config["watch"],
             point=snakemake.params.point,

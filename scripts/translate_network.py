@@ -13,8 +13,8 @@ from torchship.core.files import sha256, write_json
 from torchship.export.torch_export import translate
 from torchship.export.translations import write_translations
 from torchship.models.module import load
-from torchship.select.shipped import with_best
 from torchship.spec.axes import read_axes, traced_sizes
+from torchship.spec.model import read_model
 
 
 def translate_network(
@@ -40,9 +40,9 @@ if __name__ == "__main__":
     with step():
         translate_network(
             Path(snakemake.input.network),
-            Path(snakemake.input.weights),
+            Path(snakemake.input.trained),
             Path(snakemake.output.program),
             Path(snakemake.output.report),
-            model=with_best(snakemake.params.model, snakemake.input.get("best")),
+            model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
             opsets=snakemake.params.opsets,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from torchship.core.step import log, step
 
 import torch
-from torchship.adopt.description import with_description
+from torchship.core.claims import withdraw
 from torchship.core.errors import ParityError
 from torchship.core.files import read_json, write_text
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
@@ -20,8 +20,8 @@ from torchship.gate.witness.witnesses import read_witnesses
 from torchship.pages import gate as gate_page
 from torchship.pages.errors import write_errors
 from torchship.runtimes.remote import Runtime
-from torchship.select.shipped import with_best
 from torchship.spec.axes import read_axes
+from torchship.spec.model import read_model
 
 
 def validate_target(
@@ -52,8 +52,7 @@ def validate_target(
     write_text(outputs["page"], gate_page.write(f"The gate: {what}", {target_name: document}))
     line = verdict_line(document)
     if document["failures"]:
-        for path in claims:
-            path.unlink(missing_ok=True)
+        withdraw(claims, what.rpartition("/")[0])
         raise ParityError(f"{what}: {line}; the whole story is in {outputs['page']}")
     write_errors(outputs["errors"], judged, done.results, model["inputs"], model["outputs"])
     write_evidence(outputs["validation"], document)
@@ -63,11 +62,10 @@ def validate_target(
 if __name__ == "__main__":
     with step():
         torch.set_num_threads(1)
-        section = with_best(snakemake.params.model, snakemake.input.get("best"))
-        section = with_description(section, snakemake.input.get("description"))
+        section = read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs)
         files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}
         validate_target(
-            Path(snakemake.input.model),
+            Path(snakemake.input.file),
             Path(snakemake.input.exported),
             Path(snakemake.input.cases),
             read_witnesses(section, files),

@@ -6,10 +6,11 @@ from torchship.core.step import step
 
 from torchship.core.files import read_json, write_text
 from torchship.pages import summary
+from torchship.spec.model import Model, read_model
 
 
 def write_summary(
-    run: str,
+    model: Model,
     documents: dict[str, Path],
     exports: dict[str, Path],
     validations: dict[str, Path],
@@ -17,7 +18,7 @@ def write_summary(
     output: Path,
 ) -> None:
     text = summary.write(
-        run,
+        model,
         **{name: read_json(path) for name, path in documents.items()},
         exports={target: read_json(path) for target, path in exports.items()},
         validations={target: read_json(path) for target, path in validations.items()},
@@ -29,9 +30,9 @@ def write_summary(
 if __name__ == "__main__":
     with step():
         given, targets = snakemake.input, snakemake.params.targets
-        documents = ("datasheet", "training", "metrics", "check", "scan")
+        documents = ("datasheet", "training", "metrics", "check")
         write_summary(
-            snakemake.wildcards.run,
+            read_model(Path(given.shipped)),
             {name: Path(given.get(name)) for name in documents if given.get(name)},
             dict(zip(targets, map(Path, given.exports), strict=True)),
             dict(zip(targets, map(Path, given.validations), strict=True)),

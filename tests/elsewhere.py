@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from place_onnx import place_onnx
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torchship.adopt.description import with_description
-from torchship.config import resolve
+from torchship.config.resolve import resolve
 from torchship.core.files import read_json
 from torchship.data.datasets import read_about
 from torchship.gate.witness.witnesses import read_witnesses
@@ -18,7 +19,6 @@ from adopt_onnx import adopt_onnx
 from benchmark_engines import benchmark_engines
 from find_runtime import find_runtime
 from make_cases import make_cases
-from place_onnx import place_onnx
 from plot_errors import plot_errors
 from validate_target import validate_target
 from write_gate_page import write_gate_page

@@ -17,6 +17,7 @@ import onnx
 import torch
 from building import EVENTS, called
 from independent import draw_points
+from place_onnx import place_onnx
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs
 from torchship.adopt.description import with_description
 from torchship.config.domain_checks import spelled_out
@@ -30,7 +31,6 @@ from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx
 from generate_data import generate_data
 from make_cases import make_cases
-from place_onnx import place_onnx
 from train_network import train_network
 from translate_network import translate_network
 from validate_target import validate_target

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from support import PROJECT, SCHEMA
-from torchship.config import resolve
+from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
 from torchship.spec.axes import (
     AxisRange,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 from support import DEFAULTS, PROJECT, SCHEMA, merge
-from torchship.config import resolve
 from torchship.config.domain_checks import spelled_out
+from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError, DataError
 from torchship.data.checks import check_domain, check_inputs
 from torchship.data.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform

@@ -1,4 +1,4 @@
-"""Environments: pinned in one place, derived files in step, and each step with what it sources."""
+"""Environments: pinned in one place, derived files in step, and each step with what it imports."""
 
 import os
 import re
@@ -7,8 +7,7 @@ import sys
 import environments
 import pytest
 from support import PROJECT, want
-from torchship.core import pins
-from torchship.core import sources as imports
+from torchship.core import pins, sources
 from torchship.core.errors import PinError
 
 SCRIPTS = sorted(PROJECT.glob("scripts/*.py"))
@@ -88,13 +87,15 @@ def test_a_step_imports_only_what_its_environment_pins(script):
 
 def test_the_runtime_module_needs_only_the_runtimes_environment():
     for path in PROJECT.glob("envs/onnxruntime-*.yaml"):
-        assert sources.third_party(PROJECT / "scripts" / "torchship" / "runtimes" / "local.py") <= set(pins.read_pins(path))
+        assert sources.third_party(PROJECT / "scripts" / "torchship" / "runtimes" / "local.py") <= set(
+            pins.read_pins(path)
+        )
 
 
 def test_library_modules_are_found_through_one_another():
     modules = {path.stem for path in sources.library_modules(PROJECT / "scripts" / "train_network.py")}
-    assert {"training", "batched_trainer", "networks", "files", "errors", "step", "pins"} <= modules
-    assert not modules & {"archive", "plotting", "exporting", "runtimes"}
+    assert {"loop", "batched", "module", "files", "errors", "step", "pins"} <= modules
+    assert not modules & {"pack", "plotting", "torch_export", "local"}
 
 
 def test_wrong_versions_are_named(tmp_path):

@@ -8,8 +8,8 @@ from gating import NETWORKS, network_file
 from safetensors.torch import load_file, save_file
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torch import nn
-from torchship.config import resolve
 from torchship.config.checks import has_data
+from torchship.config.resolve import resolve
 from torchship.config.targets import file_opset, natives
 from torchship.core.errors import ConfigError, DataError, ParityError
 from torchship.core.files import read_json, sha256

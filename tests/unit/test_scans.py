@@ -5,6 +5,7 @@ import datetime as dt
 import json
 
 import pytest
+from choose_best import choose_best
 from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.config.resolve import merge, resolve
 from torchship.core.errors import ConfigError, DataError, TrainingError
@@ -13,7 +14,6 @@ from torchship.scan.points import expand
 from torchship.select.ranking import order, outcome
 from torchship.select.shipped import with_best
 
-from choose_best import choose_best
 from plot_scan import plot_scan
 
 RATE, HIDDEN = "train/learning_rate", "network/arguments/hidden"

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from torchship.core.chain import record, require_recorded
 from torchship.core.errors import TorchshipError
 from torchship.core.pins import require_pins
 
@@ -24,7 +25,7 @@ def check_environment() -> None:
     Runs when this module is imported, which scripts do before any third-party package: where one is missing or broken,
     the reason should be said before the import fails. Does nothing where no step is starting, as in tests.
     """
-    snakemake = getattr(sys.modules["__main__"], "snakemake", None)
+    snakemake = job()
     if snakemake is None:
         return
     start_logging("/".join([snakemake.rule, *snakemake.wildcards]), Path(snakemake.log[0]))
@@ -35,15 +36,27 @@ def check_environment() -> None:
     log.debug("python %s on %s, %s", platform.python_version(), platform.machine(), pins or "standard library only")
 
 
+def job() -> Any:
+    """Return what Snakemake tells the script that it runs; None where no step is starting, as in tests."""
+    return getattr(sys.modules["__main__"], "snakemake", None)
+
+
 @contextmanager
 def step() -> Iterator[None]:
     """Run the body of a step and end on an error with one line, in the rule's log and on stderr.
 
-    A `TorchshipError` is printed as one line, anything else with its traceback; both end the process with status 1,
-    which makes Snakemake delete the declared outputs.
+    Before, what other steps made is checked against the SHA-256 that they recorded; after, that of the outputs is
+    recorded. A `TorchshipError` is printed as one line, anything else with its traceback; both end the process with
+    status 1, which makes Snakemake delete the declared outputs.
     """
     try:
+        snakemake = job()
+        if snakemake is not None:
+            results = Path(snakemake.config["pathvars"]["results"])
+            require_recorded(path for path in map(Path, snakemake.input) if path.is_relative_to(results))
         yield
+        if snakemake is not None:
+            record(map(Path, snakemake.output))
     except TorchshipError as error:
         stop(error)
     except KeyboardInterrupt:

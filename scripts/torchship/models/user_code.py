@@ -3,9 +3,12 @@
 import re
 import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
+
+from torchship.core.files import read_json
 
 # As Python prints a frame: its file, its line, and below it what stands there.
 FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+), in [^\n]+(?:\n[ \t]+(?P<code>[^\n]+))?')
@@ -42,8 +45,18 @@ def is_users(file: Path, folder: Path | None) -> bool:
 
 def line_of(file: str, number: int, code: str, folder: Path) -> Line:
     """Return a line with a path as seen from beside the folder: models/xor.py:12."""
-    inner = Path(file).resolve().relative_to(folder)
-    return Line(f"{(Path(folder.name) / inner).as_posix()}:{number}", code.strip())
+    path = Path(file).resolve()
+    inner = Path(original(path) or Path(folder.name) / path.relative_to(folder))
+    return Line(f"{inner.as_posix()}:{number}", code.strip())
+
+
+@cache
+def original(file: Path) -> str | None:
+    """Return the file in models/ that a network which ships is a copy of, as models/xor.py; None of any other file."""
+    beside = file.with_name("model.json")
+    if file.name != "network.py" or not beside.is_file():
+        return None
+    return f"models/{read_json(beside)['section']['network']['file']}.py"
 
 
 def line_in_text(text: str, folder: Path | None) -> Line | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchship.pages.html import Verdict, code, heading, page, paragraph, table
+from torchship.spec.model import Model
 
 Document = Mapping[str, Any]
 
@@ -12,21 +13,21 @@ NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
 
 
 def write(
-    run: str, training: Document, exports: Mapping[str, Document], validations: Mapping[str, Document],
+    model: Model, training: Document, exports: Mapping[str, Document], validations: Mapping[str, Document],
     datasheet: Document | None = None, metrics: Document | None = None, check: Document | None = None,
-    source: str = "", scan: Document | None = None,
+    source: str = "",
 ) -> str:  # fmt: skip
-    """Give the page of one run from the documents of its stages; it may have no data, hand-coded network, or scan."""
+    """Give the page of one run from the documents of its stages; it may have no data, hand-coded network."""
     body = [
         *verdicts(validations),
         *(taken(training) if training.get("trained") == "elsewhere" else converged(training)),
-        *([paragraph(chosen(scan))] if scan else []),
+        *shipped(model),
         *(evaluated(metrics) if metrics else []),
         *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
         *exported(exports),
         *(data(datasheet) if datasheet else [paragraph(NO_DATA, "note")]),
     ]
-    return page(f"Run {run}", body)
+    return page(f"Run {model.run}", body)
 
 
 def in_order(sets: Document) -> list[tuple[str, Document]]:
@@ -83,13 +84,17 @@ def taken(training: Document) -> list[str]:
     return [heading("Training"), *lines]
 
 
-def chosen(scan: Document) -> str:
-    """Say which point of a scan this is."""
-    diverged = f", of which {scan['diverged']} diverged" if scan["diverged"] else ""
-    return (
-        f"This is {scan['name']}, the best of {scan['points']} points of a scan{diverged}: it has the "
-        f"{scan['best_is']} {scan['metric'].replace('_', ' ')}, {scan['value']:.4g}. The others are in scan/table.csv."
-    )
+def shipped(model: Model) -> list[str]:
+    """Say which of several candidates this is, and which weights all of this page is about."""
+    lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection or {}
+    if selection.get("candidates", 1) > 1:
+        diverged = f", of which {selection['diverged']} diverged" if selection["diverged"] else ""
+        lines.append(
+            f"This is {model.candidate}, the best of {selection['candidates']} points of a scan{diverged}: it has the "
+            f"{selection['best_is']} {selection['metric'].replace('_', ' ')}, {selection['value']:.4g}. "
+            "The others are in train/candidates.csv."
+        )
+    return [paragraph(line) for line in lines]
 
 
 def evaluated(metrics: Document) -> list[str]:

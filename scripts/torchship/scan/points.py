@@ -18,8 +18,8 @@ from torchship.training.objective import decisive, spelled, terms_of
 # A point: the value of each scanned knob, by place, such as train/learning_rate.
 Point = dict[str, Any]
 
-# Between a model's name and a point's in the name of a run; Snakemake takes commas in a run's name for its own.
-FOLDER, BETWEEN = "/scan/", "+"
+# Between the knobs in a point's name; Snakemake takes commas in a name for its own.
+BETWEEN = "+"
 # Its outputs are no probabilities.
 LOGITS = "binary_cross_entropy_with_logits"
 # A file system takes names of 255 bytes; a longer name than this ends in a hash of all of it.
@@ -46,12 +46,12 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
     sections: dict[str, dict[str, Any]] = {}
     called: set[tuple[str, ...]] = set()
     for point in listed(section["scan"], knobs):
-        name = run + FOLDER + name_of(point, knobs)
+        name = name_of(point, knobs)
         if name in sections:
             raise ConfigError(f"{knobs.place}: {point} and {sections[name]['point']} would both be {name}: remove one")
         sections[name] = {**laid_over(section, point, knobs.place), "point": point}
-        check_batches(name, sections[name]["train"])
-        check_losses(name, sections[name])
+        check_batches(f"{knobs.place}: {name}", sections[name]["train"])
+        check_losses(f"{knobs.place}: {name}", sections[name])
         network = sections[name]["network"]
         call = (network["file"], *network.get("arguments", {}))
         if call not in called:

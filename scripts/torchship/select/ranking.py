@@ -1,4 +1,4 @@
-"""The points of a scan side by side: their table, and which is the best."""
+"""The candidates of a run side by side: their table, and which is the best."""
 
 import json
 import math
@@ -14,7 +14,12 @@ OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high",
 
 
 def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what came of a training, by the names of the table's columns; a diverged one has no losses."""
+    """Return what came of a training, by the names of the table's columns.
+
+    A diverged one has no losses, and one that was done elsewhere has nothing of all that.
+    """
+    if "convergence" not in training:
+        return dict.fromkeys((*OUTCOME, *QUANTITIES))
     rate, shipped = training["convergence"], training["shipped"] or {}
     low, high = rate["interval"]
     found = (rate["replicas"], rate["converged"], rate["rate"], low, high, training["diverged"])
@@ -22,7 +27,7 @@ def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
-    """Give the places of the points that did not diverge, the best first.
+    """Return the places of the candidates that did not diverge, the best first; a single one may come trained.
 
     Where the metric says nothing, the smaller validation loss is better, then the point that stands first.
 
@@ -32,6 +37,8 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
     Raises:
         TrainingError: all have diverged.
     """
+    if len(outcomes) == 1 and outcomes[0]["replicas"] is None:
+        return [0]
 
     def badness(place: int) -> tuple[float, float, int]:
         found = outcomes[place]
@@ -58,12 +65,12 @@ def table(
     ranks = {place: rank for rank, place in enumerate(ranked, start=1)}
     rows = [
         [
-            *[name, *(spell(value_of(report["knobs"], knob)) for knob in knobs)],
+            *[name, *(spell(value_of(report["section"], knob)) for knob in knobs)],
             *[*map(spell, found.values()), ranks.get(place, "")],
         ]
         for place, (name, report, found) in enumerate(zip(names, reports, outcomes, strict=True))
     ]
-    return ["point", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
+    return ["candidate", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
 
 
 def value_of(knobs: Any, place: str) -> Any:

@@ -1,30 +1,55 @@
-"""The model that goes on after a scan: the best point's knobs in the place of the run's own. Standard library only."""
+"""From the best candidate of a run to what ships. Standard library only."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torchship.core.files import read_json
+from torchship.core.files import sha256
+from torchship.select.ranking import METRICS
+from torchship.spec.model import Model
+
+# What ships beside model.json, by the names that the rule gives its outputs.
+SHIPPED = ("network", "weights")
 
 
-def with_best(model: dict[str, Any], best: str | list[str] | None) -> dict[str, Any]:
-    """Give the knobs of a step, with those of the best point in the place of the run's own.
+def selected(
+    run: str, names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]],
+    ranked: Sequence[int], metric: str, outputs: Mapping[str, Path],
+) -> Model:  # fmt: skip
+    """Return the model of a run's best candidate, with the SHA-256 of its files, which are written already.
 
     Args:
-        model: the knobs that the step asked for; others of the point don't concern it.
-        best: the path of a scan's best.json; nothing where the run has no scan.
+        names, reports, outcomes: of each candidate its name, its training.json, and what came of it.
+        ranked: the places of those that did not diverge, the best first.
     """
-    if not best:
-        return model
-    knobs = read_json(Path(str(best)))["knobs"]
-    # Network() is called with what the point says, which may be more than the run does.
-    network = {"network": knobs["network"]} if "network" in model else {}
-    return {**asked(model, knobs), **network}
+    best = reports[ranked[0]]
+    return Model(
+        run=run,
+        section=best["section"],
+        files={outputs[kind].name: sha256(outputs[kind]) for kind in SHIPPED},
+        candidate=names[ranked[0]],
+        selection={
+            "candidates": len(names),
+            "diverged": len(names) - len(ranked),
+            "metric": metric,
+            "best_is": "smallest" if METRICS[metric] else "largest",
+            "value": outcomes[ranked[0]][metric],
+            "point": best["point"],
+        },
+        datasheet=best["datasheet_sha256"],
+        device=best["device"],
+        tensors=tensors(outputs["weights"]),
+        source=best.get("source"),
+    )
 
 
-def asked(model: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a mapping with the values that another has for its keys, where it has any."""
+def tensors(weights: Path) -> dict[str, dict[str, Any]]:
+    """Return type and shape of each tensor of a safetensors file, by name, from its header alone."""
+    with weights.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
     return {
-        key: asked(value, knobs[key]) if isinstance(value, Mapping) and key in knobs else knobs.get(key, value)
-        for key, value in model.items()
+        name: {"dtype": entry["dtype"], "shape": entry["shape"]}
+        for name, entry in sorted(header.items())
+        if name != "__metadata__"
     }

@@ -36,7 +36,7 @@ class Work:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
         code: what stands for the code that trains: other code makes another training.
-        model: the knobs of the run that decide the training.
+        section: the knobs of the candidate that decide the training.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
     """
@@ -47,7 +47,7 @@ class Work:
     outputs: dict[str, str]
     checkpoint: str
     code: str
-    model: dict[str, Any]
+    section: dict[str, Any]
     watch: dict[str, Any]
     point: dict[str, Any]
 
@@ -79,7 +79,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), a signal has
             ended it, or something is wrong with the network; see `rehearse`, `choose_engine` and `require_same`.
     """
-    model, knobs, seed = work.model, work.model["train"], work.model["seed"]
+    model, knobs, seed = work.section, work.section["train"], work.section["seed"]
     torch.set_num_threads(knobs["threads"])
     together = f", {processes.count} processes" if processes.count > 1 else ""
     log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
@@ -90,17 +90,19 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     objective = Objective(terms_of(model), model["evaluate"]["threshold"])
     data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
     task = Task(starts, data, objective, model["outputs"], device, processes)
-    identity = fingerprint([model, device.type, torch.__version__, work.code, sha256(datasheet), digest(network)])
+    about = {
+        "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
+        "torch": torch.__version__, "point": work.point, "section": model,
+        "network_sha256": digest(network), "datasheet_sha256": sha256(datasheet),
+    }  # fmt: skip
+    files = [about["datasheet_sha256"], about["network_sha256"]]
+    identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
     rehearse(task)
     choice = choose_engine(task)
     log.info("engine: %s (asked for %s): %s", choice.engine, choice.asked, choice.reason)
-    about = {
-        "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point, "engine": choice.report(),
-        "knobs": {"network": model["network"], "train": knobs, "seed": seed},
-    }  # fmt: skip
+    about["engine"] = choice.report()
     try:
         trainer = make_trainer(task, choice)
         with saved.on_signal():

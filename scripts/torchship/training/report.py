@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # The band between the 16th and the 84th percentile is one standard deviation of a normal distribution.
 REPLICA_COLUMNS = ["replica", "seed", *QUANTITIES, "converged", "diverged_at_epoch"]
 PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum": 1.0}
+HISTORY_COLUMNS = ["epoch", "quantity", "shipped", *PERCENTILES]
 
 
 def write_outcome(
@@ -113,7 +114,7 @@ def write_history(path: Path, history: History, count: int, shipped: int) -> Non
             # A diverged replica has no place in the spread; the shipped one is always finite.
             spread = values[values.isfinite()].quantile(levels)
             rows.append([epoch, quantity, *map(spell, [values[shipped], *spread])])
-    write_rows(path, ["epoch", "quantity", "shipped", *PERCENTILES], rows)
+    write_rows(path, HISTORY_COLUMNS, rows)
 
 
 def write_replicas(path: Path, history: History, starts: Starts, converged: float) -> None:
