@@ -30,7 +30,7 @@ from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 
 def project(path):
-    """Give a file of the project as seen from the working directory, wherever that is."""
+    """Return a file of the project as seen from the working directory, wherever that is."""
     return os.path.relpath(BASE / path)
 
 
@@ -60,7 +60,7 @@ BASICS = [run for run in RUNS if RUNS[run].get("basics", False)]
 
 
 def any_of(names):
-    """Give a pattern that matches one of some names, or nothing if there are none."""
+    """Return a pattern that matches one of some names, or nothing if there are none."""
     return "|".join(names) or "(?!)"
 
 
@@ -88,7 +88,7 @@ def targets_of(run):
 
 
 def for_targets(path):
-    """Give a function that gives a path for each target of a run."""
+    """Return a function that returns a path for each target of a run."""
 
     def paths(wildcards):
         return expand(path, target=targets_of(wildcards.run), allow_missing=True)
@@ -97,12 +97,12 @@ def for_targets(path):
 
 
 def runs_with_surface():
-    """Give the runs whose output is plotted over a plane, with the events of their test set."""
+    """Return the runs whose output is plotted over a plane, with the events of their test set."""
     return [run for run in WITH_DATA if RUNS[run]["evaluate"]["surface"]]
 
 
 def collected(paths, runs=RUNS):
-    """Give the files of some runs, and of all their targets, for a list of paths with these wildcards."""
+    """Return the files of some runs, and of all their targets, for a list of paths with these wildcards."""
     return [
         file
         for path in paths

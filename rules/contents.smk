@@ -64,12 +64,12 @@ def timing_paths():
 
 
 def archived_names(paths):
-    """Give the names in the archive: under results/, wherever the results are."""
+    """Return the names in the archive: under results/, wherever the results are."""
     return [path.replace("<results>", "results", 1) for path in paths]
 
 
 def source_paths():
-    """Give the project's files by their path in it, sorted."""
+    """Return the project's files by their path in it, sorted."""
     return sorted(
         str(path.relative_to(BASE))
         for pattern in SOURCES

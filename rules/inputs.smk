@@ -42,12 +42,12 @@ def data_of(*names):
 
 
 def weights_file(wildcards):
-    """Give the file that a run's weights come from, which were trained elsewhere."""
+    """Return the file that a run's weights come from, which were trained elsewhere."""
     return RUNS[wildcards.run]["network"]["weights"]
 
 
 def data_if_any(*names):
-    """Give a function that gives the same as `data_of`, nothing where a run has no data."""
+    """Return a function that returns the same as `data_of`, nothing where a run has no data."""
 
     def files(wildcards):
         return data_of(*names)(wildcards) if wildcards.run in WITH_DATA else {}
@@ -56,22 +56,22 @@ def data_if_any(*names):
 
 
 def data_file(wildcards):
-    """Give the file that a run's data come from, none if they are made."""
+    """Return the file that a run's data come from, none if they are made."""
     return RUNS[wildcards.run]["data"]["path"] or []
 
 
 def runtime_pins(wildcards):
-    """Give the environment file of the ONNX Runtime that a target ships."""
+    """Return the environment file of the ONNX Runtime that a target ships."""
     return project(f"envs/{pins_of(config['targets'], wildcards.target)}")
 
 
 def runtime_environment(wildcards):
-    """Give the same file as `conda:` wants it, whose relative paths are seen from the rules."""
+    """Return the same file as `conda:` wants it, whose relative paths are seen from the rules."""
     return str(BASE / "envs" / pins_of(config["targets"], wildcards.target))
 
 
 def given_files(wildcards):
-    """Give the ONNX file of a run that was made elsewhere, and its reference outputs, if there are any."""
+    """Return the ONNX file of a run that was made elsewhere, and its reference outputs, if there are any."""
     files = {
         "onnx": RUNS[wildcards.run]["onnx"]["file"],
         "reference": RUNS[wildcards.run]["onnx"].get("reference"),
@@ -80,7 +80,7 @@ def given_files(wildcards):
 
 
 def weights_beside(wildcards):
-    """Give the files beside an ONNX file that hold its weights, as far as their names say so."""
+    """Return the files beside an ONNX file that hold its weights, as far as their names say so."""
     file = Path(RUNS[wildcards.run]["onnx"]["file"])
     names = [f"{file.name}.data", f"{file.name}_data", f"{file.stem}.data"]
     return [
@@ -135,29 +135,29 @@ def exported_from(wildcards):
 
 
 def metrics_if_any(wildcards):
-    """Give the metrics of a run, where it has data."""
+    """Return the metrics of a run, where it has data."""
     path = f"<results>/{wildcards.run}/evaluate/metrics.json"
     return {"metrics": path} if wildcards.run in WITH_DATA else {}
 
 
 def runtimes_for(wildcards):
-    """Give the runtimes that a target's file is run in."""
+    """Return the runtimes that a target's file is run in."""
     names = runtimes_of(config["targets"], wildcards.target)
     return [f"<results>/runtimes/{name}.json" for name in names]
 
 
 def timed_target(wildcards):
-    """Give the target whose file is timed: today's runtime takes the files of all."""
+    """Return the target whose file is timed: today's runtime takes the files of all."""
     targets = targets_of(wildcards.run)
     return "latest" if "latest" in targets else targets[0]
 
 
 def timed_file(wildcards):
-    """Give the exported file that is timed."""
+    """Return the exported file that is timed."""
     return f"<results>/{wildcards.run}/export/{timed_target(wildcards)}/model.onnx"
 
 
 def timed_validation(wildcards):
-    """Give what the gate said of it."""
+    """Return what the gate said of it."""
     target = timed_target(wildcards)
     return f"<results>/{wildcards.run}/validate/{target}/validation.json"

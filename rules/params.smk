@@ -2,7 +2,7 @@
 
 
 def source_code(script):
-    """Give what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
+    """Return what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
 
     Snakemake itself looks at the script alone and at its date; profiles/default turns that off. As inputs, two dozen
     files for every job would take two thirds of the time in which a scan of thousands of points is planned.
@@ -68,12 +68,12 @@ def scan_point(wildcards):
 
 
 def export_targets(wildcards):
-    """Give the targets that a run is exported to, as a step is given them."""
+    """Return the targets that a run is exported to, as a step is given them."""
     return targets_of(wildcards.run)
 
 
 def translation_opsets(wildcards):
-    """Give the operator sets that a run's network is translated to, of which the files of all its targets are made."""
+    """Return the operator sets that a run's network is translated to, of which the files of all its targets are made."""
     section = RUNS[wildcards.run]["export"]
     targets = [config["targets"][name] for name in section["targets"]]
     return natives(file_opset(section["opset"], target) for target in targets)

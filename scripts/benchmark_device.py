@@ -44,7 +44,7 @@ def benchmark_device(table: Path, limits: Path, *, sizes: list[int], min_seconds
 
 
 def measure_limits(device: torch.device, min_seconds: float, threads: int) -> tuple[float, float]:
-    """Give the bytes a second of a large copy, read and written, and the operations a second of a large product."""
+    """Return the bytes a second of a large copy, read and written, and the operations a second of a large product."""
     source, sink = (torch.rand(COPY_FLOATS, device=device) for _ in range(2))
     copy, _ = time_statement("sink.copy_(source)", {"source": source, "sink": sink}, min_seconds, threads)
     a, b = (torch.rand(PRODUCT_SIZE, PRODUCT_SIZE, device=device) for _ in range(2))
@@ -55,7 +55,7 @@ def measure_limits(device: torch.device, min_seconds: float, threads: int) -> tu
 def time_statement(
     statement: str, names: dict[str, torch.Tensor], min_seconds: float, threads: int
 ) -> tuple[float, int]:
-    """Give the median seconds of a statement and how often it ran; torch's timer synchronises with the GPU."""
+    """Return the median seconds of a statement and how often it ran; torch's timer synchronises with the GPU."""
     measured = Timer(statement, globals=names, num_threads=threads).blocked_autorange(min_run_time=min_seconds)
     return measured.median, len(measured.times) * measured.number_per_run
 

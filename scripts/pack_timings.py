@@ -29,7 +29,7 @@ def pack_timings(results: dict[str, Path], output: Path, *, name: str, commit: s
 
 
 def processor() -> str:
-    """Give the processor's name, from Linux's own table where there is one."""
+    """Return the processor's name, from Linux's own table where there is one."""
     table = Path("/proc/cpuinfo")
     lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
     return next(

@@ -57,7 +57,7 @@ class Road(SimpleNamespace):
 
 
 def section(folder, content=None, targets=("latest",), **entry):
-    """Give the complete section of a run with a file, written if its content is given."""
+    """Return the complete section of a run with a file, written if its content is given."""
     if content is not None:
         (folder / "mine.onnx").write_bytes(content if isinstance(content, bytes) else content.SerializeToString())
     files = {"file": str(folder / "mine.onnx"), **entry.pop("onnx", {})}

@@ -107,7 +107,7 @@ def gated(
 
 
 def needed_of(arbiter, feed):
-    """Give how many spreads the arbiter's own float32 is from its float64, and what it says."""
+    """Return how many spreads the arbiter's own float32 is from its float64, and what it says."""
     output = arbiter.witness(feed)
     return require_rounding(arbiter, [({"number": 0, "origin": "drawn", "sizes": {}}, feed, output)]), output
 

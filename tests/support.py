@@ -24,20 +24,20 @@ SCHEMA = document("schemas/config.schema.yaml")
 
 
 def small_model(**changes):
-    """Give the section of the run `xor` with the tests' configuration, and changes to its sections."""
+    """Return the section of the run `xor` with the tests' configuration, and changes to its sections."""
     merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
     return resolve(merged, SCHEMA, PROJECT)["xor"]
 
 
 def want(tool, reason):
-    """Give a tool; without it skip the test, but fail where .ci/run has installed all of them."""
+    """Return a tool; without it skip the test, but fail where .ci/run has installed all of them."""
     if not tool:
         (pytest.fail if os.environ.get("TORCHSHIP_TOOLS") == "installed" else pytest.skip)(reason)
     return tool
 
 
 def case_outputs(path):
-    """Give what make_cases writes, and what it leaves where the witnesses fail."""
+    """Return what make_cases writes, and what it leaves where the witnesses fail."""
     return {"cases": path, "evidence": path.with_suffix(".failed.json"), "page": path.with_suffix(".failed.html")}
 
 

@@ -32,7 +32,7 @@ def tracks(generator, events=EVENTS):
 
 
 def model_of(file, inputs, train, outputs=None):
-    """Give the section of a run as the configuration would resolve it."""
+    """Return the section of a run as the configuration would resolve it."""
     return {
         "network": {"file": Path(file).stem, "arguments": {}},
         "inputs": {name: {"shape": shape, **DOMAIN} for name, shape in inputs.items()},

@@ -26,7 +26,7 @@ HEADER = "# Derived from envs/ by `make requirements`; don't edit.\n"
 
 
 def merged_pins(files: list[Path]) -> dict[str, str]:
-    """Give the pins of several environment files together.
+    """Return the pins of several environment files together.
 
     Raises:
         PinError: two files pin one package differently.
@@ -40,7 +40,7 @@ def merged_pins(files: list[Path]) -> dict[str, str]:
 
 
 def requirement_files() -> dict[Path, str]:
-    """Give the text of each requirement file: what runs the workflow, and what develops it."""
+    """Return the text of each requirement file: what runs the workflow, and what develops it."""
     files = sorted(ENVIRONMENTS.glob("*.yaml"))
     development = ENVIRONMENTS / f"{DEVELOPMENT}.yaml"
     running = [path for path in files if path != development and not path.stem.startswith("onnxruntime-")]
@@ -52,7 +52,7 @@ def requirement_files() -> dict[Path, str]:
 
 
 def spell(pins: dict[str, str]) -> str:
-    """Give a requirement file's text."""
+    """Return a requirement file's text."""
     return HEADER + "".join(
         f"{name}=={version}\n" for name, version in sorted(pins.items(), key=lambda pin: pin[0].lower())
     )

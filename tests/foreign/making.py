@@ -47,7 +47,7 @@ def rewrite(made, name, change):
 
 
 def set_attribute(made: onnx.ModelProto, operator, name, changed):
-    """Give an attribute of an operator another value, in place."""
+    """Set an attribute of an operator to another value, in place."""
     for node in made.graph.node:
         if node.op_type == operator:
             kept = [attribute for attribute in node.attribute if attribute.name != name]

@@ -43,7 +43,7 @@ def broken(module: nn.Module, twin: Twin) -> nn.Module:
 
 
 def bind(module, forward):
-    """Give one module another forward."""
+    """Replace the forward of one module."""
     module.forward = types.MethodType(forward, module)
 
 

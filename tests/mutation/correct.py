@@ -11,7 +11,7 @@ from onnx import ModelProto, helper, numpy_helper
 
 
 def variants(model: ModelProto) -> Iterator[tuple[str, bytes]]:
-    """Give what was done to a correct file, and the file, which means the same."""
+    """Return what was done to a correct file, and the file, which means the same."""
     yield "as exported", model.SerializeToString()
     for name, change in (("weights as constants", constants), ("Gemm as MatMul and Add", split_gemm),
                          ("other names", renamed), ("identities everywhere", identities),

@@ -32,7 +32,7 @@ class Mutant:
 
 
 def mutants(model: ModelProto, seed: int, most: int = 8) -> Iterator[Mutant]:
-    """Give the mutants of a file, at most some of each kind, chosen by the seed."""
+    """Return the mutants of a file, at most some of each kind, chosen by the seed."""
     for kind, change in KINDS.items():
         generator = np.random.default_rng([seed, *kind.encode()])
         made = list(change(model, generator))
@@ -48,7 +48,7 @@ def clone(model: ModelProto) -> ModelProto:
 
 
 def tensors(model: ModelProto, kinds: str = "f", least: int = 1) -> list[tuple[int, str, np.ndarray]]:
-    """Give place, name and values of the weights."""
+    """Return place, name and values of the weights."""
     found = [
         (place, tensor.name, numpy_helper.to_array(tensor)) for place, tensor in enumerate(model.graph.initializer)
     ]
@@ -244,7 +244,7 @@ def inserted(model, number, nodes, constants=()):
 
 
 def computing(model):
-    """Give the places of the nodes whose outputs are floating point."""
+    """Return the places of the nodes whose outputs are floating point."""
     types = {value.name: value.type.tensor_type.elem_type
              for value in onnx.shape_inference.infer_shapes(model).graph.value_info}  # fmt: skip
     types |= {value.name: value.type.tensor_type.elem_type for value in model.graph.output}

@@ -56,7 +56,7 @@ What compares the file with the exported program, or with anything else that was
 
 
 def page(results, lost, correct, alarms, others, *, fresh, evaluations):
-    """Give the page of all results, of the lost bias, and of the correct files that were tried."""
+    """Write the page of all results, of the lost bias, and of the correct files that were tried."""
     broken = [result for result in results if result.broken]
     networks = list(dict.fromkeys(result.network for result in results))
     facts = {"fresh": fresh, "evaluations": evaluations, "mutants": len(results), "broken": len(broken),
@@ -75,7 +75,7 @@ def page(results, lost, correct, alarms, others, *, fresh, evaluations):
 
 
 def by_kind(results, broken):
-    """Give the table of who noticed what."""
+    """Return the table of who noticed what."""
     names = list(results[0].peers)
     rows = []
     for kind in KINDS:
@@ -87,12 +87,12 @@ def by_kind(results, broken):
 
 
 def counts(results, names):
-    """Give how many of some results the gate noticed, and each of the others."""
+    """Return how many of some results the gate noticed, and each of the others."""
     return [sum(bool(r.check) for r in results), *(sum(r.peers[name] for r in results) for name in names)]
 
 
 def listed(results):
-    """Give single mutants."""
+    """Return single mutants."""
     if not results:
         return "None.\n"
     rows = [[r.network, f"{r.mutant.kind}: {r.mutant.what}", r.check or "–", f"{r.ratio:.3g}"] for r in results]
@@ -100,7 +100,7 @@ def listed(results):
 
 
 def table(header, rows):
-    """Give a table; all columns but text are set right."""
+    """Return a table; all columns but text are set right."""
     lines = [
         header,
         ["---" if place == 0 or "mutant" in name or name == "check" else "--:" for place, name in enumerate(header)],

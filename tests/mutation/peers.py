@@ -20,7 +20,7 @@ TORCH_ABSOLUTE, TORCH_RELATIVE = 5e-3, 1e-1
 
 
 def peers(network):
-    """Give the peers for one network, by name."""
+    """Return the peers for one network, by name."""
     return {"verify": torch_verify(network), "one input": one_input(network), "400 inputs": many_inputs(network)}
 
 

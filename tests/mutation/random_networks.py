@@ -20,7 +20,7 @@ EVENTS = 100
 
 
 def build(seed):
-    """Give a module of some layers with weights of some size, its file, and inputs."""
+    """Return a module of some layers with weights of some size, its file, and inputs."""
     generator = np.random.default_rng(seed)
     torch.manual_seed(seed)
     depth, size = int(generator.integers(1, 7)), float(10.0 ** generator.uniform(-0.5, 0.7))
@@ -50,7 +50,7 @@ def build(seed):
 
 
 def largest_ratio(seed):
-    """Give the file's largest error in units of the limit."""
+    """Return the file's largest error in units of the limit."""
     module, content, feed = build(seed)
     needed, output = needed_of(TorchArbiter(module, ["x"], ["y"], seed), feed)
     limit = factor(needed) * output["y"].scale

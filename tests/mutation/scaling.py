@@ -34,7 +34,7 @@ REPEATS = 3
 
 
 def timed(call):
-    """Give the shortest time of some, and what the call gave."""
+    """Return the shortest time of some, and what the call gave."""
     best, result = np.inf, None
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -44,7 +44,7 @@ def timed(call):
 
 
 def subject(name):
-    """Give a network with its module, its file, its witnesses and its declaration."""
+    """Return a network with its module, its file, its witnesses and its declaration."""
     if name not in FOREIGN:
         return gated(name)
     network, axes = foreign(name), read_axes(foreign(name).entry)
@@ -56,7 +56,7 @@ def subject(name):
 
 
 def measure(name, size):
-    """Give seconds of the witnesses, of the examination with and without the search, and of the peer."""
+    """Return seconds of the witnesses, of the examination with and without the search, and of the peer."""
     network = subject(name)
     axes = getattr(network, "axes", {})
     validate = merge(VALIDATE, {"batch_sizes": [1, 2, 7, size], "search": {"evaluations": 0}})

@@ -48,7 +48,7 @@ class Result:
 
 
 def fresh_cases(network, count=FRESH, seed=99):
-    """Give inputs that no check has seen: uniform, some at the corners, and every shape once."""
+    """Return inputs that no check has seen: uniform, some at the corners, and every shape once."""
     generator = np.random.default_rng(seed)
     axes = dynamic_axes(network.inputs)
     size = min(count, AT_ONCE) if BATCH in axes else min(count, 200)

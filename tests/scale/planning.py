@@ -53,7 +53,7 @@ def scan_arguments(points, folder):
 
 
 def bare_arguments(points, declares, jobs, rules):
-    """Give the arguments for as many jobs and rules: source, join, `all` and a chain of the others."""
+    """Return the arguments for as many jobs and rules: source, join, `all` and a chain of the others."""
     chain = jobs - points - 3
     return [
         *["--snakefile", str(HERE / "bare.smk"), "--config", f"points={points}", f"declares={declares}"],
@@ -62,7 +62,7 @@ def bare_arguments(points, declares, jobs, rules):
 
 
 def how(way):
-    """Give the options for a dry run, or for a run on a cluster whose jobs do nothing."""
+    """Return the options for a dry run, or for a run on a cluster whose jobs do nothing."""
     if way == "planned":
         return ["--dry-run", "--cores", "2"]
     scheduled = ["--executor", "nothing", "--jobs", "100", "--scheduler", "greedy", "--resources", "gpu=100000"]
@@ -70,7 +70,7 @@ def how(way):
 
 
 def measure(points, way):
-    """Give seconds and MB of each kind of workflow."""
+    """Return seconds and MB of each kind of workflow."""
     found: dict[str, tuple[float, float]] = {}
     # The shorter of two: the machine does other things, too. A schedule is long enough.
     for _ in range(2 if way == "planned" else 1):
@@ -138,7 +138,7 @@ def plot(measured):
 
 
 def too_long(measured):
-    """Give a line for each measurement that is beyond its limit."""
+    """Return a line for each measurement that is beyond its limit."""
     lines = []
     for way, rows in measured.items():
         large = {points: found for points, found in rows.items() if points >= FROM}

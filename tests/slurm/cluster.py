@@ -57,7 +57,7 @@ AccountingStorageType=accounting_storage/none
 
 
 def missing():
-    """Give the tools that are not installed."""
+    """Return the tools that are not installed."""
     found = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     return [tool for tool in TOOLS if not shutil.which(tool, path=found)]
 
@@ -183,7 +183,7 @@ class Cluster:
             os.kill(process, signal.SIGKILL)
 
     def processes(self, name, node=None, **variables):
-        """Give the processes that were started by this cluster, by the start of their command and their variables."""
+        """Return the processes that were started by this cluster, by the start of their command and their variables."""
         wanted = [f"SLURM_CONF={self.base / 'slurm.conf'}", *(f"{key}={value}" for key, value in variables.items())]
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -208,15 +208,15 @@ class Cluster:
         return done.stdout
 
     def nodes(self):
-        """Give the states of the nodes."""
+        """Return the states of the nodes."""
         return self._ask("sinfo", "-h", "-N", "-o", "%t").split()
 
     def queue(self):
-        """Give the numbers of the jobs that wait or run."""
+        """Return the numbers of the jobs that wait or run."""
         return self._ask("squeue", "-h", "-t", "PD,R,CG,S", "-o", "%i").split()
 
     def jobs(self):
-        """Give what the controller recorded of every job: a mapping of scontrol's words for each, by number."""
+        """Return what the controller recorded of every job: a mapping of scontrol's words for each, by number."""
         records = {}
         for block in self._ask("scontrol", "show", "job", "--details").strip().split("\n\n"):
             # Values may hold spaces, but then they have a line of their own.
@@ -236,7 +236,7 @@ class Cluster:
 
 
 def free_ports(count):
-    """Give ports that nobody listens on."""
+    """Return ports that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

@@ -49,7 +49,7 @@ class Submitted(Workflow):
         return text
 
     def jobs(self):
-        """Give what the controller recorded of this folder's jobs, oldest first, each with its `rule`."""
+        """Return what the controller recorded of this folder's jobs, oldest first, each with its `rule`."""
         mine = [job for _, job in sorted(self.cluster.jobs().items()) if job["WorkDir"] == str(self.folder)]
         return [{**job, "rule": job["Comment"].removeprefix("rule_").partition("_wildcards")[0]} for job in mine]
 
@@ -73,7 +73,7 @@ def wait_for(look, seconds, what):
 
 
 def training_processes(cluster, **variables):
-    """Give the processes that train on the cluster, those with some environment variables."""
+    """Return the processes that train on the cluster, those with some environment variables."""
     found = []
     for pid in cluster.processes("", **variables):
         try:

@@ -20,7 +20,7 @@ WEIGHTS = "results/xor/train/weights.safetensors"
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """Give the bytes of the same training, on this machine, undisturbed."""
+    """Return the bytes of the same training, on this machine, undisturbed."""
     workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
     workflow.run(WEIGHTS, *LONG)
     return sha256(workflow.folder / WEIGHTS)

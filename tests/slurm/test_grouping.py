@@ -67,7 +67,7 @@ def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster,
 
 
 def second_of_its_group(workflow, cluster):
-    """Give a process that trains, with its folder, once it has a checkpoint and another point is finished."""
+    """Return a process that trains, with its folder, once it has a checkpoint and another point is finished."""
     if not list(workflow.path("xor/scan").glob("*/train/training.json")):
         return None
     for pid in training_processes(cluster):

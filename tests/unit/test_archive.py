@@ -27,7 +27,7 @@ def archive(tmp_path):
 
 
 def repacked(archive, change, name="changed.tar.gz", behind=b""):
-    """Give a copy whose members went through `change`, which yields (TarInfo, bytes) pairs."""
+    """Return a copy whose members went through `change`, which yields (TarInfo, bytes) pairs."""
     path = archive.with_name(name)
     with tarfile.open(archive) as old:
         members = [(member, old.extractfile(member).read()) for member in old]

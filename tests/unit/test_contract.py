@@ -18,7 +18,7 @@ TARGET = DEFAULTS["targets"]["cmssw_14_2"]
 
 @pytest.fixture
 def model(trained):
-    """Give a correct file for CMSSW."""
+    """Return a correct file for CMSSW."""
     return onnx.load(trained.onnx["cmssw_14_2"])
 
 

@@ -17,7 +17,7 @@ INSTALLED_AS = {"google": "protobuf", "yaml": "PyYAML"}
 
 
 def rules():
-    """Give the text of each rule by its name."""
+    """Return the text of each rule by its name."""
     parts = re.split(r"^rule (\w+):$", RULES, flags=re.MULTILINE)[1:]
     return {name: text for name, text in zip(parts[::2], parts[1::2], strict=True) if "script:" in text}
 

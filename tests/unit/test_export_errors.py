@@ -64,7 +64,7 @@ def test_the_root_cause_is_told_in_one_line(name, inputs, code, words, what, cap
 
 
 def source_of(name):
-    """Give the lines of the test's file, those before a class emptied."""
+    """Return the lines of the test's file, those before a class emptied."""
     lines = Path(unexportable.__file__).read_text().splitlines()
     start = lines.index(f"class {name}(nn.Module):") if f"class {name}(nn.Module):" in lines else 0
     return [line if place >= start else "" for place, line in enumerate(lines)]

@@ -44,7 +44,7 @@ def gate(trained, folder, file, target="latest", runtime=None, facts=None, expor
 
 
 def changed(trained, folder, change):
-    """Give a copy of the exported file after a change to the model."""
+    """Return a copy of the exported file after a change to the model."""
     model = onnx.load(trained.onnx["latest"])
     change(model)
     path = folder / "changed.onnx"

@@ -32,7 +32,7 @@ XOR = PROJECT / "models" / "xor.py"
 
 
 def entry(folder, name="xor", weights="mine.pt", **changes):
-    """Give the section of a run whose weights come from elsewhere; without data."""
+    """Return the section of a run whose weights come from elsewhere; without data."""
     (folder / weights).touch()
     inputs, outputs = NETWORKS[name]
     network = {"file": "xor", "weights": str(folder / weights), "arguments": {}}

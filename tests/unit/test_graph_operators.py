@@ -247,7 +247,7 @@ def gate(content):
 
 
 def referenced(content, reference, change=0.0):
-    """Give cases of events with reference outputs, as the gate makes them, and the outputs in float32."""
+    """Return cases of events with reference outputs, as the gate makes them, and the outputs in float32."""
     x = Maker(5).x(50, 4)
     value = GraphArbiter(content).witness({"x": x})["y"]
     case = Case(

@@ -17,12 +17,12 @@ OUTPUTS = {"y": {"shape": ["batch", 8]}}
 
 @pytest.fixture(scope="module")
 def models():
-    """Give the network's models as torch translates them."""
+    """Return the network's models as torch translates them."""
     return translate(network.Network().eval(), INPUTS, OUTPUTS, [20, 18])
 
 
 def at(module, code):
-    """Give a line of a file as it is told."""
+    """Return a line of a file as it is told."""
     lines = Path(module.__file__).read_text().splitlines()
     return f"origins/{Path(module.__file__).name}:{1 + next(i for i, line in enumerate(lines) if code in line)}"
 

@@ -43,7 +43,7 @@ def test_names_that_are_no_identifiers_go_through_every_step(tmp_path, names):
 
 
 def cast(kind, to):
-    """Give a network that takes, or gives, another element type than float32."""
+    """Return a network that takes, or gives, another element type than float32."""
     if to == "input":
         nodes = [node("Cast", ["x"], ["f"], to=FLOAT), node("MatMul", ["f", "W"], ["h"]), node("Tanh", ["h"], ["y"])]
         return model(nodes, [value("x", kind, ["N", 4])], [value("y", FLOAT, ["N", 3])], {"W": weights(4, 3) / 50})

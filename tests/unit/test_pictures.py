@@ -68,7 +68,7 @@ SHAPES = {
 
 
 def made(name):
-    """Give cases of a network, and what a runtime made of them: right within 0.4 of the limit."""
+    """Return cases of a network, and what a runtime made of them: right within 0.4 of the limit."""
     inputs, outputs, all_sizes = SHAPES[name]
     generator = np.random.default_rng(0)
     cases, results = [], []

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 
 def two(**changes):
-    """Give a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0."""
+    """Return a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0."""
     return small_model(
         train={
             "batch_size": 3,

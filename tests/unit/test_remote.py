@@ -32,7 +32,7 @@ class Recurrent(nn.Module):
 
 @pytest.fixture(scope="module")
 def recurrent():
-    """Give a recurrent network and its file, which ONNX Runtime cannot run with an empty batch."""
+    """Return a recurrent network and its file, which ONNX Runtime cannot run with an empty batch."""
     torch.manual_seed(0)
     module = Recurrent().eval()
     model = export(module, INPUTS, OUTPUTS, 20)
@@ -101,7 +101,7 @@ while True:
 
 @pytest.fixture
 def stand_in(tmp_path):
-    """Give an executable in the place of an interpreter, and the file whose presence keeps it from starting."""
+    """Return an executable in the place of an interpreter, and the file whose presence keeps it from starting."""
     flag, script, python = tmp_path / "flag", tmp_path / "stand_in.py", tmp_path / "python"
     script.write_text(STAND_IN.format(scripts=str(SCRIPTS), flag=str(flag)))
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}"\n')

@@ -15,7 +15,7 @@ WHEELS = [name for name, facts in TARGETS.items() if facts["wheel"]]
 
 
 def probe(opset, ir):
-    """Give the smallest file of an operator set and IR version."""
+    """Return the smallest file of an operator set and IR version."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])

@@ -37,7 +37,7 @@ class Counted(nn.Module):
 
 
 def verdict(meant, shipped):
-    """Give the gate's evidence on a file that was made from one module and must be another."""
+    """Return the gate's evidence on a file that was made from one module and must be another."""
     arbiter = TorchArbiter(meant.eval(), ["x"], ["y"])
     about = expected_metadata(INPUTS, OUTPUTS, 0.5)
     with warnings.catch_warnings():

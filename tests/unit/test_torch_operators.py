@@ -47,7 +47,7 @@ def first(result):
 
 
 def spread(function, args, kwargs):
-    """Give what a function makes of its arguments: exactly, disturbed by nothing, and how much rounding moves it."""
+    """Return what a function makes of its arguments: exactly, disturbed by nothing, and how much rounding moves it."""
 
     def call(mode):
         with mode:

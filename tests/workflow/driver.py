@@ -28,7 +28,7 @@ class Workflow:
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self, *arguments, cores=1, python=sys.executable):
-        """Give the command line: targets and options first, since --configfile takes all words that follow."""
+        """Return the command line: targets and options first, since --configfile takes all words that follow."""
         options = {
             "--snakefile": self.project / "Snakefile",
             "--directory": self.folder,
@@ -59,7 +59,7 @@ class Workflow:
         return text
 
     def planned(self, *arguments):
-        """Give the rules that a dry run would run, milestones apart."""
+        """Return the rules that a dry run would run, milestones apart."""
         return set(rules_in(self.run("--dry-run", *arguments))) - {"all"}
 
     def path(self, name):
@@ -67,7 +67,7 @@ class Workflow:
 
 
 def rules_in(text):
-    """Give the rule of each job that Snakemake has printed; those of a group stand a little to the right."""
+    """Return the rule of each job that Snakemake has printed; those of a group stand a little to the right."""
     return re.findall(r"^ *(?:local)?rule (\w+):", text, re.MULTILINE)
 
 

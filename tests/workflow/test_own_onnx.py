@@ -136,7 +136,7 @@ def test_a_domain_that_nobody_says_is_asked_for_before_anything_runs_on_it(tmp_p
 
 
 def given(folder, name, network, **entry):
-    """Give a project with a network in models/ and a run with trained weights of it."""
+    """Return a project with a network in models/ and a run with trained weights of it."""
     project = copied(folder / "project")
     torch.manual_seed(3)
     torch.save({"state_dict": network.state_dict()}, project / "mine.ckpt")

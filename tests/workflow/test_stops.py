@@ -214,7 +214,7 @@ def test_a_users_own_network_takes_the_same_road(tmp_path):
 
 @pytest.fixture
 def small_disk():
-    """Give a disk of its own for a folder, of a size that a test chooses."""
+    """Return a disk of its own for a folder, of a size that a test chooses."""
     mounted = []
 
     def make(folder, size):

@@ -29,7 +29,7 @@ TYPES = {
 
 
 def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: int) -> bytes:
-    """Give ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
+    """Return ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
 
     Args:
         about: name, description, license, commit, and author or None.
@@ -61,5 +61,5 @@ def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: 
 
 
 def encoding(name: str) -> str:
-    """Give a file's media type."""
+    """Return a file's media type."""
     return TYPES.get(PurePosixPath(name).suffix, "text/plain")

@@ -59,7 +59,7 @@ def pack(output: Path, root: str, contents: Mapping[str, bytes], modified: int) 
 
 
 def beside(archive: Path) -> Path:
-    """Give the path of the checksum that travels with an archive."""
+    """Return the path of the checksum that travels with an archive."""
     return archive.with_name(f"{archive.name}.sha256")
 
 
@@ -143,7 +143,7 @@ class Counted(io.RawIOBase):
 
 
 def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]:
-    """Give the SHA-256 of every file in an archive, and the manifest's bytes, after checking that all are safe.
+    """Return the SHA-256 of every file in an archive, and the manifest's bytes, after checking that all are safe.
 
     Raises:
         ArchiveError: an absolute path, a `..`, anything but plain files, a name twice, too many files or bytes, bytes
@@ -201,7 +201,7 @@ def check_member(archive: Path, member: tarfile.TarInfo, seen: Mapping[str, str]
 
 
 def digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, bytes]:
-    """Give the SHA-256 of a member, and its bytes if it is a manifest."""
+    """Return the SHA-256 of a member, and its bytes if it is a manifest."""
     stream, state, kept = tar.extractfile(member), hashlib.sha256(), []
     assert stream is not None  # noqa: S101 -- a plain file has a stream
     while block := stream.read(CHUNK):
@@ -212,7 +212,7 @@ def digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, bytes]:
 
 
 def common_root(archive: Path, names: Mapping[str, str]) -> str:
-    """Give the one folder that everything is in.
+    """Return the one folder that everything is in.
 
     Raises:
         ArchiveError: there is more than one, or no manifest in it.
@@ -226,7 +226,7 @@ def common_root(archive: Path, names: Mapping[str, str]) -> str:
 
 
 def read_manifest(archive: Path, manifest: bytes) -> dict[str, str]:
-    """Give the SHA-256 of each file that a manifest lists.
+    """Return the SHA-256 of each file that a manifest lists.
 
     Raises:
         ArchiveError: a line that `sha256sum` would not write.

@@ -26,18 +26,18 @@ class Fact:
         return bool(self.expected == self.found)
 
     def document(self) -> dict[str, Any]:
-        """Give the fact as JSON can hold it."""
+        """Return the fact as JSON can hold it."""
         return {**asdict(self), "holds": self.holds}
 
 
 def equal(statement: str, left: str, right: str, names: dict[str, Tensor]) -> Fact:
-    """Give the fact that two expressions on named tensors have equal values."""
+    """Return the fact that two expressions on named tensors have equal values."""
     found = torch.equal(eval(left, {}, names), eval(right, {}, names))  # noqa: S307 -- our own expressions, below
     return Fact(statement, f"torch.equal({left}, {right})", expected=True, found=found)
 
 
 def tensor_facts() -> list[Fact]:
-    """Give the facts about views and products, on a 2 x 2 matrix and a vector."""
+    """Return the facts about views and products, on a 2 x 2 matrix and a vector."""
     m1, m2 = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]])
     x = torch.tensor([1.0, -1.0])
     names = {"m1": m1, "m2": m2, "x": x}
@@ -59,7 +59,7 @@ def tensor_facts() -> list[Fact]:
 
 
 def device_facts() -> list[Fact]:
-    """Give the facts about where tensors live, on this machine."""
+    """Return the facts about where tensors live, on this machine."""
     x = torch.ones(2, 2)
     facts = [
         Fact("a tensor starts on the CPU", "torch.ones(2, 2).device.type", "cpu", x.device.type),
@@ -76,7 +76,7 @@ def device_facts() -> list[Fact]:
 
 
 def autograd_facts() -> list[Fact]:
-    """Give the facts about f = a^T X b: its value, and both gradients against the analytic ones."""
+    """Return the facts about f = a^T X b: its value, and both gradients against the analytic ones."""
     matrix = torch.ones(2, 2)
     a = torch.tensor([[0.5], [1.0]], requires_grad=True)
     b = torch.tensor([[0.5], [-2.0]], requires_grad=True)
@@ -95,7 +95,7 @@ def autograd_facts() -> list[Fact]:
 
 
 def devices() -> list[torch.device]:
-    """Give the devices of this machine: the CPU, and the first GPU if there is one."""
+    """Return the devices of this machine: the CPU, and the first GPU if there is one."""
     return [torch.device("cpu")] + ([torch.device("cuda")] if torch.cuda.is_available() else [])
 
 

@@ -34,7 +34,7 @@ class Engine:
 def engines(
     files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
 ) -> dict[str, Callable[[Feed], Engine]]:
-    """Give what makes each engine for some inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
+    """Return what builds each engine for inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
     outputs = list(model["outputs"])
     makers: dict[str, Callable[[Feed], Engine]] = {}
     if "network" in files:
@@ -57,7 +57,7 @@ def engines(
 
 
 def torch_engine(module: torch.nn.Module, feed: Feed, outputs: list[str]) -> Engine:
-    """Give torch's eager module, in inference mode, the batch already tensors."""
+    """Build the engine of torch's eager module, in inference mode, the batch already tensors."""
     tensors, kept = [torch.from_numpy(array) for array in feed.values()], {}
 
     def call() -> None:
@@ -77,7 +77,7 @@ def torch_engine(module: torch.nn.Module, feed: Feed, outputs: list[str]) -> Eng
 
 
 def onnxruntime_engine(model: Path, feed: Feed, outputs: list[str], level: str = "all") -> Engine:
-    """Give ONNX Runtime through its Python interface, one thread."""
+    """Build the engine of ONNX Runtime, through its Python interface, one thread."""
     running, given, kept = session(model, level), dict(feed), {}
 
     def call() -> None:
@@ -87,7 +87,7 @@ def onnxruntime_engine(model: Path, feed: Feed, outputs: list[str], level: str =
 
 
 def python_engine(python: Path, x: Array, output: str) -> Engine:
-    """Give the hand-coded Python, event by event, the batch already a list of lists."""
+    """Build the engine of the hand-coded Python, event by event, the batch already a list of lists."""
     evaluate, events, kept = handcoded.load(python), x.astype(np.float64).tolist(), {}
 
     def call() -> None:
@@ -97,6 +97,6 @@ def python_engine(python: Path, x: Array, output: str) -> Engine:
 
 
 def cpp_engine(compiled: cpp.CompiledNetwork, x: Array, output: str) -> Engine:
-    """Give the hand-coded C++ in float, timed by C++'s own clock: a call through ctypes would cost more than it."""
+    """Build the engine of the hand-coded C++ in float, timed by C++'s own clock: a call by ctypes costs more than it."""
     y = np.full((len(x), compiled.outputs), np.nan, dtype=np.float32)
     return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: {output: y})

@@ -21,7 +21,7 @@ WARM_UP = 20
 
 
 def calls_per_sample(timer: Timer, sample_seconds: float) -> int:
-    """Give how many calls make a sample last long enough, after a warm-up of `WARM_UP` samples' time."""
+    """Return how many calls make a sample last long enough, after a warm-up of `WARM_UP` samples' time."""
     start = time.perf_counter()
     timer(1)
     while time.perf_counter() - start < WARM_UP * sample_seconds:
@@ -71,7 +71,7 @@ def python_timer(call: Callable[[], object]) -> Timer:
 
 
 def summarize(samples: list[float], confidence: float, seed: int) -> dict[str, dict[str, Any]]:
-    """Give median, p90 and p99 of samples, each with its percentile bootstrap interval (scipy.stats.bootstrap).
+    """Return median, p90 and p99 of samples, each with its percentile bootstrap interval (scipy.stats.bootstrap).
 
     A quantile with fewer than `BEYOND` samples beyond it has no interval, and the note 'too few samples'.
     """

@@ -41,13 +41,13 @@ PUBLIC double seconds_float(const float* x, float* y, std::size_t events, std::s
 
 
 def compiler() -> str | None:
-    """Give the C++ compiler: $CXX, else the first of c++, g++, clang++ on PATH, else None."""
+    """Return the C++ compiler: $CXX, else the first of c++, g++, clang++ on PATH, else None."""
     candidates = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
     return next((path for name in candidates if name and (path := shutil.which(name))), None)
 
 
 def version(executable: str) -> str:
-    """Give the first line of what the compiler says of itself."""
+    """Return the first line of what the compiler says of itself."""
     done = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
     return done.stdout.splitlines()[0]
 

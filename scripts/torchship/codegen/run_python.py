@@ -13,7 +13,7 @@ Evaluate = Callable[[Sequence[float]], list[float]]
 
 
 def load(path: Path) -> Evaluate:
-    """Give the function `evaluate` of a generated module.
+    """Return the function `evaluate` of a generated module.
 
     Raises:
         GenerationError: the file has been damaged: it does not run, or defines no `evaluate`.

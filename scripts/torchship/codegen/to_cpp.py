@@ -68,7 +68,7 @@ CALLED = {"tanh": "hyperbolic_tangent"}
 
 
 def generate(network: Network) -> str:
-    """Give the text of a header with `template <typename Real> void evaluate(const Real* x, Real* y)`.
+    """Return the text of a header with `template <typename Real> void evaluate(const Real* x, Real* y)`.
 
     The constants are the float32 parameters, exactly, so that `Real` may be float or double. The namespace ends in
     `_network` because a network's name may be a word of C++, as `xor` is.
@@ -110,7 +110,7 @@ def generate(network: Network) -> str:
 
 
 def fingerprint(network: Network) -> str:
-    """Give twelve hexadecimal digits that differ between networks with different numbers or layers."""
+    """Return twelve hexadecimal digits that differ between networks with different numbers or layers."""
     return hashlib.sha256(repr(network).encode()).hexdigest()[:12]
 
 

@@ -60,7 +60,7 @@ def identifier(name: str) -> str:
 
 
 def kind_of(layer: Layer) -> str:
-    """Give a layer's kind as weights.json spells it."""
+    """Return a layer's kind as weights.json spells it."""
     match layer:
         case Linear():
             return "linear"
@@ -82,7 +82,7 @@ def summary(layer: Layer) -> str:
 
 
 def constants(layer: Layer, vector: Callable[[Vector], str]) -> dict[str, str]:
-    """Give a layer's numbers as source text by constant name, each vector spelled by `vector`."""
+    """Return a layer's numbers as source text by constant name, each vector spelled by `vector`."""
     stem = identifier(layer.name).upper()
     match layer:
         case Linear():
@@ -96,7 +96,7 @@ def constants(layer: Layer, vector: Callable[[Vector], str]) -> dict[str, str]:
 
 
 def all_constants(network: Network, vector: Callable[[Vector], str]) -> dict[str, tuple[Layer, str]]:
-    """Give the source text of all numbers, once each, by constant name with the layer that it belongs to.
+    """Return the source text of all numbers, once each, by constant name with the layer that it belongs to.
 
     Raises:
         GenerationError: two layers with different numbers would share a name.
@@ -112,7 +112,7 @@ def all_constants(network: Network, vector: Callable[[Vector], str]) -> dict[str
 
 
 def generate(network: Network) -> str:
-    """Give the source text of a module with one function, `evaluate`.
+    """Return the source text of a module with one function, `evaluate`.
 
     The numbers are the float32 parameters, exactly, in the shortest decimals of float64.
     """
@@ -154,7 +154,7 @@ def _evaluate(network: Network) -> str:
     return f'''
 
 def evaluate(values):
-    """Give {network.output_name} for one event of {network.input_name}, in the order of OUTPUTS and INPUTS."""
+    """Return {network.output_name} for one event of {network.input_name}, in the order of OUTPUTS and INPUTS."""
     if len(values) != len(INPUTS):
         raise ValueError(f"{{len(values)}} values given, {{len(INPUTS)}} inputs expected: {{', '.join(INPUTS)}}")
 {chr(10).join(calls)}

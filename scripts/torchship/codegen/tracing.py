@@ -28,7 +28,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
 
 
 def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the document of weights.json.
+    """Return the document of weights.json.
 
     Raises:
         GenerationError: the module is not a chain of covered layers between one input and one output, each of shape
@@ -57,7 +57,7 @@ def _tensor(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parameter(name: str, value: Tensor) -> dict[str, Any]:
-    """Give a parameter's type, shape and values, floats as the shortest decimals that round to the float32.
+    """Return a parameter's type, shape and values, floats as the shortest decimals that round to the float32.
 
     Raises:
         GenerationError: a value is NaN or infinite, or of another floating type than float32.
@@ -77,7 +77,7 @@ def parameter(name: str, value: Tensor) -> dict[str, Any]:
 
 
 def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
-    """Give the layers of a chain, traced symbolically with torch.fx.
+    """Return the layers of a chain, traced symbolically with torch.fx.
 
     Raises:
         GenerationError: the network branches, depends on its data, or holds a layer that is not covered.

@@ -35,7 +35,7 @@ def check_arguments(place: str, network: Mapping[str, Any], project: Path) -> No
 
 
 def keywords(file: Path) -> set[str] | None:
-    """Give the names that Network() takes; None where the file does not say, or cannot be read as Python."""
+    """Return the names that Network() takes; None where the file does not say, or cannot be read as Python."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError):

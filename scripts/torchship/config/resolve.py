@@ -101,7 +101,7 @@ def take_numbers_of_values(config: Mapping[str, Any]) -> None:
 
 
 def parse(text: str) -> Any:
-    """Give what a text spells in YAML, or as a floating-point number, or the text itself."""
+    """Return what a text spells in YAML, or as a floating-point number, or the text itself."""
     try:
         value = yaml.safe_load(text)
         return float(value) if isinstance(value, str) else value
@@ -110,7 +110,7 @@ def parse(text: str) -> Any:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give `base` with `changes` laid over it, mappings merged key by key, all else replaced."""
+    """Return `base` with `changes` laid over it, mappings merged key by key, all else replaced."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)

@@ -31,12 +31,12 @@ def file_opset(asked: int, target: Mapping[str, Any]) -> int:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Give a version's numbers, for comparison."""
+    """Return a version's numbers, for comparison."""
     return tuple(int(part) for part in text.split("."))
 
 
 def runtime_of(targets: Targets, name: str) -> str:
-    """Give the target whose runtime a target's files are run in: its own.
+    """Return the target whose runtime a target's files are run in: its own.
 
     Without a wheel of it, the oldest that has one and is newer: what a newer runtime refuses, an older one does too.
     """
@@ -49,13 +49,13 @@ def runtime_of(targets: Targets, name: str) -> str:
 
 
 def runtimes_of(targets: Targets, name: str) -> list[str]:
-    """Give the targets whose runtimes a target's file is run in: that of `runtime_of`, and today's."""
+    """Return the targets whose runtimes a target's file is run in: that of `runtime_of`, and today's."""
     today = [TODAY] if TODAY in targets and targets[TODAY]["wheel"] else []
     return list(dict.fromkeys([runtime_of(targets, name), *today]))
 
 
 def pins_of(targets: Targets, name: str) -> str:
-    """Give the file in envs/ that pins a target's runtime."""
+    """Return the file in envs/ that pins a target's runtime."""
     return f"onnxruntime-{targets[name]['onnxruntime']}.yaml"
 
 

@@ -91,7 +91,7 @@ def is_full(error: Exception, path: Path) -> bool:
 
 
 def existing(path: Path) -> Path:
-    """Give the nearest folder of a path that is there."""
+    """Return the nearest folder of a path that is there."""
     return next(parent for parent in path.absolute().parents if parent.exists())
 
 
@@ -131,13 +131,13 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]])
 
 
 def finite(value: float) -> float | str:
-    """Give a float as JSON can hold it: itself, or 'NaN', 'inf', '-inf' as text."""
+    """Return a float as JSON can hold it: itself, or 'NaN', 'inf', '-inf' as text."""
     number = float(value)
     return number if number - number == 0.0 else {"nan": "NaN"}.get(str(number), str(number))
 
 
 def plain(document: Any) -> Any:
-    """Give a document as JSON can hold it: numbers that are not finite as text, tuples as lists."""
+    """Return a document as JSON can hold it: numbers that are not finite as text, tuples as lists."""
     if isinstance(document, float):
         return finite(document)
     if isinstance(document, dict):
@@ -148,6 +148,6 @@ def plain(document: Any) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes in hexadecimal."""
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

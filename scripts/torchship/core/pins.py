@@ -19,7 +19,7 @@ def read_pins(path: Path) -> dict[str, str]:
 
 
 def mismatches(pins: dict[str, str]) -> dict[str, str]:
-    """Give the installed version ('missing' if none) of every package that is not installed as pinned.
+    """Return the installed version ('missing' if none) of every package that is not installed as pinned.
 
     A local version label is ignored: torch 2.13.0+cpu satisfies torch==2.13.0.
     """

@@ -18,7 +18,7 @@ SOURCE_FOLDERS = ("rules/", "scripts/", "models/", "envs/", "schemas/", "report/
 
 
 def git(*arguments: str) -> str | None:
-    """Give what a git command prints in the project's checkout, stripped; None where git is missing or fails."""
+    """Return what a git command prints in the project's checkout, stripped; None where git is missing or fails."""
     try:
         done = subprocess.run(  # noqa: S603 -- fixed arguments
             ["git", "-C", str(PROJECT), *arguments],  # noqa: S607 -- git is found on PATH like everywhere
@@ -41,7 +41,7 @@ def is_checkout() -> bool:
 
 
 def commit() -> str:
-    """Give the commit of the workflow or 'unknown', with `-dirty` behind it unless git says that nothing was changed.
+    """Return the commit of the workflow or 'unknown', with `-dirty` behind it unless git says that nothing was changed.
 
     Changed are tracked files that differ, and untracked files among the sources.
     """
@@ -56,7 +56,7 @@ def commit() -> str:
 
 
 def epoch() -> int:
-    """Give the date of everything archived, in seconds since 1970: $SOURCE_DATE_EPOCH, else the commit's, else 1980.
+    """Return the date of everything archived, in seconds since 1970: $SOURCE_DATE_EPOCH, else the commit's, else 1980.
 
     See https://reproducible-builds.org/specs/source-date-epoch/; 1980-01-01 is the earliest date that zip can hold.
 

@@ -14,7 +14,7 @@ LIBRARY = Path(__file__).resolve().parents[1]
 
 @cache
 def imported_names(path: Path) -> frozenset[str]:
-    """Give the full dotted names that a Python file imports, anywhere in it."""
+    """Return the full dotted names that a Python file imports, anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
         if isinstance(node, ast.Import):
@@ -61,6 +61,6 @@ def digest(script: Path, modules: Iterable[Path]) -> str:
 
 
 def third_party(path: Path) -> set[str]:
-    """Give the top-level packages, neither of Python nor of this library, that a file and its modules import."""
+    """Return the top-level packages, neither of Python nor of this library, that a file and its modules import."""
     names = {name.partition(".")[0] for file in [path, *library_modules(path)] for name in imported_names(file)}
     return names - sys.stdlib_module_names - {LIBRARY.name}

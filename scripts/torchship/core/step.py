@@ -76,7 +76,7 @@ def stop(error: TorchshipError) -> NoReturn:
 
 
 def logs() -> list[str]:
-    """Give the name of the step and the path of its log, for processes that it starts; none where no step runs."""
+    """Return the name of the step and the path of its log, for processes that it starts; none where no step runs."""
     return started
 
 

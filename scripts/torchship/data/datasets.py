@@ -66,7 +66,7 @@ def read_about(path: Path) -> Any:
 
 
 def truth_table(target: str, name: str) -> dict[str, Arrays]:
-    """Give the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
+    """Return the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
 
     Four events are the whole population: nothing is left to hold out, and the datasheet says so.
     """
@@ -147,7 +147,7 @@ def floating(tensor: Mapping[str, Any]) -> np.dtype[Any]:
 
 
 def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
+    """Return the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
     return {
         **about,
         "sets": {
@@ -163,7 +163,7 @@ def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mappi
 
 
 def ranges(array: NDArray[Any]) -> dict[str, Any]:
-    """Give an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
+    """Return an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
     rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
     return {
         "dtype": str(array.dtype),

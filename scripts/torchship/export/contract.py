@@ -33,7 +33,7 @@ def violations(
     content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any],
     metadata: Mapping[str, Any], input_shapes: bool = False,
 ) -> list[str]:  # fmt: skip
-    """Give a line for everything in a file that its target does not take, or that its metadata says wrongly.
+    """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
 
     Args:
         content: the file that ships.
@@ -120,12 +120,12 @@ def operators(model: ModelProto) -> list[str]:
 
 
 def operator_set(model: ModelProto) -> int:
-    """Give the version of ONNX's operator set that a file is written in, 0 if it names none."""
+    """Return the version of ONNX's operator set that a file is written in, 0 if it names none."""
     return next((entry.version for entry in model.opset_import if entry.domain in ONNX), 0)
 
 
 def all_nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """Give the nodes of a graph, and of the graphs within them."""
+    """Return the nodes of a graph, and of the graphs within them."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -134,7 +134,7 @@ def all_nodes(graph: GraphProto) -> Iterator[NodeProto]:
 
 
 def newest(operator: str) -> int | None:
-    """Give the operator set in which an operator last changed, None if there is no such operator."""
+    """Return the operator set in which an operator last changed, None if there is no such operator."""
     return int(defs.get_schema(operator).since_version) if defs.has(operator) else None
 
 
@@ -159,7 +159,7 @@ def wrong_metadata(model: ModelProto, expected: Mapping[str, Any]) -> list[str]:
 
 
 def flat_length(tensor: Mapping[str, Any]) -> int | None:
-    """Give the numbers of one event in the flat vector that cms::Ort::ONNXRuntime takes; None where it varies."""
+    """Return the numbers of one event in the flat vector that cms::Ort::ONNXRuntime takes; None where it varies."""
     axes = [axis for axis in tensor["shape"] if axis != BATCH]
     return None if any(isinstance(axis, str) for axis in axes) else math.prod(axes)
 
@@ -218,7 +218,7 @@ def further_axes(kind: str, place: str, free: list[str], *, into: bool, input_sh
 
 
 def expected_metadata(inputs: Mapping[str, Any], outputs: Mapping[str, Any], working_point: float) -> dict[str, Any]:
-    """Give what a consumer reads from a file: names, shapes, types, order of features and classes, and flat lengths."""
+    """Return what a consumer reads from a file: names, shapes, types, order of features and classes, flat lengths."""
     return {
         "inputs": inputs,
         "outputs": outputs,

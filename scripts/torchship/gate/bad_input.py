@@ -20,7 +20,7 @@ NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf
 
 
 def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
-    """Give inputs of which one event, or one entry, holds a bad number.
+    """Return inputs of which one event, or one entry, holds a bad number.
 
     Yields:
         the promise's name, what was put where, and the inputs.
@@ -52,7 +52,7 @@ def first_real(tensor: Mapping[str, Any], feed: Feed, name: str) -> int:
 
 
 def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, str, Feed]]:
-    """Give calls that don't fit the declaration."""
+    """Return calls that don't fit the declaration."""
     for name, tensor in inputs.items():
         array = feed[name]
         other = np.dtype(np.float64 if element_type(tensor) == np.float32 else np.float32)
@@ -133,7 +133,7 @@ Expected = tuple[dict[str, Array], dict[str, Array]] | str
 
 
 def expected_of(judge: Any, feeds: Sequence[Feed], *, separate: bool) -> list[Expected]:
-    """Give what the arbiter makes of each; of independent events the first alone, all in one batch, which is quick."""
+    """Return what the arbiter makes of each; of independent events the first alone, all in one quick batch."""
     if not separate or not feeds:
         return [torch_outcome(judge, feed) for feed in feeds]
     together = torch_outcome(judge, {name: np.concatenate([feed[name][:1] for feed in feeds]) for name in feeds[0]})
@@ -165,7 +165,7 @@ def same_but_first(found: Array, good: Array) -> bool:
 
 
 def torch_outcome(judge: Any, feed: Feed) -> Expected:
-    """Give what the arbiter makes of inputs, with limits; or that it refuses them."""
+    """Return what the arbiter makes of inputs, with limits; or that it refuses them."""
     try:
         judged: tuple[dict[str, Array], dict[str, Array]] = judge(feed)
     except ParityError:

@@ -64,14 +64,14 @@ class Witnesses:
         self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded
 
     def limits(self, feed: Feed, output: Mapping[str, Witnessed], factor: float) -> dict[str, Array]:
-        """Give by output how far a correct file may be from float64: the tighter of the two."""
+        """Return by output how far a correct file may be from float64: the tighter of the two."""
         found = {name: factor * value.scale for name, value in output.items()}
         # An infinite input makes the bound NaN, and says nothing then.
         bounds = self.bound(feed) if self.bound is not None else {}
         return {name: np.fmin(limit, bounds[name]) if name in bounds else limit for name, limit in found.items()}
 
     def judge(self, feed: Feed, factor: float, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Give float64's outputs and their limits, for inputs that are in no case."""
+        """Return float64's outputs and their limits, for inputs that are in no case."""
         output = witness_in_parts(self.arbiter, feed, samples)
         return {name: value.exact for name, value in output.items()}, self.limits(feed, output, factor)
 

@@ -37,7 +37,7 @@ class Difference:
     bound: float
 
     def document(self) -> dict[str, Any]:
-        """Give the difference as JSON can hold it."""
+        """Return the difference as JSON can hold it."""
         return {key: finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
@@ -89,7 +89,7 @@ def compare_texts(found: Array, expected: Array) -> Difference:
 
 
 def ulps(difference: float, value: float) -> float:
-    """Give a difference in units in the last place that float32 has at a value."""
+    """Return a difference in units in the last place that float32 has at a value."""
     with np.errstate(all="ignore"):
         return difference / float(np.spacing(np.abs(np.float32(value))))
 

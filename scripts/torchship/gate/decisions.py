@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 
 def margins(scores: Array, threshold: float) -> tuple[Array, Array]:
-    """Give each event's decision and its margin, from scores [events, classes].
+    """Return each event's decision and its margin, from scores [events, classes].
 
     The margin is the distance of a single score from the threshold, or that of the largest score from the second.
     """

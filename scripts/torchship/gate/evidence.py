@@ -41,7 +41,7 @@ def static_failures(
 
 @cache
 def schema() -> Any:
-    """Give the schema of validation.json."""
+    """Return the schema of validation.json."""
     return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
 
 

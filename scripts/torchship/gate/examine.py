@@ -117,7 +117,7 @@ def largest_errors(evidence: Mapping[str, Any]) -> dict[str, float]:
 
 
 def good_inputs(model: Model, seed: int) -> tuple[dict[str, int], dict[str, Array]]:
-    """Give inputs of the usual sizes from the domain."""
+    """Return inputs of the usual sizes from the domain."""
     sizes = usual_sizes(model.inputs, model.axes)
     return sizes, draw(model.inputs, edge_draws(model.inputs)[0][1], sizes, np.random.default_rng([seed, 2]))
 
@@ -152,7 +152,7 @@ def look_for_worse(
 def worst_cases(
     cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], most: int = 4, *, separate: bool = True
 ) -> list[Case]:
-    """Give the cases with the largest differences, each with the event where it is, if events are independent."""
+    """Return the cases with the largest differences, each with the event where it is, if events are independent."""
     scored = [
         (float(difference["ratio"]), difference["event"], case)
         for case, entry in zip(cases, entries, strict=True)
@@ -189,7 +189,7 @@ def smallest(case: Case) -> tuple[bool, int]:
 
 
 def failing_event(model: Model, case: Case, tolerance: float) -> Case:
-    """Give the worst event of a case alone, or the case if that does not fail alone."""
+    """Return the worst event of a case alone, or the case if that does not fail alone."""
     number = model.runtime.open(model.content)
     differences, _ = judge_case(case, run_feed(model, number, case.feed), model.outputs, tolerance)
     model.runtime.close(number)
@@ -200,12 +200,12 @@ def failing_event(model: Model, case: Case, tolerance: float) -> Case:
 
 
 def in_order(failures: Sequence[Failure]) -> list[Failure]:
-    """Give failures with the most telling first."""
+    """Return failures with the most telling first."""
     return sorted(failures, key=lambda failure: (ORDER.index(failure.check), -failure.ratio))
 
 
 def conclude(done: Examination, static: Sequence[Failure], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the document of validation.json: the verdict, the failures in order, and all evidence."""
+    """Return the document of validation.json: the verdict, the failures in order, and all evidence."""
     failures = in_order([*done.failures, *static])
     stood_in = more.get("runtime", {}).get("static_only", False)
     return {

@@ -37,7 +37,7 @@ class Failure:
     ratio: float = float("inf")
 
     def document(self) -> dict[str, Any]:
-        """Give what the evidence holds of it."""
+        """Return what the evidence holds of it."""
         return {key: value for key, value in asdict(self).items() if key != "ratio"}
 
     def __str__(self) -> str:
@@ -182,12 +182,12 @@ def batch_of_one(model: Model, number: int, case: Case, most: int) -> tuple[Case
 
 
 def first_events(case: Case, count: int) -> Case:
-    """Give a case with its first events alone."""
+    """Return a case with its first events alone."""
     return select(case, slice(0, count))
 
 
 def select(case: Case, chosen: slice) -> Case:
-    """Give a case with some of its events, which must be independent of one another."""
+    """Return a case with some of its events, which must be independent of one another."""
     parts = {part: {name: array[chosen] for name, array in getattr(case, part).items()}
              for part in ("feed", "exact", "single", "limit")}  # fmt: skip
     count = len(next(iter(parts["feed"].values())))

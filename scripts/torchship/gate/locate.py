@@ -170,7 +170,7 @@ def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
 def tapped(
     model: Model, proto: onnx.ModelProto, names: Sequence[str], feed: Mapping[str, Array]
 ) -> dict[str, Array] | None:
-    """Give the values of some nodes' outputs, floating point alone; None if the copy does not run."""
+    """Return the values of some nodes' outputs, floating point alone; None if the copy does not run."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     there = {output.name for output in copy.graph.output}

@@ -121,7 +121,7 @@ def first_population(
 def score(
     model: Model, number: int, witnesses: Witnesses, factor: float, population: Feed, *, together: bool
 ) -> list[tuple[float, Feed]] | None:
-    """Give each candidate with its largest error in units of the limit; None if the runtime refuses them."""
+    """Return each candidate with its largest error in units of the limit; None if the runtime refuses them."""
     exact, limit = witnesses.judge(population, factor)
     found = run_feed(model, number, population)
     if isinstance(found, str):
@@ -141,7 +141,7 @@ def next_population(
     inputs: Mapping[str, Any], sizes: Mapping[str, int], parents: Sequence[Feed], generator: np.random.Generator,
     constants: Sequence[float], *, together: bool,
 ) -> Feed:  # fmt: skip
-    """Give children: of two parents each, with some of their numbers changed a little, a lot, or to the last place."""
+    """Return children: of two parents each, some of their numbers changed a little, a lot, or to the last place."""
     count = sizes[BATCH] if together else 1
     children, fresh, was_padding = {}, {}, {}
     first, second = generator.integers(len(parents), size=(2, count))

@@ -22,7 +22,7 @@ ONE_BY_ONE = 64
 
 
 def settings(validate: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Give the settings to try beside the usual one: optimization level, and threads."""
+    """Return the settings to try beside the usual one: optimization level, and threads."""
     tried = [(level, threads) for level in validate["levels"] for threads in validate["threads"]]
     return [setting for setting in tried if setting != USUAL]
 

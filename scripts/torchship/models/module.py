@@ -92,7 +92,7 @@ def spelled(state: Mapping[str, Tensor]) -> bytes:
 
 
 def derived_seed(purpose: str, seed: int, count: int) -> int:
-    """Give a seed of its own to one of many things of a run, such as a replica's random start or an epoch.
+    """Return a seed of its own to one of many things of a run, such as a replica's random start or an epoch.
 
     torch keeps 32 bits of a seed, so counting up from a hashed base makes no two of a purpose equal, as 32 hashed bits
     each would.
@@ -152,19 +152,19 @@ def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
 
 
 def visible_gpus(wanted: str) -> list[str]:
-    """Give the names of the GPUs that torch sees, as CUDA_VISIBLE_DEVICES has them or by number; none for `cpu`."""
+    """Return the names of the GPUs that torch sees, as CUDA_VISIBLE_DEVICES has them or by number; none for `cpu`."""
     count = 0 if wanted == "cpu" else torch.cuda.device_count()
     names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return names[:count] if len(names) >= count else [str(place) for place in range(count)]
 
 
 def gpu_identities(count: int) -> list[str]:
-    """Give what each of the GPUs that torch sees is called in every process: its UUID, where its number may not be."""
+    """Return what each GPU that torch sees is called in every process: its UUID, where its number may not be."""
     return [str(torch.cuda.get_device_properties(place).uuid) for place in range(count)]
 
 
 def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
-    """Give the device for `auto`, `cpu` or `cuda`.
+    """Return the device for `auto`, `cpu` or `cuda`.
 
     Args:
         place: which of the GPUs that torch sees, if it sees any.
@@ -189,7 +189,7 @@ def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:
-    """Give what identifies a device: its type, and of a GPU its name, driver, memory, and which ones the job sees."""
+    """Return what identifies a device: its type, and of a GPU its name, driver, memory, and which ones the job sees."""
     if device.type != "cuda":
         return {"type": device.type}
     properties = torch.cuda.get_device_properties(device)
@@ -205,7 +205,7 @@ def describe_device(device: torch.device) -> dict[str, Any]:
 
 
 def driver_version() -> str | None:
-    """Give the version of NVIDIA's driver as its tool says it, None where there is no such tool."""
+    """Return the version of NVIDIA's driver as its tool says it, None where there is no such tool."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None

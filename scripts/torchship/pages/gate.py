@@ -26,7 +26,7 @@ OWN_WORD = (
 
 
 def write(title: str, validations: Documents, picture: str | None = None) -> str:
-    """Give the page.
+    """Write the page.
 
     Args:
         title: of the page.
@@ -48,7 +48,7 @@ def write(title: str, validations: Documents, picture: str | None = None) -> str
 
 
 def failures(target: str, document: Document) -> list[str]:
-    """Give what is wrong with one file."""
+    """Return what is wrong with one file."""
     found = document["failures"]
     if not found:
         return []
@@ -65,7 +65,7 @@ def failures(target: str, document: Document) -> list[str]:
 
 
 def largest(validations: Documents) -> str:
-    """Give the largest difference of each target."""
+    """Return the largest difference of each target."""
     rows = []
     for target, document in validations.items():
         worst, runtime = document.get("worst"), document["runtime"]["onnxruntime"]
@@ -165,7 +165,7 @@ def drawn(validations: Documents) -> list[str]:
 
 
 def settings(validations: Documents) -> list[str]:
-    """Give what differs bit by bit between settings and versions."""
+    """Return what differs bit by bit between settings and versions."""
     rows = [
         [target, row["setting"], *([f"refused: {row['refused']}", "", "", ""] if row["refused"] is not None else
          [row["elements"], row["different"], float(row["ulp"]), float(row["ratio"])])]
@@ -185,7 +185,7 @@ def settings(validations: Documents) -> list[str]:
 
 
 def shapes(validations: Documents) -> list[str]:
-    """Give the sizes that each axis was tried at."""
+    """Return the sizes that each axis was tried at."""
     rows = []
     for target, document in validations.items():
         ran: dict[str, dict[int, bool]] = {}
@@ -232,7 +232,7 @@ def searched(validations: Documents) -> list[str]:
 
 
 def bad_input(validations: Documents) -> list[str]:
-    """Give what each runtime does with bad input."""
+    """Return what each runtime does with bad input."""
     tried: dict[tuple[str, str], dict[str, Document]] = {}
     for target, document in validations.items():
         for row in document.get("bad_input", []):

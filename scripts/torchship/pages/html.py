@@ -19,7 +19,7 @@ figure { margin: .6rem 0; } figure svg { max-width: 100%; height: auto; }
 
 
 def page(title: str, body: Iterable[str]) -> str:
-    """Give a whole page."""
+    """Write a whole page."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
@@ -29,22 +29,22 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def heading(text: str) -> str:
-    """Give a section's heading."""
+    """Return a section's heading."""
     return f"<h2>{escape(text)}</h2>"
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Give a paragraph; `kind` is good, bad or note."""
+    """Return a paragraph; `kind` is good, bad or note."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def graphic(svg: str) -> str:
-    """Give a picture within the page, from the text of an SVG file."""
+    """Return a picture within the page, from the text of an SVG file."""
     return f"<figure>{svg[svg.index('<svg') :]}</figure>"
 
 
 def code(text: str) -> str:
-    """Give a block of code."""
+    """Return a block of code."""
     return f"<pre>{escape(text)}</pre>"
 
 
@@ -55,14 +55,14 @@ class Verdict(str):
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Give a table; numbers are set right, verdicts in colour."""
+    """Return a table; numbers are set right, verdicts in colour."""
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
     body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
 
 
 def cell(value: Any) -> str:
-    """Give one cell."""
+    """Return one cell."""
     if isinstance(value, Verdict):
         kind = {"passed": "good", "yes": "good", "static only": "fair"}.get(value, "bad")
         return f'<td class="{kind}">{escape(value)}</td>'

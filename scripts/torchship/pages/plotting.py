@@ -69,7 +69,7 @@ def lay_out(drawn: Figure, panels: int) -> list[Axes]:
 
 
 def colormap(name: str) -> str:
-    """Give a colour map's name if matplotlib has it.
+    """Return a colour map's name if matplotlib has it.
 
     Raises:
         ConfigError: it has not.

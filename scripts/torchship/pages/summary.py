@@ -17,7 +17,7 @@ def write(
     datasheet: Document | None = None, metrics: Document | None = None, check: Document | None = None,
     source: str = "",
 ) -> str:  # fmt: skip
-    """Give the page of one run from the documents of its stages; it may have no data, hand-coded network."""
+    """Write the page of one run from the documents of its stages; it may have no data, hand-coded network."""
     body = [
         *verdicts(validations),
         *(taken(training) if training.get("trained") == "elsewhere" else converged(training)),
@@ -31,12 +31,12 @@ def write(
 
 
 def in_order(sets: Document) -> list[tuple[str, Document]]:
-    """Give the sets in the order in which they are used, where JSON has them by name."""
+    """Return the sets in the order in which they are used, where JSON has them by name."""
     return [(name, sets[name]) for name in ("train", "validation", "test")]
 
 
 def verdicts(validations: Mapping[str, Document]) -> list[str]:
-    """Give what the gate says of each target."""
+    """Return what the gate says of each target."""
     body = [heading("The gate")]
     rows = []
     for target, document in validations.items():
@@ -60,7 +60,7 @@ def verdicts(validations: Mapping[str, Document]) -> list[str]:
 
 
 def converged(training: Document) -> list[str]:
-    """Give the convergence rate and the replica that ships."""
+    """Return the convergence rate and the replica that ships."""
     rate, shipped = training["convergence"], training["shipped"]
     low, high = rate["interval"]
     text = (
@@ -98,7 +98,7 @@ def shipped(model: Model) -> list[str]:
 
 
 def evaluated(metrics: Document) -> list[str]:
-    """Give the metrics of the three sets."""
+    """Return the metrics of the three sets."""
     header = ["Set", "Events", "Loss", "Accuracy", "Confusion (rows: true class)"]
     rows = [
         [name, entry["events"], entry["loss"], entry.get("accuracy", "–"), entry.get("confusion", "–")]
@@ -108,7 +108,7 @@ def evaluated(metrics: Document) -> list[str]:
 
 
 def handcoded(check: Document, source: str) -> list[str]:
-    """Give the hand-coded outputs, how the implementations agree, and the code itself."""
+    """Return the hand-coded outputs, how the implementations agree, and the code itself."""
     shown = [
         [", ".join(f"{value:.4g}" for value in entry["input"]), ", ".join(f"{value:.4f}" for value in entry["output"])]
         for entry in check["shown"]
@@ -131,7 +131,7 @@ def handcoded(check: Document, source: str) -> list[str]:
 
 
 def exported(exports: Mapping[str, Document]) -> list[str]:
-    """Give the files."""
+    """Return the files."""
     rows = [
         [target, document["opset"], document["ir_version"], document["bytes"], document["sha256"]]
         for target, document in exports.items()
@@ -140,7 +140,7 @@ def exported(exports: Mapping[str, Document]) -> list[str]:
 
 
 def data(datasheet: Document) -> list[str]:
-    """Give what the data are."""
+    """Return what the data are."""
     rows = [[name, entry["events"], entry["sha256"]] for name, entry in in_order(datasheet["sets"])]
     note = f"Source: {datasheet['source']}, seed {datasheet['seed']}; {datasheet['note']}."
     return [heading("Data"), table(["Set", "Events", "SHA-256"], rows), paragraph(note, "note")]

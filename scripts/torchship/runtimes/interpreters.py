@@ -15,7 +15,7 @@ LIBRARY = Path(__file__).resolve().parents[2]
 
 
 def interpreter(pins: Path) -> Path:
-    """Give the interpreter whose installed packages are those that `pins` names.
+    """Return the interpreter whose installed packages are those that `pins` names.
 
     Raises:
         TargetError: neither this interpreter nor the environment beside .venv has them; the message has the command.
@@ -36,10 +36,10 @@ def interpreter(pins: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Give the environment of another interpreter: this library, and nothing else of this process, on its path."""
+    """Return the environment of another interpreter: this library, and nothing else of this process, on its path."""
     return {**os.environ, "PYTHONPATH": str(LIBRARY)}
 
 
 def last_line(text: str) -> str:
-    """Give the last line of a traceback: the error itself."""
+    """Return the last line of a traceback: the error itself."""
     return text.strip().splitlines()[-1] if text.strip() else "no message"

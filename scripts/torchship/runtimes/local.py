@@ -62,7 +62,7 @@ class LocalRuntime:
         return self._count
 
     def signature(self, number: int) -> dict[str, list[list[Any]]]:
-        """Give name, type and shape of each input and output, as the runtime sees them."""
+        """Return name, type and shape of each input and output, as the runtime sees them."""
         opened = self._open[number]
         return {
             kind: [[value.name, value.type, list(value.shape)] for value in values]
@@ -89,7 +89,7 @@ class LocalRuntime:
 
 
 def one_line(error: Exception) -> str:
-    """Give an error's message in one line."""
+    """Return an error's message in one line."""
     return " ".join(str(error).split())
 
 

@@ -60,7 +60,7 @@ class Runtime:
         return self._count
 
     def signature(self, number: int) -> dict[str, list[list[Any]]]:
-        """Give name, type and shape of each input and output, as the runtime sees them.
+        """Return name, type and shape of each input and output, as the runtime sees them.
 
         Raises:
             RefusedError: the runtime crashes on it.

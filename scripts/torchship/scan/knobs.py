@@ -42,7 +42,7 @@ class Knobs:
         self.taken: dict[tuple[str, str], Any] = {}
 
     def word(self, knob: str) -> str:
-        """Give a knob's word in the names of points, by the schema alone, so that it stays whatever else is scanned.
+        """Return a knob's word in the names of points, by the schema alone, so that it stays whatever else is scanned.
 
         It is the last part of its place, and all parts where two knobs of the schema end alike. Arguments of the
         network are called by their names, but for those that are called like a knob of the schema.
@@ -52,7 +52,7 @@ class Knobs:
         return plain(".".join((knob if taken else short).split("/")))
 
     def value(self, knob: str, value: Any) -> Any:
-        """Give a value as the knob wants it, checked.
+        """Return a value as the knob wants it, checked.
 
         Raises:
             ConfigError: there is no such knob, it does not decide a training, or it does not take the value.
@@ -107,7 +107,7 @@ class Knobs:
 
 
 def leaves(place: str, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the places below one of a schema that hold values, each with the schema of its value."""
+    """Return the places below one of a schema that hold values, each with the schema of its value."""
     for key, inner in schema["properties"].items():
         if "properties" in inner:
             yield from leaves(f"{place}/{key}", inner, shared)
@@ -117,7 +117,7 @@ def leaves(place: str, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> 
 
 
 def end(knob: str) -> str:
-    """Give the last part of a place."""
+    """Return the last part of a place."""
     return knob.rpartition("/")[2]
 
 
@@ -127,7 +127,7 @@ def holds_text(value: Any) -> bool:
 
 
 def from_json(value: Any) -> Any:
-    """Give the number, truth value or null that a text spells in JSON, and all else as it is.
+    """Return the number, truth value or null that a text spells in JSON, and all else as it is.
 
     Snakemake hands on nested values of its command line as text, and nothing says what an argument should be.
     """
@@ -144,5 +144,5 @@ def from_json(value: Any) -> Any:
 
 
 def plain(word: str) -> str:
-    """Give a word with what a file's name should not have, or a point's name has a meaning for, as underscores."""
+    """Return a word with what a file's name should not have, or a point's name has a meaning for, as underscores."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", word)

@@ -52,7 +52,7 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
 
 
 def numbers(values: Iterable[str]) -> dict[str, float]:
-    """Give the numbers that texts spell; none where one is a word, or empty for an argument that is not given."""
+    """Return the numbers that texts spell; none where one is a word, or empty for an argument that is not given."""
     try:
         found = {value: float(value) for value in values}
     except ValueError:

@@ -27,7 +27,7 @@ LONGEST = 160
 
 
 def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], project: Path) -> dict[str, dict[str, Any]]:
-    """Give a complete section for each point of a run's scan, by the point's name; its `point` says what it changes.
+    """Return a complete section for each point of a run's scan, by the point's name; its `point` says what it changes.
 
     A run with an ONNX file from elsewhere is not trained, and has no points.
 
@@ -62,7 +62,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
 
 
 def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
-    """Give all points: every combination of the grid's values, then those that are listed one by one."""
+    """Return all points: every combination of the grid's values, then those that are listed one by one."""
     grid = {knob: [knobs.value(knob, value) for value in scan["grid"][knob]] for knob in sorted(scan["grid"], key=str)}
     if grid:
         for values in itertools.product(*grid.values()):
@@ -72,7 +72,7 @@ def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
 
 
 def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
-    """Give a section with a point's values in it; what no value lies in is shared, since there may be thousands.
+    """Return a section with a point's values in it; what no value lies in is shared, since there may be thousands.
 
     Raises:
         ConfigError: a value would lie in something that holds no others.
@@ -114,7 +114,7 @@ def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]
 
 
 def name_of(point: Point, knobs: Knobs) -> str:
-    """Give a point's name, such as hidden=4+learning_rate=0.01: the same whatever other points there are."""
+    """Return a point's name, such as hidden=4+learning_rate=0.01: the same whatever other points there are."""
     name = BETWEEN.join(f"{knobs.word(knob)}={spell(value)}" for knob, value in point.items())
     if len(name) > LONGEST:
         return f"{name[:LONGEST]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -122,7 +122,7 @@ def name_of(point: Point, knobs: Knobs) -> str:
 
 
 def spell(value: Any) -> str:
-    """Give a value as it stands in a file's name."""
+    """Return a value as it stands in a file's name."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):

@@ -57,7 +57,7 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
 def table(
     names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
 ) -> tuple[list[str], list[list[Any]]]:
-    """Give the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
+    """Return the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
 
     A column for each knob that some point changes, with the value that each point was trained with.
     """
@@ -74,14 +74,14 @@ def table(
 
 
 def value_of(knobs: Any, place: str) -> Any:
-    """Give the value at a place, None where the network is not called with such an argument."""
+    """Return the value at a place, None where the network is not called with such an argument."""
     for key in place.split("/"):
         knobs = knobs.get(key) if isinstance(knobs, Mapping) else None
     return knobs
 
 
 def spell(value: Any) -> Any:
-    """Give a value as a cell: nothing for none, JSON for a mapping."""
+    """Return a value as a cell: nothing for none, JSON for a mapping."""
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True)
     return "" if value is None else value

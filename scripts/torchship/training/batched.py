@@ -142,7 +142,7 @@ class BatchedTrainer:
         return told_as_theirs(cast("nn.Module", self.stack.skeleton), self.task.starts.file)
 
     def align(self) -> None:
-        """Give all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        """Send all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
         self.task.processes.align(self.stack.fixed)
 
     @torch.no_grad()

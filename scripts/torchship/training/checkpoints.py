@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(document: Any) -> str:
-    """Give the SHA-256 of a JSON document: of all that decides how a training goes."""
+    """Return the SHA-256 of a JSON document: of all that decides how a training goes."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -71,7 +71,7 @@ class Checkpoint:
         log.debug("checkpoint after epoch %d: %s", epoch, self.path)
 
     def load(self) -> tuple[int, dict[str, Any]] | None:
-        """Give the finished epochs and the state, on the CPU; None where none fits, and the log says why."""
+        """Return the finished epochs and the state, on the CPU; None where none fits, and the log says why."""
         if not self.path.exists():
             return None
         try:

@@ -63,7 +63,7 @@ class EagerTrainer:
         return torch.stack(losses) @ self.sizes
 
     def align(self) -> None:
-        """Give all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        """Send all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
         for module in self.modules:
             self.task.processes.align(dict(module.named_buffers()))
 

@@ -86,7 +86,7 @@ class Trainer(Protocol):
         ...
 
     def align(self) -> None:
-        """Give all processes the buffers of the first, such as BatchNorm's, which each has from its own events."""
+        """Send all processes the buffers of the first, such as BatchNorm's, which each has from its own events."""
         ...
 
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:

@@ -10,12 +10,12 @@ Array = NDArray[Any]
 
 
 def decide(scores: Array, threshold: float) -> Array:
-    """Give the class of each event: of [events, 1] scores 1 above the threshold, of [events, classes] the largest."""
+    """Return the class of each event: of [events, 1] scores 1 above the threshold, of [events, classes] the largest."""
     return (scores[:, 0] > threshold).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
 
 
 def true_classes(target: Array) -> Array:
-    """Give the class of each event from its label, [events] or [events, 1]."""
+    """Return the class of each event from its label, [events] or [events, 1]."""
     return target.reshape(len(target)).astype(np.int64)
 
 
@@ -27,6 +27,6 @@ def confusion(decided: Array, true: Array, classes: int) -> Array:
 
 
 def binomial_interval(successes: int, trials: int, confidence: float) -> tuple[float, float]:
-    """Give Wilson's score interval of a rate: scipy.stats.binomtest, E. B. Wilson, JASA 22 (1927) 209."""
+    """Return Wilson's score interval of a rate: scipy.stats.binomtest, E. B. Wilson, JASA 22 (1927) 209."""
     interval = binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)

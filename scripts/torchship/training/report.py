@@ -66,12 +66,12 @@ def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
 
 
 def last(history: History, quantity: str, count: int) -> Tensor:
-    """Give a quantity's last record, [count]."""
+    """Return a quantity's last record, [count]."""
     return history.values[-1, QUANTITIES.index(quantity), :count]
 
 
 def choose(history: History, count: int) -> int:
-    """Give the replica with the smallest last validation loss, the first of equals.
+    """Return the replica with the smallest last validation loss, the first of equals.
 
     Raises:
         DivergenceError: no replica has a finite validation loss.
@@ -86,13 +86,13 @@ def choose(history: History, count: int) -> int:
 
 
 def convergence(history: History, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give how many replicas reached the validation accuracy that counts as converged, and the rate's interval."""
+    """Return how many replicas reached the validation accuracy that counts as converged, and the rate's interval."""
     reached = last(history, "validation_accuracy", count) >= knobs["converged_accuracy"]
     return rate_of(int((reached & last(history, "validation_loss", count).isfinite()).sum()), count, knobs)
 
 
 def rate_of(converged: int, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a convergence rate with its interval, as it stands in training.json."""
+    """Return a convergence rate with its interval, as it stands in training.json."""
     low, high = binomial_interval(converged, count, knobs["confidence"])
     return {
         "replicas": count,
@@ -130,5 +130,5 @@ def write_replicas(path: Path, history: History, starts: Starts, converged: floa
 
 
 def spell(value: Tensor) -> str:
-    """Give a float32 in the nine digits that always suffice to tell it from its neighbours."""
+    """Return a float32 in the nine digits that always suffice to tell it from its neighbours."""
     return format(float(value), ".9g")

@@ -47,12 +47,12 @@ class Values:
 
 
 def gamma(count: int, unit: float) -> float:
-    """Give Higham's constant of `count` roundings."""
+    """Return Higham's constant of `count` roundings."""
     return count * unit / (1.0 - count * unit)
 
 
 def evaluate(network: Network, x: NDArray[Any], unit: float = UNIT_FLOAT32) -> tuple[Array, Array]:
-    """Give a network's outputs in float64 and the bound of an implementation with this unit roundoff.
+    """Return a network's outputs in float64 and the bound of an implementation with this unit roundoff.
 
     Args:
         x: [events, inputs]; taken as exact.

@@ -127,7 +127,7 @@ def joined(parts: Sequence[Witnessed]) -> Witnessed:
 
 
 def factor(needed: float) -> float:
-    """Give the limit in spreads, from what the arbiter's own float32 needs."""
+    """Return the limit in spreads, from what the arbiter's own float32 needs."""
     return max(LEAST, HEADROOM * needed)
 
 
@@ -146,7 +146,7 @@ def unchanged(one: Array, other: Array) -> bool:
 
 
 def ratios(found: Array, expected: Array, limit: Array) -> Array:
-    """Give |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
+    """Return |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
     if is_text(np.asarray(found)) or is_text(np.asarray(expected)):
         return np.where(np.asarray(found) == np.asarray(expected), 0.0, np.inf)
     have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)

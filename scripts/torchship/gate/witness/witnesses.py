@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 
 def read_witnesses(model: Mapping[str, Any], files: Mapping[str, Path]) -> Witnesses:
-    """Give the witnesses of a run from its files, by the names that the rules give them."""
+    """Return the witnesses of a run from its files, by the names that the rules give them."""
     if "onnx" in files:
         return Witnesses(GraphArbiter(files["onnx"].read_bytes(), model["seed"]))
     return torch_witnesses(model, files["network"], files["trained"], files.get("weights"), files.get("python"))
@@ -39,7 +39,7 @@ def read_witnesses(model: Mapping[str, Any], files: Mapping[str, Path]) -> Witne
 def torch_witnesses(
     model: Mapping[str, Any], network: Path, trained: Path, weights: Path | None = None, python: Path | None = None
 ) -> Witnesses:
-    """Give the witnesses of a trained network.
+    """Return the witnesses of a trained network.
 
     Args:
         model: with `network`, `inputs`, `outputs` and `seed`.

@@ -30,7 +30,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, index: Tensor) -> Tensor:
-        """Give this process's share of a batch of event numbers, [replicas, events].
+        """Return this process's share of a batch of event numbers, [replicas, events].
 
         Where there are fewer events than processes, some have the last event as well, which `weigh` gives no weight:
         a network need not take a batch of none.
@@ -39,11 +39,11 @@ class Processes:
         return share if share.shape[1] else index[:, -1:]
 
     def events(self, batch: int) -> int:
-        """Give how many events of a batch are this process's share."""
+        """Return how many events of a batch are this process's share."""
         return batch // self.count + (self.rank < batch % self.count)
 
     def total(self, tensor: Tensor) -> Tensor:
-        """Give the sum of a tensor over the processes."""
+        """Return the sum of a tensor over the processes."""
         if self.count > 1:
             torch.distributed.all_reduce(tensor)
         return tensor
@@ -56,7 +56,7 @@ class Processes:
         return [bool(number) for number in raised]
 
     def align(self, buffers: Mapping[str, Tensor]) -> None:
-        """Give all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        """Send all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
         if self.count > 1:
             for buffer in buffers.values():
                 torch.distributed.broadcast(buffer, 0)
@@ -111,7 +111,7 @@ def report(folder: Path, rank: int, error: TorchshipError) -> None:
 
 
 def reported(folder: Path) -> TorchshipError | None:
-    """Give the error that the first of the processes has left, if any has."""
+    """Return the error that the first of the processes has left, if any has."""
     for path in sorted(folder.glob("error.*.json")):
         found = read_json(path)
         kind: type[TorchshipError] = getattr(errors, found["kind"])
@@ -125,6 +125,6 @@ def report_unexpected(folder: Path, rank: int, traceback: str) -> None:
 
 
 def unexpected(folder: Path) -> dict[int, str]:
-    """Give the tracebacks that processes have left, the first one first: those after it may follow from it."""
+    """Return the tracebacks that processes have left, the first one first: those after it may follow from it."""
     paths = sorted(folder.glob("traceback.*.txt"), key=lambda path: path.stat().st_mtime_ns)
     return {int(path.suffixes[0][1:]): path.read_text().strip() for path in paths}
