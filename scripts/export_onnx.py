@@ -8,7 +8,6 @@ from torchship.core.step import log, step
 
 import onnx
 from torchship.config.targets import file_opset, native
-from torchship.core import provenance
 from torchship.core.errors import ExportError
 from torchship.core.files import read_json, replacing, sha256, write_json
 from torchship.export.canonical import canonicalize, save
@@ -31,7 +30,6 @@ def export_onnx(
         "target": name,
         **expected_metadata(model["inputs"], model["outputs"], model["evaluate"]["threshold"]),
         "weights_sha256": made["weights_sha256"],
-        "workflow_commit": provenance.commit(),
     }
     origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
     content, declared = proto.SerializeToString(), {key: model[key] for key in ("inputs", "outputs")}
@@ -87,7 +85,7 @@ if __name__ == "__main__":
     with step():
         shipped, given = read_model(Path(snakemake.input.shipped)), snakemake.input
         outputs, name = (Path(snakemake.output.file), Path(snakemake.output.report)), snakemake.wildcards.target
-        if "onnx" in given.keys():
+        if given.get("onnx"):
             place_onnx(Path(given.onnx), shipped, *outputs, name=name, target=snakemake.params.target)
         else:
             export_onnx(

@@ -9,6 +9,7 @@ from torchship.core.files import sha256, write_rows
 from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
+from torchship.spec.model import in_order
 from torchship.training.report import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
 
@@ -22,7 +23,7 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
     write_rows(outputs["history"], HISTORY_COLUMNS, [])
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     about = {
-        "trained": "elsewhere", "point": {}, "section": section, "device": None, "datasheet_sha256": None,
+        "trained": "elsewhere", "point": {}, "section": in_order(section), "device": None, "datasheet_sha256": None,
         "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "network_sha256": digest(network),

@@ -7,16 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from place_onnx import place_onnx
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
-from torchship.adopt.description import with_description
 from torchship.config.resolve import resolve
 from torchship.core.files import read_json
 from torchship.data.datasets import read_about
 from torchship.gate.witness.witnesses import read_witnesses
+from torchship.spec.model import read_model
 
 from adopt_onnx import adopt_onnx
 from benchmark_engines import benchmark_engines
+from export_onnx import place_onnx
 from find_runtime import find_runtime
 from make_cases import make_cases
 from plot_errors import plot_errors
@@ -71,11 +71,11 @@ def adopt(folder, content=None, **entry):
     """Adopt a file; give its section with the complete inputs and outputs, and the paths."""
     model = section(folder, content, **entry)
     reference = model["onnx"].get("reference")
-    road = Road(folder=folder, onnx=folder / "model.onnx", description=folder / "description.json",
+    road = Road(folder=folder, onnx=folder / "model.onnx", shipped=folder / "model.json",
                 reference=Path(reference) if reference else None)  # fmt: skip
-    adopt_onnx(Path(model["onnx"]["file"]), road.reference, road.onnx, road.description, run="mine",
-               model={kind: model[kind] for kind in ("inputs", "outputs")})  # fmt: skip
-    road.model = with_description(model, str(road.description))
+    adopt_onnx(Path(model["onnx"]["file"]), road.reference, road.onnx, road.shipped, run="mine",
+               section={kind: model[kind] for kind in ("inputs", "outputs")})  # fmt: skip
+    road.model = read_model(road.shipped).with_knobs(model)
     return road
 
 
@@ -83,7 +83,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
     """Take the whole road of a file, to its page; give what each step made."""
     road = adopt(folder, content, targets=(target,), **entry)
     placed, report = folder / "placed.onnx", folder / "export.json"
-    place_onnx(road.onnx, road.description, placed, report, name=target, target=DEFAULTS["targets"][target])
+    place_onnx(road.onnx, read_model(road.shipped), placed, report, name=target, target=DEFAULTS["targets"][target])
     files = {"onnx": road.onnx, **({"reference": road.reference} if road.reference else {})}
     cases = folder / "cases.safetensors"
     make_cases(files, case_outputs(cases), run="mine", model=road.model)

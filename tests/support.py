@@ -53,7 +53,7 @@ def train_in(folder, model, sets, name="run", checkpoint=None, point=None, netwo
     outputs = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
     train_network(
         {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json",
-        network, outputs, checkpoint or folder / f"{name}.checkpoint", "this code", model=model, watch={"log_every": 100, "checkpoint_seconds": 0},
+        network, outputs, checkpoint or folder / f"{name}.checkpoint", "this code", section=model, watch={"log_every": 100, "checkpoint_seconds": 0},
         point=point or {},
     )  # fmt: skip
     return outputs

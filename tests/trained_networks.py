@@ -56,7 +56,7 @@ def trained(folder, network, made=points, name="run", outputs=None, arrays=None,
     written = {key: folder / f"{name}.{key}" for key in ("weights", "history", "replicas", "training")}
     train_network(
         {split: sets[split] for split in ("train", "validation")}, folder / "datasheet.json", file, written,
-        checkpoint or folder / f"{name}.checkpoint", "this code", model=model,
+        checkpoint or folder / f"{name}.checkpoint", "this code", section=model,
         watch={"log_every": 100, "checkpoint_seconds": 0}, point={},
     )  # fmt: skip
     return written, read_json(written["training"])

@@ -17,18 +17,17 @@ import onnx
 import torch
 from building import EVENTS, called
 from independent import draw_points
-from place_onnx import place_onnx
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs
-from torchship.adopt.description import with_description
 from torchship.config.domain_checks import spelled_out
 from torchship.config.resolve import check, merge
 from torchship.config.targets import file_opset, natives
 from torchship.core.errors import TorchshipError
 from torchship.core.files import sha256
 from torchship.models.module import save_weights
+from torchship.spec.model import read_model
 
 from adopt_onnx import adopt_onnx
-from export_onnx import export_onnx
+from export_onnx import export_onnx, place_onnx
 from generate_data import generate_data
 from make_cases import make_cases
 from train_network import train_network
@@ -154,7 +153,7 @@ class Bench:
         outputs = {key: self.folder / f"trained.{key}" for key in ("weights", "history", "replicas", "training")}
         train_network(
             {split: self.files[split] for split in ("train", "validation")}, self.files["datasheet"], network, outputs,
-            self.folder / "checkpoint", "this code", model=model, watch={"log_every": 100, "checkpoint_seconds": 1000},
+            self.folder / "checkpoint", "this code", section=model, watch={"log_every": 100, "checkpoint_seconds": 1000},
             point={},
         )  # fmt: skip
 
@@ -188,17 +187,24 @@ class Bench:
     def adopt(self, target: str, file: Path, tag: str = ""):
         """Take a file from elsewhere for a target."""
         path = self.folder / f"{target}{tag}.onnx"
-        adopted, description = (self.folder / f"adopted{tag}.{kind}" for kind in ("onnx", "json"))
+        adopted, shipped = (self.folder / f"adopted{tag}.{kind}" for kind in ("onnx", "json"))
         if f"adoption{tag}" not in self.stages.said:
             reference = Path(self.section["onnx"]["reference"])
             self.stages.run(
-                f"adoption{tag}", adopt_onnx, file, reference, adopted, description, run=self.name, model=self.section
+                f"adoption{tag}",
+                adopt_onnx,
+                file,
+                reference,
+                adopted,
+                shipped,
+                run=self.name,
+                section={kind: self.section[kind] for kind in ("inputs", "outputs")},
             )
-            if description.exists():
-                self.section = with_description(self.section, str(description))
-        if description.exists():
+            if shipped.exists():
+                self.section = read_model(shipped).with_knobs(self.section)
+        if shipped.exists():
             self.stages.run(
-                f"export{tag}/{target}", place_onnx, adopted, description, path, path.with_suffix(".json"), name=target,
+                f"export{tag}/{target}", place_onnx, adopted, read_model(shipped), path, path.with_suffix(".json"), name=target,
                 target=DEFAULTS["targets"][target],
             )  # fmt: skip
         return path if path.exists() else None

@@ -55,7 +55,7 @@ class Submitted(Workflow):
 
     def training(self, seconds=120):
         """Wait until a training has written a checkpoint; give its job."""
-        wait_for(self.path("xor/train/checkpoint.pt").exists, seconds, "a checkpoint")
+        wait_for(self.path("xor/candidates/only/checkpoint.pt").exists, seconds, "a checkpoint")
         return next(
             job for job in reversed(self.jobs()) if job["rule"] == "train_network" and job["JobState"] == "RUNNING"
         )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.cluster
 
 # Long enough to be met in the middle, with a checkpoint each second.
 LONG = ["--config", "train={epochs: 4000}", "watch={checkpoint_seconds: 1}"]
-WEIGHTS = "results/xor/train/weights.safetensors"
+WEIGHTS = "results/xor/model/weights.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def log_of(workflow):
 def require_resumed(workflow, undisturbed):
     """Check that the training went on from a checkpoint, to the same bytes, and left nothing half done."""
     text = log_of(workflow)
-    assert "resuming from results/xor/train/checkpoint.pt after epoch " in text
+    assert "resuming from results/xor/candidates/only/checkpoint.pt after epoch " in text
     assert int(text.partition("after epoch ")[2].split()[0]) > 0
     assert sha256(workflow.folder / WEIGHTS) == undisturbed
     left = {path.name for path in (workflow.folder / "results" / "xor" / "train").iterdir()}

@@ -93,7 +93,7 @@ def test_the_limit_of_gpus_is_one_for_each_job(cluster, tmp_path):
 def test_a_training_on_two_devices_gets_two_gpus(cluster, tmp_path):
     """The GPUs are none, so that the two processes compute on the CPU; what the job is given is Slurm's own word."""
     workflow = Submitted(tmp_path, cluster)
-    target = "results/xor/train/weights.safetensors"
+    target = "results/xor/model/weights.safetensors"
     workflow.run(target, "--config", "train={devices: 2, batch_size: 4, epochs: 60, record_every: 20}")
     job = next(job for job in workflow.jobs() if job["rule"] == "train_network")
     assert (job["JobState"], job["NodeList"], job["Partition"]) == ("COMPLETED", "g2", "gpu")

@@ -46,8 +46,8 @@ def state(seed=0, name="xor"):
 
 
 def take(folder, given, name="xor"):
-    outputs = {key: folder / f"taken.{key}" for key in ("weights", "training")}
-    take_weights(network_file(name), given, outputs, model={"network": {"arguments": {}}})
+    outputs = {key: folder / f"taken.{key}" for key in ("weights", "history", "replicas", "training")}
+    take_weights(network_file(name), given, outputs, section={"network": {"arguments": {}}})
     return load_file(outputs["weights"]), read_json(outputs["training"])
 
 
@@ -153,8 +153,8 @@ def test_tied_parameters_are_written_each(tmp_path):
         "    def forward(self, x):\n        return self.b(self.a(x))\n"
     )
     torch.save(network_class(tmp_path / "tied.py")().state_dict(), tmp_path / "a.pt")
-    outputs = {key: tmp_path / f"taken.{key}" for key in ("weights", "training")}
-    take_weights(tmp_path / "tied.py", tmp_path / "a.pt", outputs, model={"network": {}})
+    outputs = {key: tmp_path / f"taken.{key}" for key in ("weights", "history", "replicas", "training")}
+    take_weights(tmp_path / "tied.py", tmp_path / "a.pt", outputs, section={"network": {}})
     assert set(load_file(outputs["weights"])) == {"a.weight", "a.bias", "b.weight", "b.bias"}
 
 

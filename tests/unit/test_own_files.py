@@ -9,12 +9,12 @@ from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, 
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from support import DEFAULTS
-from torchship.adopt.description import read_description
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
 from torchship.core.files import sha256
 from torchship.data.datasets import read_arrays, write_arrays
 from torchship.export.contract import violations
 from torchship.gate.compare import compare, explain
+from torchship.spec.model import read_model
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 node = helper.make_node
@@ -209,7 +209,7 @@ def test_weights_in_a_second_file_are_put_into_the_one_that_ships(tmp_path):
     saved_outside(affine(), tmp_path, "weights.bin")
     road = passed(travel(tmp_path, inputs={"x": BOUNDS}, target="cmssw_14_2"))
     assert "the weights in weights.bin were put into the file, since one file is deployed" in road.validation["notes"]
-    source = read_description(road.description).source
+    source = read_model(road.shipped).source
     assert source["beside"] == {"weights.bin": sha256(tmp_path / "weights.bin")}
     x = np.ones((2, 4), np.float32)
     assert np.array_equal(
@@ -366,8 +366,8 @@ def test_a_description_is_of_the_file_beside_it(tmp_path):
     road = adopt(tmp_path, affine(), inputs={"x": BOUNDS})
     assert road.onnx.read_bytes() == (tmp_path / "mine.onnx").read_bytes()
     road.onnx.write_bytes(road.onnx.read_bytes() + b"\n")
-    with pytest.raises(DataError, match=r"model.onnx has changed since it was adopted: sha256 "):
-        read_description(road.description)
+    with pytest.raises(DataError, match=r"model.onnx is not the one that \S+model.json is of: sha256 "):
+        read_model(road.shipped)
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,23 @@
 
 import csv
 import datetime as dt
-import json
 
+import jsonschema
+import numpy as np
 import pytest
-from choose_best import choose_best
+import yaml
+from safetensors.numpy import save
 from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.config.resolve import merge, resolve
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import read_json, sha256, write_json
+from torchship.models.neighbours import digest
 from torchship.scan.points import expand
 from torchship.select.ranking import order, outcome
-from torchship.select.shipped import with_best
+from torchship.spec.model import Model, in_order, read_model
 
 from plot_scan import plot_scan
+from select_model import select_model
 
 RATE, HIDDEN = "train/learning_rate", "network/arguments/hidden"
 
@@ -40,13 +44,13 @@ def test_a_grid_is_every_combination_and_points_come_after():
         *["hidden=2+learning_rate=0.01", "hidden=2+learning_rate=0.1"],
         *["hidden=4+learning_rate=0.01", "hidden=4+learning_rate=0.1", "optimizer=SGD"],
     ]
-    assert list(sections) == [f"xor/scan/{name}" for name in names]
-    third = sections["xor/scan/hidden=4+learning_rate=0.01"]
+    assert list(sections) == names
+    third = sections["hidden=4+learning_rate=0.01"]
     assert third["point"] == {HIDDEN: 4, RATE: 0.01}
     assert (third["train"]["learning_rate"], third["network"]["arguments"]) == (0.01, {"hidden": 4})
     # What a point does not name is the run's own.
-    assert sections["xor/scan/optimizer=SGD"]["train"]["learning_rate"] == DEFAULTS["train"]["learning_rate"]
-    assert sections["xor/scan/optimizer=SGD"]["network"]["arguments"] == {"hidden": 2}
+    assert sections["optimizer=SGD"]["train"]["learning_rate"] == DEFAULTS["train"]["learning_rate"]
+    assert sections["optimizer=SGD"]["network"]["arguments"] == {"hidden": 2}
 
 
 def test_without_points_there_is_no_scan():
@@ -71,7 +75,7 @@ def test_adding_points_renames_none():
 )  # fmt: skip
 def test_values_are_spelled_so_that_a_path_can_hold_them(value, spelled):
     name = next(iter(expanded({"grid": {"network/arguments/width": [value]}})))
-    assert name == f"xor/scan/width={spelled}"
+    assert name == f"width={spelled}"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_values_are_spelled_so_that_a_path_can_hold_them(value, spelled):
     ],
 )
 def test_an_argument_that_is_called_like_a_knob_is_spelled_out(knob, value, word):
-    assert list(expanded({"grid": {knob: [value]}})) == [f"xor/scan/{word}"]
+    assert list(expanded({"grid": {knob: [value]}})) == [word]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_a_text_becomes_what_the_knob_wants(knob, text, value):
 
 def test_a_long_name_is_cut_and_stays_apart_from_others():
     arguments = {f"network/arguments/{'k' * 20}{number}": [0, 1] for number in range(10)}
-    names = [name.removeprefix("xor/scan/") for name in expanded({"grid": arguments})]
+    names = list(expanded({"grid": arguments}))
     assert len(set(names)) == 2**10
     assert all(len(name) < 200 and name[-9] == "~" for name in names)
 
@@ -129,8 +133,8 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
         ({"grid": {"train.weights.mean": [0.1]}}, r"train.weights.mean is no knob of a training \(did you mean train/weights/mean\?\)"),
         ({"grid": {"export/opset": [17]}}, r"export/opset is no knob of a training; what can be scanned: network/arguments/<name>"),
         ({"grid": {"network/file": ["xro"]}}, r"network/file: unknown network 'xro' \(did you mean xor\?\)"),
-        ({"points": [{RATE: 0.1}, {RATE: 0.1}]}, r"would both be xor/scan/learning_rate=0.1: remove one"),
-        ({"points": [{"network/arguments/a": "x/y"}, {"network/arguments/a": "x y"}]}, r"would both be xor/scan/a=x_y"),
+        ({"points": [{RATE: 0.1}, {RATE: 0.1}]}, r"would both be learning_rate=0.1: remove one"),
+        ({"points": [{"network/arguments/a": "x/y"}, {"network/arguments/a": "x y"}]}, r"would both be a=x_y"),
         ({"grid": {"network/arguments": [{"hidden": 3}]}}, r"network/arguments holds several knobs: scan network/arguments/<name>"),
         ({"grid": {"network/arguments/": [1]}}, r"network/arguments/ has an empty name: scan network/arguments/<name>"),
         ({"grid": {"network/arguments/hidden/x": [1]}}, r"the scan of xor: network/arguments/hidden/x cannot be scanned: network/arguments/hidden is 2"),
@@ -143,12 +147,12 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
         ({"grid": {1: [2], "seed": [3]}}, r"the scan of xor: 1 is no place of a knob: write one such as train/learning_rate"),
         ({"points": [{True: 2, "seed": 1}]}, r"the scan of xor: True is no place of a knob"),
         ({"points": [{None: 2}]}, r"the scan of xor: None is no place of a knob"),
-        ({"points": [{RATE: 1}, {RATE: 1.0}]}, r"would both be xor/scan/learning_rate=1.0: remove one"),
+        ({"points": [{RATE: 1}, {RATE: 1.0}]}, r"would both be learning_rate=1.0: remove one"),
         ({"grid": {"train/loss": ["cross_entropy", "mean_squared_error"]}}, r"metric is validation_loss, which points with train/loss cross_entropy and mean_squared_error cannot be compared by"),
         ({"points": [{"train/loss": "binary_cross_entropy_with_logits"}, {RATE: 0.1}], "metric": "validation_accuracy"}, r"evaluate/threshold, the same for all, would be a logit for some"),
         ({"points": [{"train/loss": "mean_squared_error"}, {RATE: 0.1}]}, r"points with train/loss binary_cross_entropy and mean_squared_error cannot"),
         ({"grid": {"train/converged_accuracy": [0.5, 0.9]}, "metric": "convergence_rate"}, r"metric is convergence_rate, which points with train/converged_accuracy 0.5 and 0.9 cannot"),
-        ({"grid": {"train/devices": [2]}}, r"xor/scan/devices=2/train/devices is 2, but a batch has 1 events"),
+        ({"grid": {"train/devices": [2]}}, r"devices=2/train/devices is 2, but a batch has 1 events"),
         ({"gird": {}}, r"unknown key models/xor/scan/gird \(did you mean grid\?\)"),
         ({"grid": {RATE: []}}, r"scan/grid/train/learning_rate is \[\]: must hold at least 1"),
         ({"metric": "loss"}, r"scan/metric is 'loss': must be one of validation_loss"),
@@ -186,7 +190,7 @@ def test_a_models_own_points_take_the_place_of_those_for_all():
     own = merge(both, {"models": {"xor": {"scan": {"grid": {HIDDEN: [3]}}}}})
     section = resolve(merge(DEFAULTS, own), SCHEMA, PROJECT)["xor"]
     assert section["scan"] == {"grid": {HIDDEN: [3]}, "points": [], "metric": "validation_accuracy"}
-    assert list(expand("xor", section, SCHEMA, PROJECT)) == ["xor/scan/hidden=3"]
+    assert list(expand("xor", section, SCHEMA, PROJECT)) == ["hidden=3"]
     # One that only says by what to choose has those for all.
     metric = merge(both, {"models": {"xor": {"scan": {"metric": "convergence_rate"}}}})
     section = resolve(merge(DEFAULTS, metric), SCHEMA, PROJECT)["xor"]
@@ -247,7 +251,16 @@ def training(point, loss, accuracy=1.0, converged=5):
         "seed": 1,
     }
     diverged = 10 if loss is None else 0
-    return {"point": point, "knobs": knobs, "shipped": shipped, "convergence": rate, "diverged": diverged}
+    return {
+        "point": point,
+        "section": knobs,
+        "device": {"type": "cpu"},
+        "datasheet_sha256": None,
+        "network_sha256": digest(PROJECT / "models" / "xor.py"),
+        "shipped": shipped,
+        "convergence": rate,
+        "diverged": diverged,
+    }
 
 
 TRAININGS = [
@@ -282,56 +295,133 @@ def test_a_scan_of_which_all_diverged_stops():
         order([outcome(training({}, None))] * 2, "validation_loss", ONE_LOSS)
 
 
-def test_the_best_training_becomes_the_runs_own(tmp_path, caplog):
+def files_of(folder, reports):
+    """Write what trainings leave; return the path of each report by the candidate's name."""
     files = {}
-    for report in TRAININGS:
-        name = "+".join(f"{knob.rpartition('/')[2]}={value}" for knob, value in report["point"].items())
-        files[name] = tmp_path / name / "training.json"
-        checksums = {}
-        for kind in ("weights", "history", "replicas"):
-            path = files[name].with_name(kind)
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(f"{kind} of {name}")
-            checksums[kind] = sha256(path)
+    for report in reports:
+        name = "+".join(f"{knob.rpartition('/')[2]}={value}" for knob, value in report["point"].items()) or "only"
+        files[name] = folder / name / "training.json"
+        files[name].parent.mkdir()
+        tensors = {"w": np.full(2, len(files), np.float32)}
+        files[name].with_name("weights.safetensors").write_bytes(save(tensors))
+        for kind in ("history", "replicas"):
+            files[name].with_name(f"{kind}.csv").write_text(f"{kind} of {name}")
+        checksums = {kind: sha256(files[name].with_name(OUTPUTS[kind])) for kind in ("weights", "history", "replicas")}
         write_json(files[name], {**report, "files": checksums})
-    kinds = ("table", "best", "network", "weights", "history", "replicas", "training")
-    outputs = {kind: tmp_path / "out" / kind for kind in kinds}
-    arguments = (files, [PROJECT / "models" / "xor.py"], outputs)
-    choose_best(*arguments, metric="validation_loss")
-    assert outputs["weights"].read_text() == "weights of learning_rate=0.1"
-    assert read_json(outputs["training"]) == read_json(files["learning_rate=0.1"])
-    assert outputs["network"].read_bytes() == (PROJECT / "models" / "xor.py").read_bytes()
-    best = read_json(outputs["best"])
-    assert (best["name"], best["point"], best["value"]) == ("learning_rate=0.1", {RATE: 0.1}, 0.1)
-    assert (best["points"], best["diverged"], best["best_is"]) == (4, 1, "smallest")
+    return files
+
+
+OUTPUTS = {
+    "table": "candidates.csv", "shipped": "model.json", "network": "network.py", "weights": "weights.safetensors",
+    "training": "training.json", "history": "history.csv", "replicas": "replicas.csv",
+}  # fmt: skip
+XOR = PROJECT / "models" / "xor.py"
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    return {kind: tmp_path / "out" / name for kind, name in OUTPUTS.items()}
+
+
+def select(files, outputs, metric="validation_loss", datasheet=None, **others):
+    select_model(files, [XOR], datasheet, outputs, run="xor", metric=metric, **others)
+    return read_model(outputs["shipped"])
+
+
+def with_ends(report):
+    """A training whose section says the tensors, as each does."""
+    tensors = {"inputs": {"x": {"shape": ["batch", 2]}}, "outputs": {"y": {"shape": ["batch", 1]}}}
+    return {**report, "section": {**report["section"], **in_order(tensors)}}
+
+
+def test_the_best_candidate_is_what_ships(tmp_path, outputs, caplog):
+    files = files_of(tmp_path, map(with_ends, TRAININGS))
+    model = select(files, outputs)
+    best = files["learning_rate=0.1"]
+    for kind in ("weights", "training", "history", "replicas"):
+        assert outputs[kind].read_bytes() == best.with_name(OUTPUTS[kind]).read_bytes()
+    assert outputs["network"].read_bytes() == XOR.read_bytes()
+    assert (model.run, model.candidate, model.tensors) == (
+        "xor",
+        "learning_rate=0.1",
+        {"w": {"dtype": "F32", "shape": [2]}},
+    )
+    assert model.files == {OUTPUTS[kind]: sha256(outputs[kind]) for kind in ("network", "weights")}
+    assert model.section["train"]["learning_rate"] == 0.1
+    assert model.selection == {
+        "candidates": 4, "diverged": 1, "best_is": "smallest", "metric": "validation_loss", "value": 0.1, "point": {RATE: 0.1},
+    }  # fmt: skip
     rows = list(csv.DictReader(outputs["table"].read_text().splitlines()))
     assert [row["rank"] for row in rows] == ["3", "1", "", "2"]
     # What a point leaves alone has the run's own value.
     assert [row[RATE] for row in rows] == ["0.01", "0.1", "9.0", "0.02"]
     assert [row[HIDDEN] for row in rows] == ["2", "2", "2", "3"]
     assert rows[2]["validation_loss"] == ""
-    rate = TRAININGS[1]["convergence"]
-    (tmp_path / "learning_rate=0.1" / "replicas").write_text("others")
-    with pytest.raises(DataError, match=r"learning_rate=0.1/replicas is changed since it was trained: delete \S+json"):
-        choose_best(*arguments, metric="validation_loss")
     plots = [tmp_path / "a.svg", tmp_path / "a.png"]
-    plot_scan(outputs["table"], outputs["best"], *plots, style=DEFAULTS["plots"])
+    plot_scan(outputs["table"], model, *plots, style=DEFAULTS["plots"])
     assert "best of 4 points (1 diverged): learning_rate=0.1, validation loss 0.1" in plots[0].read_text()
     assert ">diverged<" in plots[0].read_text()
     assert not caplog.messages
-    write_json(files["learning_rate=0.1"], {**TRAININGS[1], "convergence": {**rate, "converged": 0}, "files": {}})
-    choose_best(*arguments, metric="validation_loss")
+
+
+def test_a_best_of_which_no_start_converged_is_told(tmp_path, outputs, caplog):
+    select(files_of(tmp_path, [with_ends(training({}, 0.1, converged=0))]), outputs)
     assert "none of its replicas converged (accuracy >= 1)" in caplog.text
 
 
-def test_what_follows_is_given_the_best_points_knobs_that_it_asked_for(tmp_path):
-    best = tmp_path / "best.json"
-    network = {"file": "other", "arguments": {"hidden": 4, "deep": {"er": 2}}}
-    knobs = {"network": network, "train": {"loss": "l", "weights": {"mean": 1.0, "std": 2.0}, "epochs": 3}, "seed": 4}
-    best.write_text(json.dumps({"knobs": knobs}))
-    asked = {"network": {"file": "xor"}, "train": {"loss": "m", "weights": {"mean": 0.0}}, "inputs": {"x": 1}}
-    expected = {"network": network, "train": {"loss": "l", "weights": {"mean": 1.0}}, "inputs": {"x": 1}}
-    assert with_best(asked, str(best)) == expected
-    assert asked["train"]["loss"] == "m"
-    assert with_best({"inputs": {}, "seed": 1}, str(best)) == {"inputs": {}, "seed": 4}
-    assert with_best(asked, []) is asked
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda at: at["replicas"].write_text("others"), r"only/replicas.csv: the replicas is changed since only was trained"),
+        (lambda at: at["weights"].unlink(), r"only/weights.safetensors: the weights is gone since only was trained"),
+        (lambda at: at["sheet"].write_text("other data"), r"sheet: the datasheet is changed since only was trained"),
+    ],
+)  # fmt: skip
+def test_what_was_trained_on_or_written_and_is_another_now_stops_the_selection(tmp_path, outputs, break_it, message):
+    (tmp_path / "sheet").write_text("data")
+    report = {**with_ends(training({}, 0.1)), "datasheet_sha256": sha256(tmp_path / "sheet")}
+    at = files_of(tmp_path, [report])["only"]
+    select({"only": at}, outputs, datasheet=tmp_path / "sheet")
+    before = {path: path.read_bytes() for path in outputs.values()}
+    break_it({**{kind: at.with_name(name) for kind, name in OUTPUTS.items()}, "sheet": tmp_path / "sheet"})
+    with pytest.raises(
+        DataError, match=message + r": sha256 .*, \S+only/training.json has .*; delete that file and run"
+    ):
+        select({"only": at}, outputs, datasheet=tmp_path / "sheet")
+    assert {path: path.read_bytes() for path in outputs.values()} == before
+
+
+def test_a_network_that_was_edited_since_is_not_what_ships(tmp_path, outputs):
+    report = {**with_ends(training({}, 0.1)), "network_sha256": "0" * 64}
+    with pytest.raises(DataError, match=r"models/xor.py: the network is changed since only was trained: sha256 "):
+        select(files_of(tmp_path, [report]), outputs)
+
+
+def test_another_model_takes_away_what_was_said_of_the_last(tmp_path, outputs):
+    files = files_of(tmp_path, [with_ends(training({}, 0.1))])
+    page, own, others = tmp_path / "gate.html", tmp_path / "verified.json", tmp_path / "others" / "verified.json"
+    page.write_text("passed")
+    write_json(own, {"runs": ["xor", "mine"]})
+    write_json(others, {"runs": ["mine"]})
+    select(files, outputs, claims=[page, own, others])
+    assert [path.exists() for path in (page, own, others)] == [False, False, True]
+
+
+def test_what_made_the_model_is_not_taken_from_the_configuration():
+    model = Model("xor", {"seed": 4, "train": {"loss": "l"}, "evaluate": {"threshold": 0.5}}, {})
+    knobs = {"seed": 1, "train": {"loss": "m", "batch_size": 3}, "evaluate": {"surface": None}, "axes": {}}
+    assert model.with_knobs(knobs) == {
+        "seed": 4, "train": {"loss": "l", "batch_size": 3}, "evaluate": {"threshold": 0.5, "surface": None}, "axes": {},
+    }  # fmt: skip
+    assert knobs["seed"] == 1
+
+
+def test_model_json_is_as_its_schema_says_and_keeps_the_order_of_tensors(tmp_path, outputs):
+    schema = yaml.safe_load((PROJECT / "schemas" / "model.schema.yaml").read_text())
+    report = with_ends(training({RATE: 0.1}, 0.1))
+    report["section"] |= in_order({"inputs": {"z": {"shape": ["batch", 2]}, "a": {"shape": ["batch", 1]}}})
+    model = select(files_of(tmp_path, [report]), outputs)
+    assert list(model.section["inputs"]) == ["z", "a"]
+    jsonschema.validate(read_json(outputs["shipped"]), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**read_json(outputs["shipped"]), "more": 1}, schema)

@@ -142,8 +142,8 @@ def test_losses_can_be_scanned():
     scan = {"grid": {"train/loss": ["mean_squared_error", both]}, "metric": "validation_accuracy"}
     found = expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
     assert list(found) == [
-        "xor/scan/loss=mean_squared_error",
-        "xor/scan/loss=y_function_binary_cross_entropy_weight_2.0",
+        "loss=mean_squared_error",
+        "loss=y_function_binary_cross_entropy_weight_2.0",
     ]
     scan["metric"] = "validation_loss"
     with pytest.raises(

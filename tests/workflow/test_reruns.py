@@ -18,7 +18,7 @@ PACKING = {"pack_archive", "pack_timings", "check_archives"}
 
 def test_every_stage_left_its_results(finished):
     for name in (
-        "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/train/weights.safetensors",
+        "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/model/weights.safetensors",
         "xor/train/loss.svg", "xor/evaluate/metrics.json", "xor/extract/reference.hpp", "xor/export/cmssw_14_2/model.onnx",
         "xor/validate/cmssw_14_2/validation.json", "xor/validate/gate.html", "xor/benchmark/engines.csv", "xor/summary.html",
         "archive/torchship.tar.gz", "archive/torchship-timings.tar.gz.sha256", "archive/verified.json",

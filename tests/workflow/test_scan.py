@@ -82,11 +82,11 @@ def test_a_gate_that_fails_for_a_point_takes_away_what_said_that_all_is_well(sca
 def test_a_new_point_is_the_only_one_that_is_trained(scanned):
     text = scanned.run("scan", "--dry-run", *scan(points=f"{POINTS}, {{train/learning_rate: 0.05}}"))
     assert re.findall(r"wildcards: run=(xor/scan/\S+)", text) == ["xor/scan/learning_rate=0.05"]
-    assert sorted(rules_in(text)) == ["choose_best", "plot_scan", "scan", "train_network"]
+    assert sorted(rules_in(text)) == ["select_model", "plot_scan", "scan", "train_network"]
     # Nor is any when one is taken away, or when they stand in another order.
     for others in (scan(points=""), scan("network/arguments/hidden: [4, 2], train/learning_rate: [0.1, 0.001]")):
         planned = scanned.planned("scan", *others)
-        assert "choose_best" in planned
+        assert "select_model" in planned
         assert "train_network" not in planned
 
 
@@ -109,14 +109,14 @@ def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
     workflow, target = Workflow(tmp_path), "results/xor/export/latest/model.onnx"
     two = scan("network/arguments/hidden: [3, 4]", "")
     workflow.run(target, *two)
-    best = sha256(workflow.path("xor/train/weights.safetensors"))
-    shape = "xor/train/weights.safetensors"
+    best = sha256(workflow.path("xor/model/weights.safetensors"))
+    shape = "xor/model/weights.safetensors"
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] in (3, 4)
     text = workflow.run(target)
     assert sorted(rules_in(text)) == ["export_onnx", "train_network", "translate_network"]
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] == 2
     text = workflow.run(target, *two)
-    assert sorted(rules_in(text)) == ["choose_best", "export_onnx", "translate_network"]
+    assert sorted(rules_in(text)) == ["select_model", "export_onnx", "translate_network"]
     assert sha256(workflow.path(shape)) == best
     assert "ConfigError: no run has a scan" in workflow.run("scan", check=False)
 

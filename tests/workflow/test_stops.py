@@ -64,7 +64,7 @@ def test_a_flipped_label_stops_the_training(copy_of_finished):
     arrays = read_arrays(path)
     arrays["target"][0] = 1.0 - arrays["target"][0]
     write_arrays(path, arrays)
-    text = only("train_network", copy_of_finished, "results/xor/train/weights.safetensors")
+    text = only("train_network", copy_of_finished, "results/xor/model/weights.safetensors")
     assert "DataError: results/xor/data/train.safetensors has changed since it was made" in text
 
 
@@ -104,7 +104,7 @@ def test_wrong_versions_stop_a_step(copy_of_finished):
 def test_cuda_without_a_gpu_stops_the_training(tmp_path):
     text = stopped(Workflow(tmp_path), "train", "--config", "device=cuda")
     assert "TrainingError: device is cuda, but torch" in text
-    assert not (tmp_path / "results/xor/train/weights.safetensors").exists()
+    assert not (tmp_path / "results/xor/model/weights.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_a_run_that_is_ended_goes_on_to_the_same_bytes(tmp_path, number, devices
     # Long enough to be met in the middle; what is compared is one whole run with the same knobs.
     epochs = 3000 if devices == 1 else 600
     knobs = ["--config", f"train={{epochs: {epochs}, devices: {devices}, batch_size: 2}}"]
-    target = "results/xor/train/weights.safetensors"
+    target = "results/xor/model/weights.safetensors"
     words = tmp_path / "words"
     with words.open("w") as stream:
         running = subprocess.Popen(
             workflow.command(target, *knobs), cwd=workflow.folder, env=workflow.environment(),
             stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    checkpoint = tmp_path / "results/xor/train/checkpoint.pt"
+    checkpoint = tmp_path / "results/xor/candidates/only/checkpoint.pt"
     deadline = time.monotonic() + 120
     while not checkpoint.exists():
         assert running.poll() is None, "the run ended before it wrote a checkpoint"
@@ -142,7 +142,7 @@ def test_a_run_that_is_ended_goes_on_to_the_same_bytes(tmp_path, number, devices
         # Nor what torchrun has to say of it.
         assert not re.search("Traceback|death signal|Closing process", told)
     text = workflow.run(target, "--rerun-incomplete", *knobs)
-    assert "resuming from results/xor/train/checkpoint.pt after epoch" in text
+    assert "resuming from results/xor/candidates/only/checkpoint.pt after epoch" in text
     whole = Workflow(tmp_path / "whole")
     whole.run(target, *knobs)
     assert sha256(tmp_path / target) == sha256(whole.folder / target)

@@ -97,6 +97,6 @@ def python_engine(python: Path, x: Array, output: str) -> Engine:
 
 
 def cpp_engine(compiled: cpp.CompiledNetwork, x: Array, output: str) -> Engine:
-    """Build the engine of the hand-coded C++ in float, timed by C++'s own clock: a call by ctypes costs more than it."""
+    """Build the engine of the hand-coded C++ in float, timed by C++'s own clock: a call by ctypes costs more."""
     y = np.full((len(x), compiled.outputs), np.nan, dtype=np.float32)
     return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: {output: y})

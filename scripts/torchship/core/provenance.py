@@ -4,13 +4,11 @@ import logging
 import os
 import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
 
 from torchship.core.errors import ConfigError
+from torchship.core.project import PROJECT
 
 log = logging.getLogger(__name__)
-
-PROJECT = Path(__file__).resolve().parents[3]
 
 
 # What decides results; an untracked file elsewhere is a user's own.

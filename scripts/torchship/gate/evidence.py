@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import yaml
 from torchship.core.files import plain, write_json
-from torchship.core.provenance import PROJECT
+from torchship.core.project import PROJECT
 from torchship.export.contract import violations
 from torchship.gate.judge import Failure
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torchship.core.errors import TargetError
 from torchship.core.pins import mismatches, read_pins
-from torchship.core.provenance import PROJECT
+from torchship.core.project import PROJECT
 
 # Where `make` builds the runtimes that cannot share an environment with today's.
 RUNTIMES = PROJECT / ".runtimes"

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchship.core.files import sha256
 from torchship.select.ranking import METRICS
-from torchship.spec.model import Model
+from torchship.spec.model import Model, by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")
@@ -26,7 +26,7 @@ def selected(
     best = reports[ranked[0]]
     return Model(
         run=run,
-        section=best["section"],
+        section=by_name(best["section"]),
         files={outputs[kind].name: sha256(outputs[kind]) for kind in SHIPPED},
         candidate=names[ranked[0]],
         selection={

@@ -58,12 +58,31 @@ def laid_under(section: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str
     return merged
 
 
+def in_order(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section for JSON: inputs and outputs as lists, since its keys are sorted, and their order matters."""
+    lists = {
+        kind: [{"name": name, **tensor} for name, tensor in section[kind].items()]
+        for kind in ("inputs", "outputs")
+        if kind in section
+    }
+    return {**section, **lists}
+
+
+def by_name(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section that `in_order` has made as it was."""
+    tensors = {
+        kind: {
+            tensor["name"]: {key: value for key, value in tensor.items() if key != "name"} for tensor in section[kind]
+        }
+        for kind in ("inputs", "outputs")
+        if kind in section
+    }
+    return {**section, **tensors}
+
+
 def write_model(path: Path, model: Model) -> None:
-    """Write model.json; inputs and outputs as lists, since JSON's keys are sorted and their order means something."""
-    document = asdict(model)
-    for kind in ("inputs", "outputs"):
-        document["section"][kind] = [{"name": name, **tensor} for name, tensor in model.section[kind].items()]
-    write_json(path, document)
+    """Write model.json, whole or not at all."""
+    write_json(path, {**asdict(model), "section": in_order(model.section)})
 
 
 def read_model(path: Path) -> Model:
@@ -80,9 +99,4 @@ def read_model(path: Path) -> Model:
                 f"{path.with_name(name)} is not the one that {path} is of: sha256 {found[:12]}…, there "
                 f"{recorded[:12]}…; delete both, so that they are made anew"
             )
-    for kind in ("inputs", "outputs"):
-        document["section"][kind] = {
-            tensor["name"]: {key: value for key, value in tensor.items() if key != "name"}
-            for tensor in document["section"][kind]
-        }
-    return Model(**{**document, "notes": tuple(document["notes"])})
+    return Model(**{**document, "section": by_name(document["section"]), "notes": tuple(document["notes"])})

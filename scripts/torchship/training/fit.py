@@ -14,6 +14,7 @@ from torchship.core.files import sha256
 from torchship.data.datasets import check_target, read_set
 from torchship.models.module import describe_device
 from torchship.models.neighbours import digest
+from torchship.spec.model import in_order
 from torchship.training.batches import EventDataset
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
@@ -92,7 +93,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
         "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point, "section": model,
+        "torch": torch.__version__, "point": work.point, "section": in_order(model),
         "network_sha256": digest(network), "datasheet_sha256": sha256(datasheet),
     }  # fmt: skip
     files = [about["datasheet_sha256"], about["network_sha256"]]
