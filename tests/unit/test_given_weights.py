@@ -17,6 +17,7 @@ from torchship.gate.witness.witnesses import read_witnesses
 from torchship.models.given_weights import read_state, without_prefix
 from torchship.models.module import network_class
 from torchship.pages.summary import write
+from torchship.spec.model import Model
 
 from check_code import check_code
 from export_onnx import export_onnx
@@ -77,7 +78,7 @@ def test_weights_come_in_every_form_that_runs_nothing(tmp_path, form):
         "prefix": prefix,
         "rounded": [],
     }
-    assert report["files"] == {"weights": sha256(tmp_path / "taken.weights")}
+    assert report["files"] == {kind: sha256(tmp_path / f"taken.{kind}") for kind in ("weights", "history", "replicas")}
 
 
 class Code:
@@ -204,11 +205,11 @@ def test_given_weights_without_data_go_the_whole_road(tmp_path):
     check = read_json(tmp_path / "check.json")
     assert set(check["comparisons"]) == {"grid"}
     assert len(check["shown"]) == 8
-    page = write(
-        "mine", read_json(tmp_path / "taken.training"), {"latest": report}, {"latest": validation}, check=check
-    )
+    model = Model("mine", {}, {"weights.safetensors": "5" * 64})
+    page = write(model, read_json(tmp_path / "taken.training"), {"latest": report}, {"latest": validation}, check=check)
     assert "Trained elsewhere: 9 parameters from mine.pt, sha256 " in page
     assert "There are no data" in page
+    assert f"Weights: sha256 {'5' * 64}" in page
 
 
 def test_data_are_asked_for_only_where_there_must_be_some(tmp_path):

@@ -9,7 +9,11 @@ from support import PROJECT
 SCRIPT = """
 import sys; sys.path.insert(0, {library!r})
 from types import SimpleNamespace
-snakemake = SimpleNamespace(rule="train", wildcards=["xor"], log=[{log!r}], input=SimpleNamespace(pins={pins!r}))
+class Inputs(SimpleNamespace):
+    def __iter__(self):
+        return iter(vars(self).values())
+snakemake = SimpleNamespace(rule="train", wildcards=["xor"], log=[{log!r}], input=Inputs(pins={pins!r}), output=[],
+                            config={{"pathvars": {{"results": {results!r}}}}})
 from torchship.core.step import step
 {body}
 """
@@ -17,7 +21,12 @@ from torchship.core.step import step
 
 def run(tmp_path, pins, body, *flags):
     (tmp_path / "env.yaml").write_text(pins)
-    names = {"library": str(PROJECT / "scripts"), "log": str(tmp_path / "step.log"), "pins": str(tmp_path / "env.yaml")}
+    names = {
+        "library": str(PROJECT / "scripts"),
+        "log": str(tmp_path / "step.log"),
+        "pins": str(tmp_path / "env.yaml"),
+        "results": str(tmp_path / "results"),
+    }
     (tmp_path / "script.py").write_text(SCRIPT.format(body=body, **names))
     command = [sys.executable, *flags, str(tmp_path / "script.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
