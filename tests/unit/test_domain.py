@@ -17,6 +17,7 @@ from torchship.errors import ConfigError, DataError
 from torchship.padding import hidden
 from torchship.search import first_population, next_population
 from torchship.tensor_checks import check_tensors
+from torchship.thresholds import Comparisons, flips
 
 # Lists of particles as experiments have them: features of very different sizes, and padding to the longest list that no
 # feature's domain holds.
@@ -56,6 +57,40 @@ def require_in_domain(feed, inputs=PARTICLES):
 def test_every_draw_has_each_features_domain_and_is_padded(number):
     feed = draw(PARTICLES, edge_draws(PARTICLES)[number][1], SIZES, np.random.default_rng(0))
     require_in_domain(feed)
+
+
+class Above:
+    """Compares every number of some inputs."""
+
+    def __init__(self, **constants):
+        self._constants = constants
+
+    def comparisons(self, feed, *, disturbed=0):
+        outcomes = [feed[name] > constant for name, constant in self._constants.items()]
+        return Comparisons(outcomes, tuple(self._constants.values()))
+
+
+@pytest.mark.parametrize(
+    "constants", [{"particles": 0.0}, {"present": 0.5}, {"charge": 0.0}, {"charge": 0.0, "particles": 1.0}]
+)
+def test_events_on_both_sides_of_a_comparison_lie_in_the_domain_and_are_padded(constants):
+    generator = np.random.default_rng(0)
+    events = draw(PARTICLES, dict.fromkeys(PARTICLES, uniform), SIZES, generator)
+    found = flips(Above(**constants), PARTICLES, events, generator)
+    assert len(found["present"]) > 20
+    require_in_domain(found)
+
+
+def test_there_is_nothing_between_two_categories():
+    inputs = {"category": {"shape": ["batch", 2], "dtype": "int64", "values": [3, 50, 8]},
+              "x": {"shape": ["batch", 1], "low": 0.0, "high": 1.0}}  # fmt: skip
+    generator = np.random.default_rng(0)
+    events = draw(inputs, dict.fromkeys(inputs, uniform), SIZES, generator)
+    found = flips(Above(category=20, x=0.5), inputs, events, generator)
+    assert set(np.unique(found["category"])) == {3, 50, 8}
+    # The pairs that differ in the number are next to each other.
+    low, high = np.split(found["x"], 2)
+    assert (np.abs(high - low) == np.spacing(np.float32(0.5))).any()
 
 
 def test_draws_fill_each_features_domain():
