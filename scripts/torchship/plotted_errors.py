@@ -48,8 +48,7 @@ def write_errors(
     `outputs`, and as `left_out` a line for each input or output that is not shown whole.
     """
     axis = row_axis(inputs, outputs)
-    largest = {name: max((case.feed[name] for case in cases), default=np.zeros(()),
-                         key=lambda array, first=int(by_rows(tensor, axis)): math.prod(array.shape[first:]))
+    largest = {name: largest_row([case.feed[name] for case in cases], first=by_rows(tensor, axis))
                for name, tensor in inputs.items()}  # fmt: skip
     columns, left_out = choose_columns(inputs, largest, axis)
     floats = [name for name in outputs if any(case.exact[name].dtype.kind == "f" for case in cases)]
@@ -66,6 +65,11 @@ def write_errors(
     arrays = {name: thinned(np.concatenate(parts)) for name, parts in kept.items()}
     write_arrays(path, arrays, {"columns": [column.label for column in columns], "outputs": shown,
                                 "left_out": left_out})  # fmt: skip
+
+
+def largest_row(arrays: Sequence[Array], *, first: bool) -> Array:
+    """Return the array with the most numbers for a row, which the first axis counts or which is the whole array."""
+    return max(arrays, key=lambda array: math.prod(array.shape[first:]), default=np.zeros(()))
 
 
 def of_case(
