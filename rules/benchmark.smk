@@ -5,11 +5,11 @@ rule benchmark_engines:
     """Time torch, ONNX Runtime and the hand-coded networks side by side."""
     input:
         unpack(witnesses),
-        model=timed_file,
+        model=timed(rules.export_onnx.output.model),
         cases=rules.make_cases.output.cases,
         best=best_point,
         # What is timed is right; that the gate was run anew changes no timing.
-        validation=ancient(timed_validation),
+        validation=ancient(timed(rules.validate_target.output.validation)),
         pins=project("envs/benchmark.yaml"),
     output:
         table="<results>/{run}/benchmark/engines.csv",

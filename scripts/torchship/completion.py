@@ -16,7 +16,7 @@ from torchship.domain import fixed_batch
 from torchship.errors import ConfigError, DataError
 from torchship.naming import suggest
 from torchship.onnx_file import Axis, Said, Signature
-from torchship.run_checks import check_tensors
+from torchship.tensor_checks import check_tensors
 
 Array = NDArray[Any]
 Tensor = dict[str, Any]

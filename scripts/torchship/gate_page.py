@@ -97,7 +97,7 @@ def witnesses(validations: Documents) -> list[str]:
         for output, ratio in document.get(key, {}).items():
             text += f" {what} agrees on {output} within {float(ratio):.2g} of what it may differ by."
     body = [heading("The witnesses"), paragraph(text)]
-    body += [paragraph(f"{note[0].upper()}{note[1:]}.", "fair") for note in document.get("notes", [])]
+    body += [paragraph(line, "fair") for line in noted(validations)]
     if document["arbiter"] != "torch eager" and not document.get("reference"):
         body.append(paragraph(OWN_WORD, "fair"))
     if document["tolerance"] > 1.0:
@@ -110,6 +110,16 @@ def witnesses(validations: Documents) -> list[str]:
         body.append(paragraph(f"Passed is what is within {document['tolerance']:g} of the limit."))
     skipped = [f"The network itself does not take {sizes_of(one)}: {one['reason']}" for one in document["not_taken"]]
     return [*body, *(paragraph(line, "fair") for line in skipped)]
+
+
+def noted(validations: Documents) -> list[str]:
+    """Give a line for each note on the files; what does not hold for all targets names those that it holds for."""
+    of = {note: [target for target, document in validations.items() if note in document.get("notes", [])]
+          for document in validations.values() for note in document.get("notes", [])}  # fmt: skip
+    return [
+        f"{note[0].upper()}{note[1:]}." if len(targets) == len(validations) else f"{', '.join(targets)}: {note}."
+        for note, targets in of.items()
+    ]
 
 
 def limits(validations: Documents) -> list[str]:
