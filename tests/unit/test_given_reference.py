@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from elsewhere import FLOAT, adopt, affine, model, travel, value, weights
+from elsewhere import FLOAT, adopt, affine, attention, model, travel, value, weights, written_for_attention
 from onnx import helper
 from torchship.datasets import read_arrays
 from torchship.errors import ConfigError, DataError, ParityError, WitnessError
@@ -13,32 +13,9 @@ BOUNDS = {"low": -2.0, "high": 2.0}
 ALONE = "given reference alone: 40 events"
 
 
-def attention(batch="N", scale=1.0, output=("N", 3, 8)):
-    """ONNX Runtime has this attention for float32 alone, as its optimizer writes it; the evaluator has none."""
-    nodes = [node("MatMul", ["x", "Q"], ["q"]), node("MatMul", ["x", "K"], ["k"]),
-             node("MultiHeadAttention", ["q", "k", "x"], ["a"], domain="com.microsoft", num_heads=2),
-             node("Tanh", ["a"], ["y"])]  # fmt: skip
-    tensors = {"Q": weights(8, 8) * np.float32(scale), "K": weights(8, 8, seed=1)}
-    ends = [value("x", FLOAT, [batch, 3, 8])], [value("y", FLOAT, [batch, *output[1:]])]
-    return model(nodes, *ends, tensors, com_microsoft=1)
-
-
-def expected(x):
-    """The same in NumPy, float64."""
-    q, k = (x.astype(np.float64) @ weights(8, 8, seed=seed) for seed in (0, 1))
-    heads = [part.reshape(len(x), 3, 2, 4).transpose(0, 2, 1, 3) for part in (q, k, x.astype(np.float64))]
-    powers = np.exp(heads[0] @ heads[1].swapaxes(2, 3) / 2.0)
-    found = powers / powers.sum(-1, keepdims=True) @ heads[2]
-    return np.tanh(found.transpose(0, 2, 1, 3).reshape(x.shape))
-
-
-def given(folder, change=None, events=40, dtype=np.float32):
+def given(folder, change=None, dtype=np.float32):
     """Write a reference; return the section of the configuration that names it."""
-    x = np.random.default_rng(0).uniform(-2, 2, (events, 3, 8)).astype(np.float32)
-    arrays = {"x": x, "y": expected(x).astype(dtype)}
-    if change:
-        change(arrays)
-    np.savez(folder / "mine.npz", **arrays)
+    written_for_attention(folder, change, dtype)
     return {"reference": str(folder / "mine.npz")}
 
 
