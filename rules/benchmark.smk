@@ -25,7 +25,7 @@ rule benchmark_engines:
     params:
         code=source_code("benchmark_engines"),
         neighbours=neighbours,
-        model=knobs("network", "inputs", "outputs", "axes", "benchmark", "seed"),
+        model=knobs("network", "onnx", "inputs", "outputs", "axes", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
 

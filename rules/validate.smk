@@ -28,6 +28,7 @@ rule make_cases:
         neighbours=neighbours,
         model=knobs(
             "network",
+            "onnx",
             "inputs",
             "outputs",
             "axes",
@@ -96,6 +97,7 @@ rule validate_target:
         neighbours=neighbours,
         model=knobs(
             "network",
+            "onnx",
             "inputs",
             "outputs",
             "axes",

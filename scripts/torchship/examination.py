@@ -24,6 +24,7 @@ from torchship.gate import (
     select,
     shape_failures,
 )
+from torchship.given_reference import GivenReference
 from torchship.graph_roundoff import GraphArbiter
 from torchship.search import Found, search
 from torchship.verdict import STATIC_ONLY
@@ -135,7 +136,8 @@ def look_for_worse(
     """Search for the worst input, from the worst cases on, and keep what was found."""
     wanted = validate["search"]
     done.evidence["search"] = None
-    if not wanted["evaluations"]:
+    # Of inputs that a search would make up a reference alone says nothing.
+    if not wanted["evaluations"] or isinstance(witnesses.arbiter, GivenReference):
         return
     starts = [case.feed for case in worst_cases(cases, done.evidence["cases"], separate=model.separate)]
     found: Found | None = search(
@@ -170,7 +172,7 @@ def place_failure(
     failing = [case for case, entry in zip(cases, done.evidence["cases"], strict=True)
                if any(not float(found["ratio"]) <= tolerance for found in entry["outputs"].values())]  # fmt: skip
     failing = failing or done.worst
-    if not failing:
+    if not failing or isinstance(witnesses.arbiter, GivenReference):
         return None
     case = min(failing, key=smallest)
     if model.separate:

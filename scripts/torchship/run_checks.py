@@ -63,9 +63,22 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         check_data(place, section)
         check_batches(place, section["train"])
     else:
-        for key, path in section["onnx"].items():
-            if path is not None:
-                require_file(f"{place}/onnx/{key}", path, SUFFIXES[key])
+        check_file(place, section["onnx"])
+
+
+def check_file(place: str, onnx: Mapping[str, Any]) -> None:
+    """Check that the files of a run from elsewhere exist, and that what they may be off by is off from something.
+
+    Raises:
+        ConfigError: one does not, or there is no reference.
+    """
+    for key, suffixes in SUFFIXES.items():
+        if onnx.get(key) is not None:
+            require_file(f"{place}/onnx/{key}", onnx[key], suffixes)
+    if "within" in onnx and onnx.get("reference") is None:
+        raise ConfigError(
+            f"{place}/onnx/within says how far outputs may be from a reference: give that in onnx/reference"
+        )
 
 
 def check_kind(run: str, entry: Mapping[str, Any]) -> None:
