@@ -5,10 +5,10 @@ rule benchmark_engines:
     """Time torch, ONNX Runtime and the hand-coded networks side by side."""
     input:
         unpack(witnesses),
-        file=timed_file,
+        file=timed(rules.export_onnx.output.file),
         cases=rules.make_cases.output.cases,
         # What is timed is right; that the gate was run anew changes no timing.
-        validation=ancient(timed_validation),
+        validation=ancient(timed(rules.validate_target.output.validation)),
         pins=project("envs/benchmark.yaml"),
     output:
         table="<results>/{run}/benchmark/engines.csv",
@@ -23,7 +23,7 @@ rule benchmark_engines:
         runtime=growing(60),
     params:
         code=source_code("benchmark_engines"),
-        knobs=knobs("axes", "benchmark", "seed"),
+        knobs=knobs("onnx", "axes", "benchmark", "seed"),
     script:
         "../scripts/benchmark_engines.py"
 

@@ -146,18 +146,12 @@ def runtimes_for(wildcards):
     return [f"<results>/runtimes/{name}.json" for name in names]
 
 
-def timed_target(wildcards):
-    """Return the target whose file is timed: today's runtime takes the files of all."""
-    targets = targets_of(wildcards.run)
-    return "latest" if "latest" in targets else targets[0]
+def timed(path):
+    """Return a function that returns a file of the target that is timed: today's runtime takes the files of all."""
 
+    def file(wildcards):
+        targets = targets_of(wildcards.run)
+        target = "latest" if "latest" in targets else targets[0]
+        return expand(path, target=target, allow_missing=True)
 
-def timed_file(wildcards):
-    """Return the exported file that is timed."""
-    return f"<results>/{wildcards.run}/export/{timed_target(wildcards)}/model.onnx"
-
-
-def timed_validation(wildcards):
-    """Return what the gate said of it."""
-    target = timed_target(wildcards)
-    return f"<results>/{wildcards.run}/validate/{target}/validation.json"
+    return file

@@ -24,6 +24,7 @@ rule make_cases:
     params:
         code=source_code("make_cases"),
         knobs=knobs(
+            "onnx",
             "axes",
             "train/batch_size",
             "validate/batch_sizes",
@@ -86,6 +87,7 @@ rule validate_target:
     params:
         code=source_code("validate_target"),
         knobs=knobs(
+            "onnx",
             "axes",
             "validate",
             "evaluate/threshold",

@@ -12,9 +12,11 @@ from torchship.benchmark.engines import engines
 from torchship.benchmark.timing import rounds, summarize
 from torchship.core.files import write_rows
 from torchship.data.datasets import read_about
-from torchship.data.domain import draw, fixed_batch, uniform
+from torchship.data.domain import fixed_batch
+from torchship.gate.case_inputs import sizes_of
 from torchship.gate.compare import compare, require
-from torchship.gate.witness.witnesses import read_witnesses
+from torchship.gate.witness.given_reference import GivenReference
+from torchship.gate.witness.witnesses import judged_inputs, read_witnesses
 from torchship.spec.axes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 from torchship.spec.model import read_model
 
@@ -31,20 +33,20 @@ def benchmark_engines(
     names, axes = dynamic_axes(model["inputs"]), read_axes(model)
     # A file whose axes are all fixed is timed at these.
     wanted = knobs["batch_sizes"] if names else [fixed_batch(model["inputs"]) or 1]
+    if isinstance(witnesses.arbiter, GivenReference) and not witnesses.arbiter.separate and names:
+        wanted = [sizes_of(model["inputs"], witnesses.arbiter.batch(1)[0])[names[0]]]
     allowed = axes.get(names[0], ANY_SIZE) if names else ANY_SIZE
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         makers = engines(files, onnx, Path(folder), model)
         for batch in dict.fromkeys(allowed.nearest(size) for size in wanted):
             sizes = {**usual_sizes(model["inputs"], axes), **dict.fromkeys(names[:1], batch)}
-            ways = dict.fromkeys(model["inputs"], uniform)
-            feed = draw(model["inputs"], ways, sizes, np.random.default_rng(model["seed"]))
+            feed, exact, limit = judged_inputs(witnesses, model, sizes, factor)
             made = {name: make(feed) for name, make in makers.items()}
             timed = rounds(
                 {name: engine.timer for name, engine in made.items()}, count=knobs["rounds"],
                 seconds=knobs["seconds"], sample_seconds=knobs["sample_seconds"], seed=model["seed"],
             )  # fmt: skip
-            exact, limit = witnesses.judge(feed, factor)
             for name, (calls, samples) in timed.items():
                 for output, found in made[name].result().items():
                     difference = compare(found.reshape(exact[output].shape), exact[output], limit[output])

@@ -38,8 +38,10 @@ def evaluate_network(
             check_target(
                 target.numpy(), term.function, outputs[term.place].shape[-1], f"the {split} set, {term.target}"
             )
-        # The first output is what the plots and the generated code speak of.
-        predicted[split] = outputs[0].numpy()
+        # torch itself names no outputs; those that are not declared are the exporter's to complain of.
+        several = {f"{split}/{name}": output.numpy()
+                   for name, output in zip(model["outputs"], outputs, strict=False)}  # fmt: skip
+        predicted |= several if len(several) > 1 else {split: outputs[0].numpy()}
         report["sets"][split] = measured(objective, outputs, dataset.targets)
         log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
     write_json(metrics, report)

@@ -10,7 +10,9 @@ from torchship.core.errors import ParityError, WitnessError
 from torchship.data.datasets import read_set
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import witness_cases, write_cases
+from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.witnesses import (
+    cases_alone,
     read_reference,
     read_witnesses,
     require_agreement,
@@ -27,6 +29,7 @@ def make_cases(
     """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
     witnesses, events, training, expected = read_witnesses(model, files), None, None, None
+    alone = isinstance(witnesses.arbiter, GivenReference)
     if "test" in files:
         events, training = (read_set(files[name], files["datasheet"]) for name in ("test", "train"))
     elif "reference" in files:
@@ -37,14 +40,20 @@ def make_cases(
         beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
     )  # fmt: skip
     try:
-        cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
+        if alone:
+            cases, facts = cases_alone(witnesses.arbiter, model, model["train"]["batch_size"])
+        else:
+            cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
         facts["handcoded"] = require_agreement(witnesses, cases, run)
-        if expected is not None:
+        if expected is not None and not alone:
             facts["reference"] = require_reference(cases, expected, run, files["onnx"].read_bytes())
     except ParityError as error:
         write_failure(outputs, f"The witnesses: {run}", error)
         raise WitnessError(f"{run}: {error}; the whole story is in {outputs['page']}") from error
     write_cases(outputs["cases"], cases, {**facts, "arbiter": witnesses.arbiter.kind})
+    if alone:
+        log.info("%d cases; there is nobody but the %s, within %s", len(cases), witnesses.arbiter.kind, facts["within"])
+        return
     ratios = {**facts["handcoded"], **facts.get("reference", {})}
     log.info(
         "%d cases; the witnesses agree: %s in float32 within %.2g spreads, limit %.3g spreads, %s",

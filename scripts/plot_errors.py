@@ -60,12 +60,6 @@ def plot_errors(
             drawn.supxlabel(textwrap.fill(text, 57 * width), fontsize=8)
 
 
-def shown_tensor(inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the input whose features are shown, as `evidence.shown_input` chooses it."""
-    shown = [(name, tensor) for name, tensor in inputs.items() if tensor["shape"] and tensor.get("dtype") != "string"]
-    return shown[0] if shown else ("", {})
-
-
 if __name__ == "__main__":
     with step():
         targets = snakemake.params.targets

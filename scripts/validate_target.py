@@ -48,8 +48,7 @@ def validate_target(
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
     write_inputs(outputs["worst"], done.worst)
-    target_name = what.rpartition("/")[2]
-    write_text(outputs["page"], gate_page.write(f"The gate: {what}", {target_name: document}))
+    write_text(outputs["page"], gate_page.write(f"The gate: {what}", {what.rpartition("/")[2]: document}))
     line = verdict_line(document)
     if document["failures"]:
         withdraw(claims, what.rpartition("/")[0])

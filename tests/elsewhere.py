@@ -52,6 +52,35 @@ def affine(x="x", y="y", batch="N", kind=FLOAT, dtype=np.float32, width=4, **mor
     return model(nodes, [value(x, kind, [batch, width])], [value(y, kind, [batch, 3])], values, **more)
 
 
+def attention(batch="N", scale=1.0):
+    """ONNX Runtime has this attention for float32 alone, as its optimizer writes it; the evaluator has none."""
+    nodes = [helper.make_node("MatMul", ["x", "Q"], ["q"]), helper.make_node("MatMul", ["x", "K"], ["k"]),
+             helper.make_node("MultiHeadAttention", ["q", "k", "x"], ["a"], domain="com.microsoft", num_heads=2),
+             helper.make_node("Tanh", ["a"], ["y"])]  # fmt: skip
+    tensors = {"Q": weights(8, 8) * np.float32(scale), "K": weights(8, 8, seed=1)}
+    ends = [value("x", FLOAT, [batch, 3, 8])], [value("y", FLOAT, [batch, 3, 8])]
+    return model(nodes, *ends, tensors, com_microsoft=1)
+
+
+def attended(x):
+    """The same in NumPy, float64."""
+    q, k = (x.astype(np.float64) @ weights(8, 8, seed=seed) for seed in (0, 1))
+    heads = [part.reshape(len(x), 3, 2, 4).transpose(0, 2, 1, 3) for part in (q, k, x.astype(np.float64))]
+    powers = np.exp(heads[0] @ heads[1].swapaxes(2, 3) / 2.0)
+    found = powers / powers.sum(-1, keepdims=True) @ heads[2]
+    return np.tanh(found.transpose(0, 2, 1, 3).reshape(x.shape))
+
+
+def written_for_attention(folder, change=None, dtype=np.float32):
+    """Write 40 events of `attention` as mine.npz, and return them."""
+    x = np.random.default_rng(0).uniform(-2, 2, (40, 3, 8)).astype(np.float32)
+    arrays = {"x": x, "y": attended(x).astype(dtype)}
+    if change:
+        change(arrays)
+    np.savez(folder / "mine.npz", **arrays)
+    return arrays
+
+
 class Road(SimpleNamespace):
     """What the steps of a file from elsewhere made, one after another."""
 

@@ -1,6 +1,6 @@
 """Compare the arbiter of files with ONNX Runtime, operator by operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ onnxruntime.set_default_logger_severity(4)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison gave: `agree`, or what else; the largest difference in limits; words.
+    """What a comparison gave: `agree`, or what else; the largest difference in limits; words; outputs that part.
 
     Verdicts: `agree`; `differ`, beyond the limit; the `arbiter` or the `runtime` raised, `neither` runs; `wide`, an exact
     operator has a spread; `coarse`, the arbiter computed in float32.
@@ -36,6 +36,7 @@ class Outcome:
     verdict: str
     ratio: float = 0.0
     words: str = ""
+    outputs: tuple[str, ...] = ()
 
 
 def run_runtime(case: OperatorCase) -> list[Any]:
@@ -63,27 +64,37 @@ def compare(case: OperatorCase, samples: int = SAMPLES) -> Outcome:
     if witnesses is None:
         return Outcome("arbiter", 0.0, refused)
     narrow = {value.name for value in case.model.graph.output if value.type.tensor_type.elem_type == TensorProto.FLOAT}
-    worst = Outcome("agree")
-    for (name, meant), value in zip(witnesses.items(), found, strict=True):
-        got = np.asarray(value)
-        if meant.exact.shape != got.shape:
-            return Outcome("differ", np.inf, f"{name}: shape {meant.exact.shape} for {got.shape}")
-        if meant.exact.dtype.kind != "f" or got.dtype.kind != "f":
-            if not np.array_equal(meant.exact, got):
-                return Outcome("differ", np.inf, f"{name}: {meant.exact.ravel()[:4]} for {got.ravel()[:4]}")
-            continue
-        judged = difference(name, meant, got)
-        # The backend tests' numbers are often whole ones.
-        given = np.concatenate(
-            [array.ravel() for array in case.feed.values() if array.dtype == np.float32] or [np.zeros(0)]
-        )
-        passed_on = meant.exact.dtype == np.float64 and bool(np.isin(meant.exact, given).all())
-        if judged.verdict == "agree" and name in narrow and case.expected is None and not passed_on:
-            judged = precision(case.kind, name, meant) or judged
-        if judged.verdict != "agree":
-            return judged
-        worst = max(worst, judged, key=lambda outcome: outcome.ratio)
-    return worst
+    judged = {
+        name: compare_output(case, name, meant, np.asarray(value), narrow=name in narrow)
+        for (name, meant), value in zip(witnesses.items(), found, strict=True)
+    }
+    apart = {name: outcome for name, outcome in judged.items() if outcome.verdict != "agree"}
+    if apart:
+        return replace(next(iter(apart.values())), outputs=tuple(apart))
+    return max(judged.values(), key=lambda outcome: outcome.ratio)
+
+
+def compare_output(case: OperatorCase, name: str, meant: Witnessed, got: Array, *, narrow: bool) -> Outcome:
+    """Compare one output.
+
+    Args:
+        narrow: whether it is float32 in the file.
+    """
+    if meant.exact.shape != got.shape:
+        return Outcome("differ", np.inf, f"{name}: shape {meant.exact.shape} for {got.shape}")
+    if meant.exact.dtype.kind != "f" or got.dtype.kind != "f":
+        if np.array_equal(meant.exact, got):
+            return Outcome("agree")
+        return Outcome("differ", np.inf, f"{name}: {meant.exact.ravel()[:4]} for {got.ravel()[:4]}")
+    judged = difference(name, meant, got)
+    # The backend tests' numbers are often whole ones.
+    given = np.concatenate(
+        [array.ravel() for array in case.feed.values() if array.dtype == np.float32] or [np.zeros(0)]
+    )
+    passed_on = meant.exact.dtype == np.float64 and bool(np.isin(meant.exact, given).all())
+    if judged.verdict == "agree" and narrow and case.expected is None and not passed_on:
+        return precision(case.kind, name, meant) or judged
+    return judged
 
 
 def difference(name: str, meant: Witnessed, got: Array) -> Outcome:

@@ -57,7 +57,7 @@ def main() -> int:
         "|---|--:|--:|--:|--:|--:|", *rows, "",
         "## Replaced\n", table(), "",
         "## Where both part\n", "| operator | why |", "|---|---|",
-        *[f"| {operator.replace('::', ' ')} | {why} |" for (operator, _), why in sorted(KNOWN.items())], "",
+        *[f"| {operator.replace('::', ' ')} | {one.why} |" for (operator, _), one in sorted(KNOWN.items(), key=lambda item: item[0])], "",
         "Not covered: Scan of opset 8 and MaxRoiPool (the latter by ONNX Runtime's double kernel), operators that draw random",
         "numbers, and the quantised ones at ties, where float32 and float64 round to different integers.",
     ])  # fmt: skip

@@ -176,6 +176,19 @@ def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
     assert notes(model.SerializeToString(), {**TARGET, "contract": None}, **fixed) == []
 
 
+def test_one_batch_cannot_be_two():
+    nodes = [helper.make_node("MatMul", ["x", "t"], ["y"])]
+    shapes = {"x": [1, 8], "t": [8, 3], "y": [1, 3]}
+    values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()}
+    graph = helper.make_graph(nodes, "g", [values["x"], values["t"]], [values["y"]])
+    content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+    declared = {name: {"shape": shape} for name, shape in shapes.items()}
+    kinds = {"inputs": {name: declared[name] for name in "xt"}, "outputs": {"y": declared["y"]}}
+    (line,) = violations(content, TARGET, metadata={}, **kinds)
+    assert "takes one batch for all inputs and outputs, but axis 0 is fixed to 1 in input 'x', 8 in input 't'" in line
+    assert violations(content, {**TARGET, "contract": None}, metadata={}, **kinds) == []
+
+
 def test_every_target_of_cmssw_says_which_generation_it_has():
     for name, facts in DEFAULTS["targets"].items():
         assert facts["class"] == (None if name == "latest" else "into" if name == "cmssw_dev" else "allocating")

@@ -9,12 +9,14 @@ import yaml
 from support import DEFAULTS, PROJECT, SCHEMA, merge
 from torchship.config.domain_checks import spelled_out
 from torchship.config.resolve import resolve
+from torchship.config.tensor_checks import check_tensors
 from torchship.core.errors import ConfigError, DataError
 from torchship.data.checks import check_domain, check_inputs
 from torchship.data.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform
 from torchship.data.padding import hidden
 from torchship.gate import bad_input
 from torchship.gate.search import first_population, next_population
+from torchship.gate.witness.thresholds import Comparisons, flips
 from torchship.spec.axes import read_axes
 
 # Lists of particles as experiments have them: features of very different sizes, and padding to the longest list that no
@@ -55,6 +57,40 @@ def require_in_domain(feed, inputs=PARTICLES):
 def test_every_draw_has_each_features_domain_and_is_padded(number):
     feed = draw(PARTICLES, edge_draws(PARTICLES)[number][1], SIZES, np.random.default_rng(0))
     require_in_domain(feed)
+
+
+class Above:
+    """Compares every number of some inputs."""
+
+    def __init__(self, **constants):
+        self._constants = constants
+
+    def comparisons(self, feed, *, disturbed=0):
+        outcomes = [feed[name] > constant for name, constant in self._constants.items()]
+        return Comparisons(outcomes, tuple(self._constants.values()))
+
+
+@pytest.mark.parametrize(
+    "constants", [{"particles": 0.0}, {"present": 0.5}, {"charge": 0.0}, {"charge": 0.0, "particles": 1.0}]
+)
+def test_events_on_both_sides_of_a_comparison_lie_in_the_domain_and_are_padded(constants):
+    generator = np.random.default_rng(0)
+    events = draw(PARTICLES, dict.fromkeys(PARTICLES, uniform), SIZES, generator)
+    found = flips(Above(**constants), PARTICLES, events, generator)
+    assert len(found["present"]) > 20
+    require_in_domain(found)
+
+
+def test_there_is_nothing_between_two_categories():
+    inputs = {"category": {"shape": ["batch", 2], "dtype": "int64", "values": [3, 50, 8]},
+              "x": {"shape": ["batch", 1], "low": 0.0, "high": 1.0}}  # fmt: skip
+    generator = np.random.default_rng(0)
+    events = draw(inputs, dict.fromkeys(inputs, uniform), SIZES, generator)
+    found = flips(Above(category=20, x=0.5), inputs, events, generator)
+    assert set(np.unique(found["category"])) == {3, 50, 8}
+    # The pairs that differ in the number are next to each other.
+    low, high = np.split(found["x"], 2)
+    assert (np.abs(high - low) == np.spacing(np.float32(0.5))).any()
 
 
 def test_draws_fill_each_features_domain():
@@ -335,12 +371,22 @@ def changed(**changes):
         (changed(present={"values": [1.0, 2.0]}), "padded/mask is 'present': a mask must declare `values: [0, 1]`"),
         (changed(present={"shape": ["batch", 4]}), "padded/mask is 'present' of shape ['batch', 4]: its axes must be the first ones of ['batch', 'particles', 4]"),
         (changed(particles={"padded": {"vale": 1.0}}), "unknown key models/xor/inputs/particles/padded/vale (did you mean value?)"),
-        (changed(charge={"dtype": "int64", "values": [-1, 1], "padded": {"value": 0.5}}), "inputs/charge/padded/value is 0.5, but the input is of dtype int64"),
+        (changed(charge={"dtype": "int64", "values": [-1, 1], "padded": {"value": 0.5}}), "inputs/charge is of dtype int64, but its padding holds 0.5"),
+        (changed(charge={"dtype": "uint8", "values": [0, 1], "padded": {"value": 300}}), "inputs/charge is of dtype uint8, but its padding holds 300"),
+        ({"x": {"shape": ["batch", 2], "low": 0, "high": 1e39}}, "inputs/x is of dtype float32, but its domain holds [0, 1e+39]"),
+        ({"x": {"shape": ["batch", 2], "dtype": "int64", "low": 0, "high": 10**19}}, "inputs/x is of dtype int64, but its domain holds [0, 10000000000000000000]"),
     ],
 )  # fmt: skip
 def test_a_wrong_domain_is_found_while_planning(config, inputs, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         configured(config, inputs)
+
+
+def test_text_cannot_be_padded_by_a_number():
+    kind = {"shape": ["batch", "n"], "dtype": "string", "values": ["a", "b"], "padded": {"mask": "m"}}
+    inputs = {"kind": kind, "m": {"shape": ["batch", "n"], "values": [0, 1]}}
+    with pytest.raises(ConfigError, match=r"inputs/kind/padded: the input is of dtype string, and padding is a number"):
+        check_tensors("models/mine", {"inputs": inputs, "outputs": {}})
 
 
 def test_an_axis_that_is_never_empty_must_be_there(config):

@@ -51,6 +51,37 @@ def test_the_bytes_do_not_depend_on_folder_or_process(trained, tmp_path):
         assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
 
 
+class ClassToken(nn.Module):
+    """Scores of all particles and of a token before them: an output has more entries than its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1, 1, 3))
+        self.score = nn.Linear(3, 2)
+
+    def forward(self, x):
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), x], dim=1)
+        pairs = tokens[:, :, None] * tokens[:, None]
+        return self.score(tokens), pairs.sum(-1).flatten(1)
+
+
+@pytest.mark.parametrize("opset", [15, 20])
+def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
+    inputs = {"x": {"shape": ["batch", "particles", 3], "low": -1.0, "high": 1.0}}
+    outputs = {"each": {"shape": ["batch", "tokens", 2]}, "pairs": {"shape": ["batch", "pairs"]}}
+    network = ClassToken().eval()
+    model = export(network, inputs, outputs, opset)
+    feed = {"x": np.linspace(-1.0, 1.0, 30, dtype=np.float32).reshape(2, 5, 3)}
+    runtime = session(model.SerializeToString(), "all", 1)
+    found = runtime.run(list(outputs), feed)
+    for have, want in zip(found, network(torch.from_numpy(feed["x"])), strict=True):
+        np.testing.assert_allclose(have, want.detach().numpy(), rtol=1e-5, atol=1e-6)
+    # One name for two sizes, the name of an input's axis for another one, and a misspelt one are no less wrong.
+    for wrong in (["batch", "tokens"], ["batch", "particles"], ["bacth", "pairs"]):
+        with pytest.raises(ExportError, match="output 'pairs' has shape"):
+            export(network, inputs, {**outputs, "pairs": {"shape": wrong}}, opset)
+
+
 @pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
 def test_a_file_is_what_its_target_takes(trained, target):
     model, facts = onnx.load(trained.onnx[target]), DEFAULTS["targets"][target]

@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gating import NETWORKS, gated, needed_of, network_file
+from gating import NETWORKS, VALIDATE, gated, needed_of, network_file
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
-from torchship.core.errors import ParityError
+from torchship.core.errors import ParityError, WitnessError
 from torchship.data.domain import draw, edge_draws
 from torchship.gate.case_inputs import LARGE_DRAWS, make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
 from torchship.gate.judge import Model, check_signature
+from torchship.gate.locate import lacking
 from torchship.gate.witness import limits
-from torchship.gate.witness.limits import LEAST, ratios, witness_in_parts
+from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios, witness_in_parts
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.interpreters import interpreter
@@ -63,6 +64,19 @@ def test_a_lost_bias_is_found_and_placed():
         n for n, text in enumerate(network_file("lost_bias").read_text().splitlines(), 1) if "x + self.bias" in text
     )
     assert located["lacks"] == {"operation": "add", "module": "first", "line": f"networks/lost_bias.py:{line}"}
+
+
+def test_a_write_that_a_file_lacks_is_told_although_it_came_from_a_mask():
+    """Of a mask nobody can say whether the file has it, and nothing was named beside the last layer."""
+    telling, mask = np.array([[0.3, 0.7]]), np.array([[0.0, 1.0]])
+
+    def recorded(name, value, sources, line="models/net.py:7"):
+        return Recorded(name, Witnessed(value, value, value * 1e-7, value * 0.0), "", line, sources)
+
+    record = [recorded("to_copy", mask, ()), recorded("index_put", telling, (0,)), recorded("addmm", telling, (1,))]
+    assert lacking(record, set())["operation"] == "index_put"
+    assert lacking(record, {1})["operation"] == "addmm"
+    assert lacking(record, {2}) is None
 
 
 @pytest.mark.parametrize("name", CORRECT)
@@ -148,6 +162,27 @@ def test_witnesses_that_disagree_judge_nobody():
         r"what rounding does, 'exp' at unit/test_gate_networks.py:\d+ makes it",
     ):
         needed_of(TorchArbiter(Overflowing(), ["x"], ["y"]), {"x": x})
+
+
+def test_an_output_that_is_all_but_constant_is_told_so():
+    """What float32 takes for a constant is compared as one; a little less, and nothing can be told."""
+
+    class Saturated(nn.Module):
+        def __init__(self, shift):
+            super().__init__()
+            self.shift = shift
+
+        def forward(self, x):
+            return torch.sigmoid(x + self.shift)
+
+    def witnessed(shift):
+        inputs = {"x": {"shape": ["batch", 2], "low": -1.0, "high": 1.0}}
+        made = make_inputs(inputs, None, VALIDATE, beyond=2, seed=0)
+        return witness_cases(Witnesses(TorchArbiter(Saturated(shift), ["x"], ["y"])), made, VALIDATE["widest_limit"])
+
+    assert witnessed(30.0)[1]["widths"]["y"]["largest"] < 1e-5
+    with pytest.raises(WitnessError, match="because the output is all but constant, about 1; give what it saturates"):
+        witnessed(14.0)
 
 
 def test_a_module_that_casts_by_itself_is_still_evaluated_in_float64():

@@ -46,6 +46,11 @@ def test_doubts_are_said():
     assert "The reference from elsewhere agrees on y within 0.1" in gate_page.write("t", {"latest": own})
     skipped = evidence(not_taken=[{"sizes": {"batch": 0}, "reason": "no"}])
     assert "The network itself does not take batch 0: no" in gate_page.write("t", {"latest": skipped})
+    # What holds for some targets alone stands on the page, too, whichever of them comes first.
+    noted = {"latest": evidence(notes=["made so"]), "old": evidence(notes=["made so", "called with batch 1"])}
+    text = gate_page.write("t", noted)
+    assert text.count("Made so.") == 1
+    assert "old: called with batch 1." in text
     static = evidence(verdict="static only")
     assert '<p class="fair">old: static only, ONNX Runtime 1.10.0 cannot be had here' in gate_page.write(
         "t", {"old": static}

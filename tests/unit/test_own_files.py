@@ -175,6 +175,31 @@ def test_a_made_up_name_says_that_two_axes_are_equal(tmp_path):
     assert shapes(road) == {"x": ["batch", "x_axis1"], "m": ["batch", "x_axis1"], "y": ["batch", "x_axis1"]}
 
 
+@pytest.mark.parametrize(
+    ("axes", "called"),
+    [
+        (["batch", "n", 4], ["batch", "n", 4]),
+        (["N", "n", 4], ["batch", "n", 4]),
+        (["n", "batch_size", 4], ["n", "batch", 4]),
+        (["n", 3, 4], ["batch", 3, 4]),
+        (["N", "N", 4], ["batch", "batch", 4]),
+    ],
+)
+def test_two_axes_of_a_tensor_are_not_both_the_batch(tmp_path, axes, called):
+    """An axis `n` beside the batch is a number of particles; both as one would be tried at equal sizes alone."""
+    made = model([node("Tanh", ["x"], ["y"])], [value("x", FLOAT, axes)], [value("y", FLOAT, axes)])
+    assert shapes(adopt(tmp_path, made, inputs={"x": BOUNDS})) == {"x": called, "y": called}
+
+
+def test_a_feature_that_never_changes_leaves_the_others_their_domains(tmp_path):
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 4)).astype(np.float32) * np.float32([1e4, 1, 1e-4, 0])
+    y = ReferenceEvaluator(affine()).run(None, {"x": x})[0]
+    np.savez(tmp_path / "mine.npz", x=x, y=y)
+    found = adopt(tmp_path, affine(), onnx={"reference": str(tmp_path / "mine.npz")}).model["inputs"]["x"]
+    assert np.array_equal(found["high"], [*x.max(0)[:3], x.max()])
+    assert np.array_equal(found["low"], [*x.min(0)[:3], x.min()])
+
+
 def test_a_fixed_batch_is_a_fact_and_judged_at_that_size(tmp_path):
     road = passed(
         travel(tmp_path, affine(batch=1), inputs={"x": {"shape": [1, 4], **BOUNDS}}, target="cmssw_14_2", timed=True)

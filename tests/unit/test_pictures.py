@@ -36,7 +36,7 @@ SHAPES = {
     "particles": (
         {"particles": {"shape": ["batch", "particles", 4], **BOUNDS}, "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]}},
         {"classes": {"shape": ["batch", 3]}, "each": {"shape": ["batch", "particles", 2]}},
-        [{"batch": 2, "particles": 0}, {"batch": 200, "particles": 1}, {"batch": 200, "particles": 9}],
+        [{"batch": 2, "particles": 0}, {"batch": 3000, "particles": 1}, {"batch": 200, "particles": 9}],
     ),
     "image": ({"image": {"shape": ["batch", 1, 10, 10], **BOUNDS}}, {"y": {"shape": ["batch", 2]}}, [{"batch": 300}]),
     "volume": ({"volume": {"shape": ["batch", 2, 3, 4, 5], **BOUNDS}}, {"y": {"shape": ["batch", 2, 3, 4]}}, [{"batch": 50}]),
@@ -142,9 +142,9 @@ def test_padding_and_numbers_that_a_case_has_not_are_no_points(tmp_path):
     assert np.array_equal(np.isnan(arrays["input"][:, 0]), present[:, 0] == 0)
     assert np.array_equal(arrays["input"][:, 3], present[:, 0])
     _, arrays, _ = picture(tmp_path, "particles")
-    # 2 events without particles, 200 with one, and 200 with nine.
+    # 2 events without particles, 3000 with one, and 200 with nine.
     assert np.isnan(arrays["input"][:, 0]).sum() == 2
-    assert np.isnan(arrays["input"][:, 5]).sum() == 202
+    assert np.isnan(arrays["input"][:, 5]).sum() == 3002
 
 
 def test_rows_are_events_hits_or_whole_cases(tmp_path):

@@ -270,3 +270,77 @@ def test_weights_larger_than_the_pool_of_noise_are_disturbed(monkeypatch):
     monkeypatch.setattr("torchship.gate.witness.noise.POOL", 1000)
     small = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
     assert 0.8 < np.median(small.scale / usual.scale) < 1.25
+
+
+class Applied(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize("form", [
+    lambda x: torch.remainder(x, 2 * np.pi),
+    lambda x: torch.remainder(100.0, x.abs() + 0.1),
+    lambda x: x.clone().remainder_(0.7),
+])  # fmt: skip
+def test_a_remainder_may_be_computed_from_the_quotient(form, monkeypatch):
+    """As torch's exporter writes it: a right file was once stopped, and the runtime blamed."""
+    given = [0.0, 0.7, 1.4, 2.8, 55.0, 99.3, -3.3, 0.1]
+    x = np.concatenate(
+        [np.array([given], np.float32), np.random.default_rng(0).uniform(-100, 100, (50, 8)).astype(np.float32)]
+    )
+    output = TorchArbiter(Applied(form), ["x"], ["y"]).witness({"x": x})["y"]
+    by_quotient = lambda x, y: x - torch.floor(torch.as_tensor(x) / y) * y  # noqa: E731
+    monkeypatch.setattr("torch.remainder", by_quotient)
+    monkeypatch.setattr("torch.Tensor.remainder_", by_quotient)
+    found = form(torch.from_numpy(x)).numpy()
+    assert ratios(found, output.exact, LEAST * output.scale).max() < 1.0
+    assert np.median(output.scale) < 1e-5
+
+
+def test_a_quotient_that_is_whole_is_no_matter_of_rounding():
+    x = np.arange(-8, 8, dtype=np.float32).reshape(2, 8)
+    for form in (lambda x: x // 2, lambda x: torch.remainder(x, 2), lambda x: torch.div(x, 4, rounding_mode="trunc")):
+        output = TorchArbiter(Applied(form), ["x"], ["y"]).witness({"x": x})["y"]
+        assert (LEAST * output.scale)[x % 4 == 0].max() < 1e-5
+    # Beside it there is rounding: of 0.3 by 0.1 either 2 or 3 may be the whole of it.
+    output = TorchArbiter(Applied(lambda x: x // 0.1), ["x"], ["y"]).witness({"x": np.full((1, 1), 0.3, np.float32)})
+    assert output["y"].scale.max() > 0.1
+
+
+def test_infinities_are_replaced_by_the_ends_of_float32():
+    x = np.array([[np.inf, -np.inf, np.nan, 1.0]], dtype=np.float32)
+    for form in (torch.nan_to_num, lambda x: x.clone().nan_to_num_(0.5), lambda x: torch.nan_to_num(x, posinf=7.0)):
+        output = TorchArbiter(Applied(form), ["x"], ["y"]).witness({"x": x})["y"]
+        assert ratios(output.single, output.exact, LEAST * output.scale).max() == 0.0
+
+
+def test_distances_of_many_points_round_as_torch_computes_them():
+    """By products, so that a point is some 1e-4 away from itself: a network of neighbours was once not to be judged."""
+
+    def near(x):
+        points = x.view(len(x), 40, 3)
+        return torch.exp(-torch.topk(torch.cdist(points, points), 4, largest=False).values).mean(dim=2)
+
+    x = np.random.default_rng(0).uniform(-2, 2, (8, 120)).astype(np.float32)
+    output = TorchArbiter(Applied(near), ["x"], ["y"]).witness({"x": x})["y"]
+    assert 0.05 < ratios(output.single, output.exact, LEAST * output.scale).max() < 1.0
+
+
+@pytest.mark.parametrize(("raised", "told"), [
+    (ZeroDivisionError("float division by zero"), "ZeroDivisionError: float division by zero"),
+    (AssertionError(), "AssertionError"),
+    (KeyError("none"), "KeyError: 'none'"),
+])  # fmt: skip
+def test_whatever_a_module_raises_is_told_with_its_line(raised, told):
+    def refusing(x):
+        raise raised
+
+    with pytest.raises(
+        ParityError,
+        match=rf"does not take x \[40, 6\]: {told} at unit/test_torch_arbiter.py:\d+ \(`raise raised`\)",
+    ):
+        TorchArbiter(Applied(refusing), ["x"], ["y"]).evaluate({"x": EVENTS})

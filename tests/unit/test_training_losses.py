@@ -63,6 +63,9 @@ def test_the_weighted_sum_is_trained_and_each_is_reported(tmp_path, replicas):
     sets = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
     evaluate_network(sets, tmp_path / "datasheet.json", NETWORKS / "two_heads.py", outputs["weights"],
                      tmp_path / "metrics.json", tmp_path / "predictions.safetensors", model=model)  # fmt: skip
+    predicted = load_file(tmp_path / "predictions.safetensors")
+    assert set(predicted) == {f"{split}/{name}" for split in sets for name in OUTPUTS}
+    torch.testing.assert_close(predicted["validation/energy"], energy)
     entry = read_json(tmp_path / "metrics.json")["sets"]["validation"]
     assert entry["losses"] == pytest.approx(each, rel=1e-5)
     assert entry["loss"] == pytest.approx(total, rel=1e-5)

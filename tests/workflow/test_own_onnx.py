@@ -9,7 +9,7 @@ import torch
 import yaml
 from documented import INPUTS, OUTPUTS, documented
 from driver import Workflow, copied
-from elsewhere import affine, saved_outside
+from elsewhere import affine, attention, saved_outside, written_for_attention
 from gating import NETWORKS, gated, network_file
 from onnx.reference import ReferenceEvaluator
 from own_cases import Maker
@@ -133,6 +133,22 @@ def test_a_domain_that_nobody_says_is_asked_for_before_anything_runs_on_it(tmp_p
     text = configured(tmp_path, {"onnx": {"file": "mine.onnx"}}).run("validate", check=False, cores=2)
     assert "nobody says where the values of 'x' lie" in text
     assert 'inputs: {"x": {"dtype": "float32", "shape": ["batch", 4], "low": "…", "high": "…"}}' in text
+
+
+def test_a_reference_alone_judges_and_a_file_is_timed_on_it(tmp_path):
+    content, arrays = attention().SerializeToString(), written_for_attention(tmp_path)
+    (tmp_path / "mine.onnx").write_bytes(content)
+    onnx = {"file": "mine.onnx", "reference": "mine.npz", "within": {"y": 1e-5}}
+    workflow = configured(tmp_path, {"onnx": onnx, "export": {"targets": ["latest"]}})
+    workflow.run("validate", "benchmark", cores=2)
+    found = json.loads(workflow.path("mine/validate/latest/validation.json").read_text())
+    assert (found["verdict"], found["arbiter"]) == ("passed", "given reference alone: 40 events")
+    assert "rests on the given reference alone: 40 events" in workflow.path("mine/validate/gate.html").read_text()
+    arrays["y"][17, 1, 2] += 1e-3
+    np.savez(tmp_path / "mine.npz", **arrays)
+    text = workflow.run("validate", check=False, cores=2)
+    assert "> 1e-05 at event 17, output y[10]" in text
+    assert "rests on the given reference alone" in text
 
 
 def given(folder, name, network, **entry):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.adopt.onnx_file import Axis, Said, Signature
-from torchship.config.checks import check_tensors
 from torchship.config.naming import suggest
+from torchship.config.tensor_checks import check_tensors
 from torchship.core.errors import ConfigError, DataError
 from torchship.data.domain import fixed_batch
 from torchship.spec.axes import BATCH
@@ -22,8 +22,9 @@ Array = NDArray[Any]
 Tensor = dict[str, Any]
 Tensors = dict[str, Tensor]
 
-# What exporters call the batch; names that they make up, which say no more than that two axes are equal; and no names.
-BATCH_NAMES = frozenset("batch batch_size batchsize batch_dim bs n".split())
+# What exporters call the batch, the surest first; names that they make up, which say no more than that two axes are
+# equal; and no names.
+BATCH_NAMES = "batch batch_size batchsize batch_dim bs n".split()
 MADE_UP = re.compile(r"(unk__\d+|s\d+|u\d+|.*dynamic_axes_\d+)\Z", re.IGNORECASE)
 NO_NAMES = frozenset(["?", "-1", "none", "unknown"])
 WAYS = ("low", "high", "values", "indexes")
@@ -99,11 +100,22 @@ def axis_names(section: Mapping[str, Any], signature: Signature) -> dict[str, st
             for own, wanted in zip(said.axes or (), declared, strict=False):
                 if is_named(own) and isinstance(wanted, str):
                     names.setdefault(str(own), wanted)
+    others = beside_the_batch([*signature.inputs, *signature.outputs])
     for said in [*signature.inputs, *signature.outputs]:
         for index, own in enumerate(said.axes or ()):
             if is_named(own) and str(own) not in names:
-                names[str(own)] = new_name(str(own), index, said, {BATCH, *names.values()})
+                names[str(own)] = new_name(str(own), index, said, {BATCH, *names.values()}, others)
     return names
+
+
+def beside_the_batch(values: Sequence[Said]) -> set[str]:
+    """Return the axes that are called as a batch may be and are none, since a tensor has a surer one: n particles."""
+    found: set[str] = set()
+    for said in values:
+        called = [str(own) for own in said.axes or () if str(own).lower() in BATCH_NAMES]
+        surest = min(called, key=lambda own: BATCH_NAMES.index(own.lower()), default="")
+        found |= {own for own in called if own != surest}
+    return found
 
 
 def is_named(own: Axis) -> bool:
@@ -111,11 +123,11 @@ def is_named(own: Axis) -> bool:
     return isinstance(own, str) and own.lower() not in NO_NAMES
 
 
-def new_name(own: str, index: int, said: Said, taken: set[str]) -> str:
-    """Return a plain name for an axis of the file."""
+def new_name(own: str, index: int, said: Said, taken: set[str], others: set[str]) -> str:
+    """Return a plain name for an axis of the file; `others` are no batch, whatever they are called."""
     if MADE_UP.match(own):
         return unnamed(index, said)
-    return BATCH if own.lower() in BATCH_NAMES else plain(own, taken)
+    return BATCH if own.lower() in BATCH_NAMES and own not in others else plain(own, taken)
 
 
 def unnamed(index: int, said: Said) -> str:
@@ -198,7 +210,7 @@ def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | N
 def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> Tensor:
     """Return the domain of an input that holds what the reference has of it, of each entry of the last axis if asked.
 
-    An entry that never changes would have no domain: then one range holds for all.
+    An entry that never changes would have no domain: it has the range of all.
     """
     if name not in reference:
         raise DataError(f"the reference has no array {name!r}, only {', '.join(sorted(reference))}")
@@ -209,11 +221,14 @@ def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> Tenso
         return {"values": sorted({str(text) for text in array.ravel()})}
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"the reference's {name!r} holds {np.sum(~np.isfinite(array))} numbers that are not finite")
-    if each:
-        ends = [end(axis=tuple(range(array.ndim - 1))) for end in (array.min, array.max)]
-        if (ends[0] < ends[1]).all():
-            return {"low": ends[0].tolist(), "high": ends[1].tolist()}
     low, high = array.min().item(), array.max().item()
+    if each and low < high:
+        lows, highs = (end(axis=tuple(range(array.ndim - 1))) for end in (array.min, array.max))
+        if (lows < highs).any():
+            return {
+                "low": np.where(lows < highs, lows, low).tolist(),
+                "high": np.where(lows < highs, highs, high).tolist(),
+            }
     return {"low": low, "high": high} if low < high else {"values": [low]}
 
 

@@ -1,15 +1,14 @@
-"""What a schema cannot say of a run: names that must exist, files, domains, axes that fit together."""
+"""What a schema cannot say of a run: names that must exist, files, data and losses that fit together."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torchship.config.domain_checks import check_padding, numbers, spelled_out
 from torchship.config.naming import require_known
 from torchship.config.targets import require_classes, require_environments
+from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.errors import ConfigError
-from torchship.spec.axes import AxisRange, dynamic_axes
 from torchship.training.objective import terms_of
 
 # A limit above that share of an output's range needs a reason.
@@ -19,10 +18,6 @@ WIDEST_LIMIT = 0.01
 ARRAYS = (".npz", ".safetensors")
 SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
-# Element types by what a domain must hold.
-FLOATS = ("float32", "float64", "float16")
-INTEGERS = ("int64", "int32")
-LARGEST = {"float16": (-65504, 65504), "uint8": (0, 255), "int32": (-(2**31), 2**31 - 1), "bool": (0, 1)}
 
 
 def require_json(place: str, value: Any) -> None:
@@ -68,9 +63,22 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         check_data(place, section)
         check_batches(place, section["train"])
     else:
-        for key, path in section["onnx"].items():
-            if path is not None:
-                require_file(f"{place}/onnx/{key}", path, SUFFIXES[key])
+        check_file(place, section["onnx"])
+
+
+def check_file(place: str, onnx: Mapping[str, Any]) -> None:
+    """Check that the files of a run from elsewhere exist, and that what they may be off by is off from something.
+
+    Raises:
+        ConfigError: one does not, or there is no reference.
+    """
+    for key, suffixes in SUFFIXES.items():
+        if onnx.get(key) is not None:
+            require_file(f"{place}/onnx/{key}", onnx[key], suffixes)
+    if "within" in onnx and onnx.get("reference") is None:
+        raise ConfigError(
+            f"{place}/onnx/within says how far outputs may be from a reference: give that in onnx/reference"
+        )
 
 
 def check_kind(run: str, entry: Mapping[str, Any]) -> None:
@@ -204,120 +212,3 @@ def check_validation(place: str, validate: Mapping[str, Any]) -> None:
                 f"{place}/validate/{key} is {validate[key]}: above {usual:g} the gate lets through more than rounding "
                 "explains; say why in validate/reason, which is printed with the verdict"
             )
-
-
-def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = True) -> None:
-    """Check all declared inputs and outputs.
-
-    Args:
-        complete: all is declared; else a file from elsewhere says the rest, and they are checked again with that.
-
-    Raises:
-        ConfigError: see `check_tensor` and `check_domain`; or a name is that of an input and of an output, or the
-            first axis of an input is not the batch.
-    """
-    for kind in ("inputs", "outputs"):
-        for name, tensor in section[kind].items():
-            check_tensor(f"{place}/{kind}/{name}", tensor)
-    for name, tensor in section["inputs"].items():
-        if complete or any(key in tensor for key in ("low", "high", "values")):
-            check_domain(f"{place}/inputs/{name}", tensor, dynamic_axes(section["inputs"]), typed=complete)
-        if "network" in section and tensor["shape"][:1] != ["batch"]:
-            raise ConfigError(
-                f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
-            )
-        if "padded" in tensor:
-            check_padding(f"{place}/inputs", name, section["inputs"])
-    both = section["inputs"].keys() & section["outputs"].keys()
-    if both:
-        raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
-
-
-def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
-    """Check that a declared tensor makes sense in itself.
-
-    Raises:
-        ConfigError: its domain is empty, or it names another number of features than it has.
-    """
-    shape, features = tensor.get("shape"), tensor.get("features")
-    if features is not None and shape is not None and len(features) != (shape[-1] if shape else 0):
-        last = f"the last axis of {shape} has {shape[-1]}" if shape else "a scalar has none"
-        raise ConfigError(f"{place}/features names {len(features)}, but {last}")
-    spelled_out(place, tensor)
-
-
-def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, typed: bool = True) -> None:
-    """Check that an input says where its values lie, in one of the three ways.
-
-    Args:
-        typed: without a `dtype` it is float32; else a file from elsewhere says the type.
-
-    Raises:
-        ConfigError: it says nothing, or two things; it indexes an axis that no input has, or with floats; it has values
-            that its type has not.
-    """
-    dtype = tensor.get("dtype", "float32" if typed else None)
-    ways = [key for key in ("low", "values", "indexes") if key in tensor]
-    if len(ways) != 1 or ("low" in tensor) != ("high" in tensor):
-        raise ConfigError(f"{place} must say where its values lie: low and high, or values, or indexes; it has {ways}")
-    if dtype is None:
-        return
-    if "indexes" in tensor and (tensor["indexes"] not in axes or dtype not in INTEGERS):
-        raise ConfigError(
-            f"{place}/indexes is {tensor['indexes']!r}: it must be a dynamic axis of an input ({', '.join(axes)}), and "
-            "the input of dtype int64 or int32"
-        )
-    if dtype == "string" and not all(isinstance(value, str) for value in tensor.get("values", [0])):
-        raise ConfigError(f"{place} is of dtype string: its domain must be `values`, each a text")
-    if dtype != "string":
-        ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
-        check_numbers(place, dtype, ends)
-
-
-def check_numbers(place: str, dtype: str, ends: Any) -> None:
-    """Check that the numbers of a domain are some that a type has.
-
-    Raises:
-        ConfigError: they are not.
-    """
-    low, high = LARGEST.get(dtype, (float("-inf"), float("inf")))
-    found = list(numbers(ends))
-    wrong = [number for number in found if isinstance(number, str) or not low <= number <= high]
-    if wrong or (dtype not in FLOATS and any(number != int(number) for number in found)):
-        raise ConfigError(f"{place} is of dtype {dtype}, but its domain holds {ends}")
-
-
-def check_axes(place: str, section: Mapping[str, Any]) -> None:
-    """Check what is said of dynamic axes by their names.
-
-    Raises:
-        ConfigError: there is no such axis, or see `check_range`.
-    """
-    axes = dynamic_axes(section["inputs"])
-    named = {f"{place}/axes": section["axes"], f"{place}/validate/never_empty": section["validate"]["never_empty"]}
-    for where, names in named.items():
-        # A file from elsewhere may say its axes itself.
-        for axis in names if all("shape" in tensor for tensor in section["inputs"].values()) else ():
-            require_known(axis, axes, where, "dynamic axis of an input")
-    for axis, entry in section["axes"].items():
-        check_range(f"{place}/axes/{axis}", AxisRange(**entry))
-
-
-def check_range(place: str, allowed: AxisRange) -> None:
-    """Check that a range of sizes holds more than one, and the size that is traced.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    step = f" that are multiples of {allowed.multiple}" if allowed.multiple > 1 else ""
-    if allowed.largest is not None and allowed.smallest >= allowed.largest:
-        raise ConfigError(
-            f"{place}: from least {allowed.least} to most {allowed.most} there are not two sizes{step}: an axis of one "
-            "size is not dynamic, write that size into the shape"
-        )
-    if allowed.traced is not None and not (allowed.allows(allowed.traced) and allowed.traced > 1):
-        end = "any size" if allowed.largest is None else allowed.largest
-        raise ConfigError(
-            f"{place}/traced is {allowed.traced}: it must be one of the sizes from {max(allowed.smallest, 2)} to "
-            f"{end}{step}"
-        )

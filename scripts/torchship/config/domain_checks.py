@@ -9,6 +9,13 @@ from torchship.core.errors import ConfigError
 
 Ends = float | Sequence[Any]
 
+FLOATS = ("float32", "float64", "float16")
+# The smallest and largest number that a type has; float64 has all that a configuration can say.
+RANGES = {
+    "float32": (-3.4028234663852886e38, 3.4028234663852886e38), "float16": (-65504, 65504), "uint8": (0, 255),
+    "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "bool": (0, 1),
+}  # fmt: skip
+
 
 def spelled_out(place: str, tensor: Mapping[str, Any]) -> dict[str, Any]:
     """Return a declared tensor whose ends `low` and `high` are numbers or lists, in the order of its features.
@@ -84,6 +91,19 @@ def numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
+def check_numbers(place: str, dtype: str, ends: Any, what: str = "domain") -> None:
+    """Check that the numbers of a domain, or of padding, are some that a type has.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    low, high = RANGES.get(dtype, (float("-inf"), float("inf")))
+    found = list(numbers(ends))
+    wrong = [number for number in found if isinstance(number, str) or not low <= number <= high]
+    if wrong or (dtype not in FLOATS and any(number != int(number) for number in found)):
+        raise ConfigError(f"{place} is of dtype {dtype}, but its {what} holds {ends}")
+
+
 def at(value: Ends, place: Sequence[int]) -> float:
     """Return the number that ends have for an entry of the last axes, broadcast as in NumPy."""
     depth = len(lengths(value, ""))
@@ -115,14 +135,14 @@ def label(tensor: Mapping[str, Any], entry: Sequence[int]) -> str:
     return str(features[entry[-1]]) if features else "[" + ", ".join(map(str, entry)) + "]"
 
 
-def check_padding(place: str, name: str, inputs: Mapping[str, Any]) -> None:
+def check_padding(within: str, name: str, inputs: Mapping[str, Any]) -> None:
     """Check that the mask of a padded input is an input that can hide its entries.
 
     Raises:
         ConfigError: there is no such input, or it has other values than 0 and 1, or axes that don't fit, or is padded
-            itself; or an integer input is padded by a number that is none.
+            itself; or its type has no such value as its padding.
     """
-    tensor, place = inputs[name], f"{place}/{name}/padded"
+    tensor, place = inputs[name], f"{within}/{name}/padded"
     padded = tensor["padded"]
     mask = padded["mask"]
     require_known(mask, [other for other in inputs if other != name], f"{place}/mask", "input")
@@ -131,9 +151,11 @@ def check_padding(place: str, name: str, inputs: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place}/mask is {mask!r}, which is padded itself: a mask says all by itself")
     if told.get("dtype") != "bool" and set(told.get("values", [])) != {0, 1}:
         raise ConfigError(f"{place}/mask is {mask!r}: a mask must declare `values: [0, 1]`")
-    value = padded.get("value", 0.0)
-    if not tensor.get("dtype", "float32").startswith("float") and value != int(value):
-        raise ConfigError(f"{place}/value is {value}, but the input is of dtype {tensor['dtype']}")
+    if tensor.get("dtype") == "string":
+        raise ConfigError(
+            f"{place}: the input is of dtype string, and padding is a number; declare it without `padded`"
+        )
+    check_numbers(f"{within}/{name}", tensor.get("dtype", "float32"), padded.get("value", 0.0), "padding")
     if "shape" not in told or "shape" not in tensor:
         return  # a file from elsewhere says them
     fits = len(told["shape"]) <= len(tensor["shape"]) and all(

@@ -51,6 +51,10 @@ class WitnessError(ParityError):
         self.evidence = evidence or {}
 
 
+class UnjudgedError(ParityError):
+    """Nobody says what is right for some inputs."""
+
+
 class StorageError(TorchshipError):
     """A file cannot be written, because its disk is full."""
 

@@ -50,6 +50,11 @@ def violations(
     if target.get("contract") == "cmssw":
         for kind, value, declared in signature(model, inputs, outputs):
             found += cmssw(kind, value, declared, into=target["class"] == INTO, input_shapes=input_shapes)
+        batches = fixed_batches(model, inputs, outputs)
+        if len(set(batches.values())) > 1:
+            found.append(f"cms::Ort::ONNXRuntime takes one batch for all inputs and outputs, but axis 0 is fixed to "
+                         f"{', '.join(f'{size} in {place}' for place, size in batches.items())}: any call throws an "
+                         "exception")  # fmt: skip
     return found
 
 
@@ -63,14 +68,17 @@ def notes(
     """
     if target.get("contract") != "cmssw":
         return []
-    fixed = {}
-    for kind, value, declared in signature(onnx.load_from_string(content), inputs, outputs):
-        size = fixed_batch(value, declared)
-        if size is not None:
-            fixed[f"{kind} {value.name!r}"] = size
+    fixed = fixed_batches(onnx.load_from_string(content), inputs, outputs)
     return [
         f"{place}: a caller must call with batch {size}; any other throws an exception" for place, size in fixed.items()
     ]
+
+
+def fixed_batches(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, int]:
+    """Return the batch of each input and output that is fixed to one, as was declared."""
+    sizes = {f"{kind} {value.name!r}": fixed_batch(value, declared)
+             for kind, value, declared in signature(model, inputs, outputs)}  # fmt: skip
+    return {place: size for place, size in sizes.items() if size is not None}
 
 
 def signature(

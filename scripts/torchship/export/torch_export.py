@@ -18,7 +18,7 @@ from torchship.export.opsets import bring
 from torchship.export.quiet import quiet
 from torchship.export.signature import check_graph
 from torchship.models.user_code import user_folder
-from torchship.spec.axes import ANY_SIZE, EVERY, Axes, AxisRange, traced_sizes
+from torchship.spec.axes import ANY_SIZE, EVERY, Axes, AxisRange, dynamic_axes, traced_sizes
 
 # What torch says where it takes a tensor for laid out otherwise than it is.
 NO_VIEW = "Cannot view a tensor with shape"
@@ -64,6 +64,7 @@ def translate(
         raise ExportError(errors.explain(error, module, examples, shapes, inputs)) from error
     for model in found.values():
         rename_multiples(model, axes)
+        rename_derived(model, inputs, outputs)
         try:
             check_graph(model, inputs, outputs)
         except ExportError as error:
@@ -140,3 +141,17 @@ def rename_multiples(model: ModelProto, axes: Axes) -> None:
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param in names:
                 dim.dim_param = names[dim.dim_param]
+
+
+def rename_derived(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Call an axis that outputs alone have, which torch calls by its formula, as n + 1, by its declared name.
+
+    A name stands for one formula: where it is declared for another one as well, that one stays as it is.
+    """
+    known, formulas = set(dynamic_axes(inputs)), dict[str, str]()
+    for value in model.graph.output:
+        axes = outputs.get(value.name, {}).get("shape", [])
+        for axis, dim in zip(axes, value.type.tensor_type.shape.dim, strict=False):
+            derived = isinstance(axis, str) and axis not in known and dim.dim_param and dim.dim_param not in known
+            if derived and formulas.setdefault(axis, dim.dim_param) == dim.dim_param:
+                dim.dim_param = axis

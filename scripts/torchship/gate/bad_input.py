@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torchship.core.errors import ParityError
+from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, limits_of
 from torchship.data.padding import hidden
@@ -17,6 +17,8 @@ Feed = dict[str, Array]
 
 # Numbers that a model may make a promise about, by the promise's name.
 NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf], "denormal": [1e-42, -1e-42]}
+# What is right for bad input where a given reference judges alone.
+NOT_KNOWN = "not known"
 
 
 def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
@@ -165,9 +167,11 @@ def same_but_first(found: Array, good: Array) -> bool:
 
 
 def torch_outcome(judge: Any, feed: Feed) -> Expected:
-    """Return what the arbiter makes of inputs, with limits; or that it refuses them."""
+    """Return what the arbiter makes of inputs, with limits; or that it refuses them, or that nobody knows."""
     try:
         judged: tuple[dict[str, Array], dict[str, Array]] = judge(feed)
+    except UnjudgedError:
+        return NOT_KNOWN
     except ParityError:
         return "refused"
     return judged
@@ -180,6 +184,8 @@ def breaks(row: Mapping[str, Any]) -> str | None:
             return None
         case "refused":
             kept = row["outcome"] == "refused"
+        case "as_torch" if row["torch"] == NOT_KNOWN:
+            return "the model promises 'as_torch', and nobody says what is right for this input: promise something else"
         case "as_torch":
             kept = row.get("as_torch") is True or (row["outcome"] == row["torch"] == "refused")
         case kind:

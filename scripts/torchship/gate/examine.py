@@ -25,6 +25,7 @@ from torchship.gate.judge import (
 )
 from torchship.gate.search import Found, search
 from torchship.gate.verdict import STATIC_ONLY
+from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.spec.axes import BATCH, usual_sizes
@@ -136,7 +137,8 @@ def look_for_worse(
     """Search for the worst input, from the worst cases on, and keep what was found."""
     wanted = validate["search"]
     done.evidence["search"] = None
-    if not wanted["evaluations"]:
+    # Of inputs that a search would make up a reference alone says nothing.
+    if not wanted["evaluations"] or isinstance(witnesses.arbiter, GivenReference):
         return
     starts = [case.feed for case in worst_cases(cases, done.evidence["cases"], separate=model.separate)]
     found: Found | None = search(
@@ -171,7 +173,7 @@ def place_failure(
     failing = [case for case, entry in zip(cases, done.evidence["cases"], strict=True)
                if any(not float(found["ratio"]) <= tolerance for found in entry["outputs"].values())]  # fmt: skip
     failing = failing or done.worst
-    if not failing:
+    if not failing or isinstance(witnesses.arbiter, GivenReference):
         return None
     case = min(failing, key=smallest)
     if model.separate:

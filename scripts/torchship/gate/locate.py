@@ -111,11 +111,15 @@ def lacking(reference: Sequence[Recorded], there: Container[int]) -> dict[str, s
     for place in reversed(range(len(reference))):
         for source in reference[place].sources:
             passed[source] = passed[source] or passed[place]
-    suspects = [
-        value for place, value in enumerate(reference)
-        if value.between and telling(value.value.exact) and not passed[place]
-        and all(passed[source] or not reference[source].between for source in value.sources)
-    ]  # fmt: skip
+    told = [value.between and telling(value.value.exact) for value in reference]
+    missing = [place for place in range(len(reference)) if told[place] and not passed[place]]
+
+    def first_missing(asked: Sequence[bool]) -> list[Recorded]:
+        return [reference[place] for place in missing
+                if all(passed[source] or not asked[source] for source in reference[place].sources)]  # fmt: skip
+
+    # Of a mask nobody can say whether the file has it: it is asked for first, and passed over if that finds nothing.
+    suspects = first_missing([value.between for value in reference]) or first_missing(told)
     found = next((value for value in suspects if not value.moved), suspects[0] if suspects else None)
     return {"operation": found.name, "module": found.module, "line": found.line} if found and found.line else None
 

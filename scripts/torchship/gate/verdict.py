@@ -7,8 +7,14 @@ from typing import Any
 STATIC_ONLY = "static only"
 
 
+# Arbiters that nothing needs to be said of; others are told in the verdict, since it rests on them.
+USUAL = ("torch eager", "ONNX reference evaluator")
+
+
 def verdict_line(document: Mapping[str, Any]) -> str:
     """Say in one line how a file did."""
+    arbiter = document.get("arbiter", USUAL[0])
+    rests = "" if arbiter in USUAL else f"; rests on the {arbiter}"
     if document["failures"]:
         first, *rest = document["failures"]
         text = f"{first['place']}: {first['message']}" if first["place"] else str(first["message"])
@@ -18,8 +24,8 @@ def verdict_line(document: Mapping[str, Any]) -> str:
         others = sorted({failure["check"] for failure in rest} - {first["check"]})
         if rest:
             text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
-        return text
-    text = f"{document['elements']} outputs within the limit, the largest {in_words(document['worst'])}"
+        return text + rests
+    text = f"{document['elements']} outputs within the limit, the largest {in_words(document['worst'])}{rests}"
     if document["verdict"] == STATIC_ONLY:
         stand_in, own = document["runtime"]["onnxruntime"], document["target"]["onnxruntime"]
         return f"static only, ONNX Runtime {own} cannot be had here: nothing wrong found; in {stand_in} instead, {text}"

@@ -48,7 +48,8 @@ def write_errors(
     `outputs`, and as `left_out` a line for each input or output that is not shown whole.
     """
     axis = row_axis(inputs, outputs)
-    largest = {name: max((case.feed[name] for case in cases), key=np.size, default=np.zeros(())) for name in inputs}
+    largest = {name: largest_row([case.feed[name] for case in cases], first=by_rows(tensor, axis))
+               for name, tensor in inputs.items()}  # fmt: skip
     columns, left_out = choose_columns(inputs, largest, axis)
     floats = [name for name in outputs if any(case.exact[name].dtype.kind == "f" for case in cases)]
     shown = floats[:MOST_OUTPUTS]
@@ -64,6 +65,11 @@ def write_errors(
     arrays = {name: thinned(np.concatenate(parts)) for name, parts in kept.items()}
     write_arrays(path, arrays, {"columns": [column.label for column in columns], "outputs": shown,
                                 "left_out": left_out})  # fmt: skip
+
+
+def largest_row(arrays: Sequence[Array], *, first: bool) -> Array:
+    """Return the array with the most numbers for a row, which the first axis counts or which is the whole array."""
+    return max(arrays, key=lambda array: math.prod(array.shape[first:]), default=np.zeros(()))
 
 
 def of_case(
@@ -121,7 +127,7 @@ def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | No
     """Return the columns to show, the first ones of each input in turn, and a line for each that is not shown whole.
 
     Args:
-        largest: the largest array of each input in any case.
+        largest: of each input the array with the most numbers for a row, of all cases.
     """
     places: dict[str, list[tuple[int, ...]]] = {}
     counts: dict[str, int] = {}

@@ -19,6 +19,11 @@ ABOUT = (
     "by one unit roundoff, several times over, and the spread of the output is its unit. Where all layers are covered, "
     "the limit is the lesser of that and a rigorous bound."
 )
+ALONE = (
+    "Each output of the saved file, run in the target's own ONNX Runtime, is compared with the given reference, since "
+    "nobody evaluates this file in float64. Nothing is known of inputs that are not in the reference: there is no "
+    "search, and bad input is tried without a word on what is right."
+)
 OWN_WORD = (
     "There are no reference outputs: the file was compared with what it says itself, evaluated in float64. Whether it "
     "says what its maker meant is not known; onnx/reference in the configuration takes inputs and outputs from there."
@@ -41,7 +46,8 @@ def write(title: str, validations: Documents, picture: str | None = None) -> str
         body += failures(target, document)
     if picture:
         body += [heading("Errors"), graphic(picture)]
-    body += [paragraph(ABOUT, "note"), heading("Targets"), largest(validations)]
+    about = ALONE if any("within" in document for document in validations.values()) else ABOUT
+    body += [paragraph(about, "note"), heading("Targets"), largest(validations)]
     body += [*witnesses(validations), *limits(validations), *drawn(validations), *settings(validations)]
     body += [*shapes(validations), *decided(validations), *searched(validations), *bad_input(validations)]
     return page(title, body)
@@ -88,17 +94,20 @@ def sizes_of(about: Document) -> str:
 def witnesses(validations: Documents) -> list[str]:
     """Say what the files were held against, and how strictly."""
     document = next(iter(validations.values()))
-    needed, factor = float(document["needed"]), float(document["factor"])
+    needed, factor, within = float(document["needed"]), float(document["factor"]), document.get("within")
     text = (
         f"Reference: {document['arbiter']} in float64. Its own float32 needs {needed:.2g} spreads of rounding; the "
         f"limit is {factor:.3g} spreads."
     )
+    if within is not None:
+        stated = "".join(f", {float(allowed):g} for {name}" for name, allowed in within.items())
+        text = f"The verdict rests on the {document['arbiter']}. The limit is stated in onnx/within{stated}."
     for key, what in (("handcoded", "The hand-coded network"), ("reference", "The reference from elsewhere")):
         for output, ratio in document.get(key, {}).items():
             text += f" {what} agrees on {output} within {float(ratio):.2g} of what it may differ by."
     body = [heading("The witnesses"), paragraph(text)]
-    body += [paragraph(f"{note[0].upper()}{note[1:]}.", "fair") for note in document.get("notes", [])]
-    if document["arbiter"] != "torch eager" and not document.get("reference"):
+    body += [paragraph(line, "fair") for line in noted(validations)]
+    if document["arbiter"] != "torch eager" and not document.get("reference") and within is None:
         body.append(paragraph(OWN_WORD, "fair"))
     if document["tolerance"] > 1.0:
         body.append(
@@ -110,6 +119,16 @@ def witnesses(validations: Documents) -> list[str]:
         body.append(paragraph(f"Passed is what is within {document['tolerance']:g} of the limit."))
     skipped = [f"The network itself does not take {sizes_of(one)}: {one['reason']}" for one in document["not_taken"]]
     return [*body, *(paragraph(line, "fair") for line in skipped)]
+
+
+def noted(validations: Documents) -> list[str]:
+    """Return a line for each note on the files; what does not hold for all targets names those that it holds for."""
+    of = {note: [target for target, document in validations.items() if note in document.get("notes", [])]
+          for document in validations.values() for note in document.get("notes", [])}  # fmt: skip
+    return [
+        f"{note[0].upper()}{note[1:]}." if len(targets) == len(validations) else f"{', '.join(targets)}: {note}."
+        for note, targets in of.items()
+    ]
 
 
 def limits(validations: Documents) -> list[str]:

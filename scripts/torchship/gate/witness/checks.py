@@ -94,12 +94,17 @@ def require_narrow(arbiter: Any, cases: Sequence[Any], widest: float) -> dict[st
     if name is not None:
         width = found[name]
         case = next(case for case in cases if case.about["number"] == width.case)
+        size = np.abs(case.exact[name][width.event] if case.exact[name].ndim else case.exact[name]).max()
+        if width.largest * width.range <= widest * size:
+            why = f"the output is all but constant, about {size:.6g}; give what it saturates from"
+        else:
+            found_there = amplifier(arbiter.record(one_event(case.feed, width.event)))
+            why = f"the network amplifies rounding: {describe(found_there)}; write that another way"
         raise WitnessError(
             f"nothing can be validated here: {width.share:.0%} of the numbers of output {name} have a limit above "
             f"{widest:g} of its range, {width.range:.3g} (allowed are {MOST_WIDE:.0%}), the widest {width.largest:.2g} "
-            f"of it in case {case.about['number']} ({described(case.about)}), event {width.event}, because the network "
-            f"amplifies rounding: {describe(amplifier(arbiter.record(one_event(case.feed, width.event))))}; write that "
-            "another way, restrict the domain, or raise validate/widest_limit and say why in validate/reason",
+            f"of it in case {case.about['number']} ({described(case.about)}), event {width.event}, because {why}, "
+            "restrict the domain, or raise validate/widest_limit and say why in validate/reason",
             {"widths": {key: value.document() for key, value in found.items()}},
         )
     return found

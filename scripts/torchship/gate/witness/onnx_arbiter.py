@@ -15,6 +15,7 @@ from torchship.core.errors import ExportError, ParityError
 from torchship.gate.constants import graph_constants
 from torchship.gate.witness.limits import SAMPLES, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.onnx.evaluator import Evaluator, Monitor, evaluator, is_wide
+from torchship.gate.witness.onnx.kernels import opinions
 from torchship.gate.witness.onnx.widening import units_of, widen
 from torchship.gate.witness.thresholds import Comparisons
 
@@ -27,6 +28,10 @@ Values = list[tuple[str, str, Array]]
 KIND = "ONNX reference evaluator"
 # The operator set that files are converted to where their own is not understood.
 CONVERTED = 21
+INSTEAD = (
+    "write it with operators of ONNX's own, in a newer operator set, or have it judged by reference outputs alone "
+    "(onnx/reference and onnx/within)"
+)
 
 
 class GraphArbiter:
@@ -45,6 +50,7 @@ class GraphArbiter:
         self.seed = seed
         model = content if isinstance(content, ModelProto) else read_model(content)
         self.monitor = Monitor(units_of(model))
+        self._content = model.SerializeToString()
         self._ways = ways(model, self.monitor)
         self._first_error = ""
         self._constants = graph_constants(model)
@@ -68,7 +74,7 @@ class GraphArbiter:
             return
         raise ExportError(
             f"the ONNX reference evaluator cannot run this file: {self._first_error}; ONNX's converter and ONNX "
-            "Runtime's double kernels do not help: write it with operators of ONNX's own, in a newer operator set"
+            f"Runtime's double kernels do not help: {INSTEAD}"
         )
 
     @property
@@ -110,6 +116,9 @@ class GraphArbiter:
                 self._ways = remaining[number + 1 :]
                 return found
             self._single, self._wide, self._kernels, self._converted = before
+            # An empty input is often beyond the evaluator alone, and nothing to be said.
+            if all(array.size for array in feed.values()) and opinions(self._content, dict(feed)):
+                raise ParityError(f"{first}; ONNX Runtime takes these inputs: {INSTEAD}") from first
             raise first from None
 
     def comparisons(self, feed: Feed, *, disturbed: int = 0) -> Comparisons:  # noqa: ARG002 -- as of any arbiter

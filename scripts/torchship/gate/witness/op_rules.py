@@ -23,7 +23,7 @@ class Rule(Enum):
         GATED: a bounded function times its argument.
         SOFTMAX: the distance to the largest argument, and the result.
         LOG_SOFTMAX: the same, and the logarithm of a sum that is at least 1: absolute.
-        STEPPED: a quotient that is cut to an integer: the terms, not the result.
+        STEPPED: a quotient that is cut to an integer, or what is left then: what is divided, where it is no multiple.
         RESAMPLED: places between pixels, which weigh the pixels beside them, each term, and the result.
         ENTROPY: each term, and the logarithm of 1 + exp(-x): absolute.
         ORDERED: nothing, but which of equal numbers comes first is nowhere defined.
@@ -74,7 +74,7 @@ NAMES = {
     Rule.GATED: "gelu silu mish hardswish",
     Rule.SOFTMAX: "softmax safe_softmax",
     Rule.LOG_SOFTMAX: "log_softmax logsumexp",
-    Rule.STEPPED: "floor_divide",
+    Rule.STEPPED: "floor_divide remainder",
     Rule.RESAMPLED: (
         "grid_sampler_2d grid_sampler_3d upsample_bicubic2d upsample_bicubic2d_aa upsample_bilinear2d "
         "upsample_bilinear2d_aa upsample_linear1d upsample_trilinear3d"

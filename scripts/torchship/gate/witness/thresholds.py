@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torchship.data.padding import hidden, masks, pad
 
 Array = NDArray[Any]
 Feed = dict[str, Array]
@@ -77,7 +78,7 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
     wanted, each = one[kept, target], np.arange(len(kept))
     low, high = ({name: array[kept] for name, array in feed.items()} for feed in (low, high))
     for _ in range(HALVINGS):
-        middle = {name: halfway(low[name], high[name]) for name in low}
+        middle = between(inputs, low, high)
         if all(((middle[name] == low[name]) | (middle[name] == high[name])).all() for name in low):
             break
         found = outcomes(comparer, middle)
@@ -93,22 +94,37 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
 
 
 def pairs(inputs: Mapping[str, Any], events: Feed, generator: np.random.Generator) -> tuple[Feed, Feed]:
-    """Return events, and to each a partner: another event, or for every second the same with one number of another."""
+    """Return events, and to each a partner: another event, or for every second the same with one number of another.
+
+    Masks are those of a whole event, and padding is no number to take over.
+    """
     count = len(next(iter(events.values())))
     order = generator.permutation(count)
     partner = {name: array[order] for name, array in events.items()}
-    names = [name for name in inputs if events[name][0].size]
+    names = [name for name in inputs if events[name][0].size and name not in masks(inputs)]
+    real = {name: np.where(hidden(inputs[name], partner, partner[name].ndim), events[name], partner[name])
+            for name in names}  # fmt: skip
     single = np.arange(0, count, 2)
     which = generator.integers(len(names), size=len(single))
+    for name in inputs:
+        partner[name][single] = events[name][single]
     for place, name in enumerate(names):
-        flat, mine = partner[name].reshape(count, -1), events[name].reshape(count, -1)
+        flat, source = partner[name].reshape(count, -1), real[name].reshape(count, -1)
         entry = generator.integers(flat.shape[1], size=len(single))
-        taken = flat[single, entry].copy()
-        flat[single] = mine[single]
         here = which == place
-        flat[single[here], entry[here]] = taken[here]
+        flat[single[here], entry[here]] = source[single[here], entry[here]]
         partner[name] = flat.reshape(events[name].shape)
-    return {name: array.copy() for name, array in events.items()}, partner
+    return {name: array.copy() for name, array in events.items()}, pad(inputs, partner)
+
+
+def between(inputs: Mapping[str, Any], low: Feed, high: Feed) -> Feed:
+    """Return what is in the middle of each pair and in the domain: what has no middle there is as in the first."""
+    middle = {}
+    for name, tensor in inputs.items():
+        rank = low[name].ndim
+        kept = hidden(tensor, low, rank) | hidden(tensor, high, rank) | ("values" in tensor)
+        middle[name] = np.where(kept, low[name], halfway(low[name], high[name]))
+    return middle
 
 
 def halfway(low: Array, high: Array) -> Array:

@@ -21,7 +21,7 @@ from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
 from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
-from torchship.models.user_code import user_folder
+from torchship.models.user_code import line_of_traceback, user_folder
 
 Array = NDArray[Any]
 Feed = Mapping[str, Array]
@@ -206,8 +206,12 @@ class TorchArbiter:
         try:
             with torch.no_grad(), plain_kernels(dtype), as_it_was(module, self._kept), mode:
                 result = module(*tensors)
-        except (RuntimeError, IndexError, ValueError, TypeError) as error:
-            raise ParityError(f"the torch module does not take {shapes}: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # a user's code may raise anything
+            line = line_of_traceback(error.__traceback__, user_folder(module))
+            why = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+            raise ParityError(
+                f"the torch module does not take {shapes}: {why}{f' at {line}' if line else ''}"
+            ) from error
         values = [result] if isinstance(result, Tensor) else list(result)
         if len(values) != len(self.outputs):
             raise ParityError(f"the torch module gives {len(values)} outputs, declared are {', '.join(self.outputs)}")

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._decomp import decomposition_table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.op_rules import Operation, Rule, operation, rule_of
 
 LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
+# One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.
+STEPS = {"euclidean_dist": decomposition_table[torch.ops.aten._euclidean_dist.default]}  # noqa: SLF001 -- cdist's name
 
 
 class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -24,6 +27,9 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         done = operation(func)
+        if done.name in STEPS:
+            with self:
+                return STEPS[done.name](*args, **(kwargs or {}))
         if done.view and not done.name.startswith("lift"):
             result = func(*args, **(kwargs or {}))
             self.look(done, args, kwargs or {}, result)
@@ -34,6 +40,8 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             else value if key in done.written else widened(value)
             for key, value in (kwargs or {}).items()
         }  # fmt: skip
+        if done.name == "nan_to_num":
+            args, kwargs = with_ends(args, kwargs)
         result = self.compute(func, done, args, kwargs)
         if done.name.startswith(("empty", "new_empty")):
             # Memory that nobody has written to is the same each time.
@@ -59,6 +67,13 @@ def scale_of(rule: Rule, value: Tensor) -> Tensor:
     # A place is wrong by one unit of the largest, and moves the result by as much as neighbours differ.
     pixels = tuple(range(2, value.dim()))
     return max(value.shape[2:]) * (value.amax(pixels, keepdim=True) - value.amin(pixels, keepdim=True))
+
+
+def with_ends(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Return the arguments of `nan_to_num` with what it takes for infinities: the ends of float32."""
+    given = {**dict(zip(("nan", "posinf", "neginf"), args[1:], strict=False)), **kwargs}
+    ends = {"posinf": LARGEST_FLOAT32, "neginf": -LARGEST_FLOAT32}
+    return args[:1], {**given, **{name: end for name, end in ends.items() if given.get(name) is None}}
 
 
 def widened(value: Any) -> Any:
@@ -101,7 +116,9 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         if rule is Rule.EXACT or not self._disturbing:
             return func(*args, **kwargs)
         scale = scale_of(rule, args[0]) if rule in (Rule.GATED, Rule.RESAMPLED) else None
-        if rule in (Rule.SUM, Rule.STEPPED, Rule.RESAMPLED, Rule.ENTROPY):
+        if rule is Rule.STEPPED:
+            return self._stepped(func, done, args, kwargs)
+        if rule in (Rule.SUM, Rule.RESAMPLED, Rule.ENTROPY):
             # Before what is written to is disturbed, since others may be views of it.
             args = tuple(value if place in done.written else self._terms(value) for place, value in enumerate(args))
             kwargs = {key: value if key in done.written else self._terms(value) for key, value in kwargs.items()}
@@ -112,12 +129,22 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         elif rule in (Rule.SOFTMAX, Rule.LOG_SOFTMAX):
             args = (self._distances(args[0], args[1]), *args[1:])
         result = func(*args, **kwargs)
-        if rule is Rule.STEPPED:
-            return result
         fresh = self._results(result, rule, scale) if not done.written else result
         for key in done.written:
             self._round_in_place(kwargs[key] if isinstance(key, str) else args[key], rule, scale)
         return fresh
+
+    def _stepped(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
+        """Divide what is disturbed, but where the quotient is whole: nothing is rounded there, in any order."""
+        place = 0 if isinstance(args[0], Tensor) else 1
+        value = args[place]
+        if value.dtype == torch.float64:
+            moved = torch.where(torch.remainder(args[0], args[1]) == 0.0, value, self.noise.relative(value))
+            if place in done.written:
+                value.copy_(moved)
+            else:
+                args = (*args[:place], moved, *args[place + 1 :])
+        return func(*args, **kwargs)
 
     def _in_some_order(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Sort, or take the largest or smallest, with equal numbers in a random order."""

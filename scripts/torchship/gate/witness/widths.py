@@ -22,7 +22,8 @@ class Width:
     """How wide the limits of one output are, over the cases where inputs lie as they do in use.
 
     Attributes:
-        range: of the output over the cases, but for one number in a thousand at either end.
+        range: of the output over the cases, but for one number in a thousand at either end; of one that is constant in
+            float32 its size.
         median, largest: limits, in units of the range.
         numbers: how many there are, and `wide`, how many have a limit that is wide.
         case, event: where the widest is; the case by its number.
@@ -47,7 +48,7 @@ class Width:
 
 
 def widths(cases: Sequence[Any], widest: float) -> dict[str, Width]:
-    """Return how wide the limits of each output are; none of outputs that are integers, constant, or never finite.
+    """Return how wide the limits of each output are; none of outputs that are integers, 0, or never finite.
 
     Args:
         cases: see `cases.Case`.
@@ -60,6 +61,9 @@ def widths(cases: Sequence[Any], widest: float) -> dict[str, Width]:
         values = np.concatenate([exact[np.isfinite(exact)] for _, exact, _ in parts]) if parts else np.zeros(0)
         low, high = np.quantile(values, ENDS) if values.size else (0.0, 0.0)
         extent = float(high - low) or float(np.ptp(values)) if values.size else 0.0
+        size = float(np.abs(values).max(initial=0.0))
+        # To float32 it is a constant, whose size is all that there is to compare with.
+        extent = extent if extent > UNIT_FLOAT32 * size else size
         if extent <= 0.0:
             continue
         relative = [(case, np.where(np.isfinite(exact), limit, 0.0) / extent) for case, exact, limit in parts]
