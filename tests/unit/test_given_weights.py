@@ -5,7 +5,7 @@ import collections
 import pytest
 import torch
 from gating import NETWORKS, network_file
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file, save_model
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torch import nn
 from torchship.config.checks import has_data
@@ -157,6 +157,14 @@ def test_tied_parameters_are_written_each(tmp_path):
     outputs = {key: tmp_path / f"taken.{key}" for key in ("weights", "history", "replicas", "training")}
     take_weights(tmp_path / "tied.py", tmp_path / "a.pt", outputs, section={"network": {}})
     assert set(load_file(outputs["weights"])) == {"a.weight", "a.bias", "b.weight", "b.bias"}
+    # safetensors keeps one of them.
+    save_model(network_class(tmp_path / "tied.py")(), str(tmp_path / "one.safetensors"))
+    take_weights(tmp_path / "tied.py", tmp_path / "one.safetensors", outputs, model={"network": {}})
+    taken = load_file(outputs["weights"])
+    assert torch.equal(taken["a.weight"], taken["b.weight"])
+    torch.save({**taken, "b.weight": 2 * taken["a.weight"]}, tmp_path / "two.pt")
+    with pytest.raises(DataError, match=r"two.pt: a.weight and b.weight differ, and are one and the same tensor"):
+        take_weights(tmp_path / "tied.py", tmp_path / "two.pt", outputs, model={"network": {}})
 
 
 def road(folder, name, **changes):

@@ -89,6 +89,42 @@ def test_a_network_takes_what_stands_beside_it(folder):
     assert module(torch.zeros(3, 2)).shape == (3, 1)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import broken\n",
+        "try:\n    import broken\nexcept ImportError:\n    broken = None\n",
+        "def look():\n    import broken\n",
+        # Each needs the other, in this order.
+        "import second\n",
+        # A folder of folders.
+        "from outer.inner.numbers import ONE\n",
+    ],
+)
+def test_what_python_imports_is_imported_as_python_does(tmp_path, text):
+    fill(tmp_path, **{
+        "broken.py": "import not_installed_here\n",
+        "first.py": "import second\n\n\nclass First(second.Base):\n    pass\n",
+        "second.py": "class Base:\n    pass\n\n\nfrom first import First\n",
+        "outer/inner/numbers.py": "ONE = 1\n",
+        "network.py": f"from torch import nn\n\n{text}\n\nclass Network(nn.Module):\n    pass\n",
+    })  # fmt: skip
+    assert neighbours(tmp_path / "network.py")
+    networks.build(tmp_path / "network.py", {})
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "network.py").write_text(bundle(tmp_path / "network.py"))
+    networks.build(tmp_path / "alone" / "network.py", {})
+
+
+def test_a_bundle_imports_nothing_from_the_future_for_its_neighbours(tmp_path):
+    (tmp_path / "kinds.py").write_text("def first(x: int) -> int:\n    return x\n")
+    text = "from __future__ import annotations\nfrom torch import nn\nfrom kinds import first\n\n\nclass Network(nn.Module):\n    kind = first.__annotations__['x']\n"
+    (tmp_path / "network.py").write_text(text)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "network.py").write_text(bundle(tmp_path / "network.py"))
+    assert [networks.build(place / "network.py", {}).kind for place in (tmp_path, tmp_path / "alone")] == [int, int]
+
+
 def test_two_folders_do_not_get_each_other_s_modules(folder, tmp_path):
     other = fill(tmp_path / "other", **{"activations.py": "def bend(x):\n    return 0 * x\n"})
     one, two = (networks.build(place / "network.py", {}) for place in (folder, other))
@@ -128,7 +164,7 @@ def test_errors_in_a_neighbour_are_told_with_its_line(folder, tmp_path):
     with pytest.raises(ConfigError, match=r"broken.py, line 1: SyntaxError: invalid syntax"):
         networks.build(folder / "again.py", {})
     (folder / "missing.py").write_text("import blokcs\n")
-    with pytest.raises(ConfigError, match=r"missing.py, line 1: ModuleNotFoundError: No module named 'blokcs'"):
+    with pytest.raises(ConfigError, match=r"^\S+missing.py, line 1: ModuleNotFoundError: No module named 'blokcs'"):
         networks.build(folder / "missing.py", {})
 
 

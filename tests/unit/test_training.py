@@ -1,11 +1,13 @@
 """Training: reproducible to the byte, whatever runs beside it, however often it is killed."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from support import PROJECT, make_data, small_model, train_in
@@ -110,6 +112,22 @@ def test_normal_starts_are_normal():
     )
     assert abs(float(values.mean()) - 0.5) < 0.2
     assert abs(float(values.std()) - 2.0) < 0.15
+
+
+def test_a_start_comes_from_its_seed_whatever_a_file_draws_it_with(tmp_path):
+    (tmp_path / "network.py").write_text(
+        "import random\n\nimport numpy as np\nimport torch\nfrom torch import nn\n\n\nclass Network(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.w = nn.Parameter(random.random() * torch.from_numpy(np.random.normal(size=2)))\n"
+    )
+    before = np.random.get_state()[1].copy(), random.getstate()
+    one, same, other = (
+        networks.random_network(tmp_path / "network.py", {}, {"distribution": "default"}, seed).w for seed in (5, 5, 6)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert (np.random.get_state()[1] == before[0]).all()
+    assert random.getstate() == before[1]
 
 
 RUN = """

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from torchship.core.errors import ConfigError, TrainingError
 from torchship.models import module as networks
 from torchship.training import shipping
-from trained_networks import NETWORKS, tracks, trained
+from trained_networks import NETWORKS, points, tracks, trained
 
 TWO = {"y": {"shape": ["batch", 1]}, "energy": {"shape": ["batch", 3]}}
 HEAD = "import torch\nfrom torch import nn\n\n\nclass Network(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
@@ -59,7 +59,7 @@ def test_a_parameter_that_only_some_batches_use_is_trained(tmp_path):
     """As those of branching.py: the first batch may take the other way."""
     file = written(tmp_path, ["self.a, self.b = nn.Linear(2, 1), nn.Linear(2, 1)", "self.calls = 0"], [
         "self.calls += 1",
-        "return torch.sigmoid(self.a(x) if self.calls % 3 else self.b(x))",
+        "return torch.sigmoid(self.a(x) if self.calls % 3 or not self.training else self.b(x))",
     ])  # fmt: skip
     _, report = trained(tmp_path, file, replicas=1)
     assert report["engine"]["engine"] == "eager"
@@ -78,6 +78,12 @@ def test_a_parameter_that_only_some_batches_use_is_trained(tmp_path):
         (["self.a = nn.Linear(2, 1)"], ["return 3 * self.a(x)"], r"the network's output goes from .* takes probabilities: end the network in a sigmoid"),
         (["self.a = nn.Linear(2, 1)", "self.n = nn.BatchNorm1d(2)"], ["return torch.sigmoid(self.a(self.n(x[:1].expand(1, 2))))"],
          r"network.py, line 12, in layer n \(BatchNorm1d\): ValueError: .*choose train/batch_size so that no batch"),
+        (["self.a = nn.Linear(2, 1)"], ["h = torch.sigmoid(self.a(x))", "y = h * h", "h += 1.0", "return torch.sigmoid(y + h)"],
+         r"network.py:12 \(`y = h \* h`\): the gradient of train/loss cannot be computed: .* modified by an inplace operation"),
+        (["self.e, self.a = nn.Embedding(3, 2, sparse=True), nn.Linear(2, 1)"], ["return torch.sigmoid(self.a(self.e(x.sum(1).long())))"],
+         r"network.py: the gradient of e.weight is sparse, .* build its layer with sparse=False"),
+        (["self.a = nn.Linear(2, 1)"], ["return torch.sigmoid(self.a(x)).double()"],
+         r"network.py: train/loss cannot be computed from what Network.forward returns \(y is float64\): .* takes float32"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("engine", ["batched", "eager"])
@@ -110,6 +116,82 @@ def test_what_a_file_of_weights_does_not_hold_stops_the_weights(tmp_path):
     assert not (tmp_path / "run.training").exists()
 
 
+@pytest.mark.parametrize(
+    ("init", "forward"),
+    [
+        ([], ["x = x + 0.1 * torch.randn_like(x)"]),
+        ([], ["x = nn.functional.dropout(x, 0.5)"]),
+        (["self.last = 0.0"], ["x = x + self.last", "self.last = x.mean().detach()"]),
+        # At its start it draws nothing.
+        (["self.s = nn.Parameter(torch.zeros(1))"], ["x = x + self.s * torch.randn_like(x)"]),
+    ],
+)
+@pytest.mark.parametrize("replicas", [1, 9])
+def test_outputs_that_change_from_call_to_call_stop(tmp_path, init, forward, replicas):
+    """Nothing that is said of them would hold, and the bound would be as wide as they change."""
+    file = written(tmp_path, ["self.a = nn.Linear(2, 1)", *init], [*forward, "return torch.sigmoid(self.a(x))"])
+    with pytest.raises(TrainingError, match=r"network.py: called twice with the same events, in evaluation mode, "
+                       r"Network gives other outputs: y differs by \S+ of \S+; if it draws random numbers"):  # fmt: skip
+        trained(tmp_path, file, replicas=replicas)
+    assert not (tmp_path / "run.weights").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.a = nn.utils.weight_norm(nn.Linear(2, 1))",
+        "self.a, self.lock = nn.Linear(2, 1), __import__('threading').Lock()",
+    ],
+)
+def test_a_module_that_cannot_be_copied_trains(tmp_path, init):
+    file = written(tmp_path, [init], ["return torch.sigmoid(self.a(x))"])
+    _, report = trained(tmp_path, file, replicas=1)
+    assert report["eager"]["loss"] == pytest.approx(report["shipped"]["validation_loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("init", "expected"),
+    [
+        (
+            "self.a = nn.LazyLinear(1)",
+            r"network.py: a.weight has no shape before the first call, .* Linear for LazyLinear",
+        ),
+        (
+            "self.a = nn.Linear(2, 1)",
+            r"network.py: the network's state_dict holds _extra_state, a dict: .* tensors only",
+        ),
+    ],
+)
+def test_a_state_of_more_than_tensors_stops_before_the_training(tmp_path, init, expected):
+    file = written(tmp_path, [init], ["return torch.sigmoid(self.a(x))"])
+    if "extra" in expected:
+        file.write_text(file.read_text() + "\n    def get_extra_state(self):\n        return {'version': 2}\n")
+    with pytest.raises(ConfigError, match=expected):
+        trained(tmp_path, file, replicas=1)
+
+
+def on_a_threshold(generator):
+    """Some events on a constant of the network, which is 0.3 in float64 and 0.3 of float32 in float32."""
+    data, inputs = points(generator, 3000)
+    data["x"][:15, 0] = 0.3
+    return data, inputs
+
+
+def test_an_event_that_rounding_decides_does_not_widen_the_bound_of_others(tmp_path, monkeypatch):
+    file = written(tmp_path, ["self.a = nn.Linear(2, 1)"], ["return torch.sigmoid(self.a(x) + 2.0 * (x[:, :1] > 0.3))"])
+    knobs = {"made": on_a_threshold, "replicas": 1, "batch_size": 256}
+    _, report = trained(tmp_path, file, **knobs)
+    assert 1e-3 < report["eager"]["loss_bound"] < 0.05
+    assert report["eager"]["accuracy_bound"] < 0.05
+    spelled = networks.spelled
+    monkeypatch.setattr(
+        "torchship.training.report.spelled", lambda state: spelled({n: t * 1.5 for n, t in state.items()})
+    )
+    with pytest.raises(TrainingError, match="do not compute what was trained"):
+        trained(tmp_path, file, **knobs)
+
+
 def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
     """A small change of one weight is enough."""
     spelled = networks.spelled
@@ -139,9 +221,13 @@ def test_a_training_leaves_the_data_alone(tmp_path):
     assert len(losses) == 2
 
 
-def test_float32_that_a_network_insists_on_is_no_obstacle(tmp_path):
+@pytest.mark.parametrize(
+    "forward",
+    ["return torch.sigmoid(self.a(x.float().mean(dim=1)))", "return torch.sigmoid(self.a(x.mean(dim=1))).float()"],
+)
+def test_float32_that_a_network_insists_on_is_no_obstacle(tmp_path, forward):
     """It cannot be evaluated in float64, so that only the module itself is sure to compute what it does."""
-    file = written(tmp_path, ["self.a = nn.Linear(3, 1)"], ["return torch.sigmoid(self.a(x.float().mean(dim=1)))"])
+    file = written(tmp_path, ["self.a = nn.Linear(3, 1)"], [forward])
     outputs, report = trained(tmp_path, file, tracks, replicas=9)
     assert "cannot be evaluated in float64" in report["engine"]["reason"]
     assert outputs["weights"].exists()

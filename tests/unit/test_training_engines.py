@@ -10,6 +10,7 @@ from support import PROJECT
 from torchship.core.errors import TrainingError
 from torchship.core.files import sha256
 from torchship.models import module as networks
+from torchship.training.agreement import Found, differences
 from torchship.training.engine_choice import FEW
 from trained_networks import NETWORKS, points, tracks, trained
 
@@ -83,6 +84,19 @@ def test_a_bias_that_vmap_leaves_out_is_found_before_the_first_step(tmp_path):
     assert report["engine"]["engine"] == "eager"
     assert "gradient of first.bias" in report["engine"]["reason"]
     assert outputs["weights"].exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "how"),
+    [
+        # Of complex numbers both parts count, and what is zero in the module must be so.
+        (torch.tensor([1 + 1j]), torch.tensor([1 + 5j]), "by 4 of 1"),
+        (torch.zeros(2), torch.ones(2), "by 1 of 0"),
+        (torch.tensor([False]), torch.tensor([True]), "by 1 of 0"),
+    ],
+)
+def test_differences_are_found_in_all_kinds_of_numbers(wanted, found, how):
+    assert differences(Found({"output 0": found}), Found({"output 0": wanted})) == {"output 0": how}
 
 
 def three_classes(generator):

@@ -103,9 +103,11 @@ def fitted(state: State, module: nn.Module, path: Path) -> tuple[State, list[str
     """Return tensors as the network's own state, and what had to be rounded to its types.
 
     Raises:
-        DataError: one is missing, or is one too many, or has another shape, or is not finite.
+        DataError: one is missing, or is one too many, or has another shape, or is not finite; or of a tensor with two
+            names there are two.
     """
     expected = module.state_dict()
+    state = with_twins(state, module, path)
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     wrong = [f"{name} is {list(state[name].shape)} where the network has {list(tensor.shape)}"
              for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]  # fmt: skip
@@ -124,6 +126,33 @@ def fitted(state: State, module: nn.Module, path: Path) -> tuple[State, list[str
     if bad:
         raise DataError(f"{path}: {listed(bad)} hold numbers that are not finite")
     return own, [str(text).replace("torch.", "") for text in rounded]
+
+
+def with_twins(state: State, module: nn.Module, path: Path) -> State:
+    """Return tensors with each name of a tensor that has several, of which a file may give one.
+
+    Raises:
+        DataError: it gives two, and they differ.
+    """
+    names: dict[int, list[str]] = {}
+    saved = module.state_dict().keys()
+    for name, tensor in [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]:
+        if name in saved:
+            names.setdefault(id(tensor), []).append(name)
+    whole = dict(state)
+    for twins in names.values():
+        first, *others = [name for name in twins if name in state] or twins
+        for other in others:
+            if other in state and not torch.equal(state[first], state[other]):
+                raise DataError(
+                    f"{path}: {first} and {other} differ, and are one and the same tensor in the network: take away "
+                    "the one that is not meant, or its tie in the network"
+                )
+        whole |= {name: state[first] for name in twins if first in state}
+    return whole
 
 
 def same_values(tensor: Tensor, dtype: torch.dtype) -> bool:

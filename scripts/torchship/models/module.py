@@ -4,18 +4,22 @@ import hashlib
 import importlib.util
 import logging
 import os
+import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import replacing
@@ -54,15 +58,40 @@ def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
     """Build the network that a file defines, on the CPU.
 
     Raises:
-        ConfigError: the file defines no Network, or Network does not take these arguments.
+        ConfigError: the file defines no Network, or Network does not take these arguments, or holds no tensors.
     """
+    network = network_class(file)
     try:
-        return network_class(file)(**arguments)
+        module = network(**arguments)
     except Exception as error:
         log.debug("building %s", file, exc_info=True)
         raise ConfigError(
             f"{last_place(error, file)}: Network() does not take network/arguments {dict(arguments)}: {one_line(error)}"
         ) from error
+    require_tensors(module, file)
+    return module
+
+
+def require_tensors(module: nn.Module, file: Path) -> None:
+    """Check that a network's state is one of tensors: nothing else goes into a file of weights.
+
+    Raises:
+        ConfigError: with the name of what is none, or none yet.
+    """
+    lazy = [name for name, one in [*module.named_parameters(), *module.named_buffers()] if is_lazy(one)]
+    if lazy:
+        raise ConfigError(
+            f"{file}: {lazy[0]} has no shape before the first call, and so no random start: use the layer that is told "
+            "its sizes, such as Linear for LazyLinear"
+        )
+    other = [
+        f"{name}, a {type(one).__name__}" for name, one in module.state_dict().items() if not isinstance(one, Tensor)
+    ]
+    if other:
+        raise ConfigError(
+            f"{file}: the network's state_dict holds {other[0]}: a file of weights holds tensors only, so keep it out "
+            "of the state_dict"
+        )
 
 
 def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
@@ -121,8 +150,7 @@ def random_network(
             that are frozen, by the file or by name.
         frozen: names of parameters or modules, or patterns of such, that are not trained.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         module = build(file, arguments)
         freeze(module, frozen)
         if weights["distribution"] == "normal":
@@ -130,6 +158,21 @@ def random_network(
                 if parameter.dim() > 1 and parameter.requires_grad:
                     nn.init.normal_(parameter, weights["mean"], weights["std"])
         return module
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed for a while all that a network's file may draw its start from: torch, NumPy, and Python itself."""
+    numbers, others = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numbers)
+            random.setstate(others)
 
 
 def freeze(module: nn.Module, frozen: Sequence[str]) -> None:

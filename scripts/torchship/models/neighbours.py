@@ -71,7 +71,7 @@ def located(folder: Path, name: str) -> Path | None:
     for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
         if path.is_file():
             return path
-    return place if place.is_dir() and any(place.glob("*.py")) else None
+    return place if place.is_dir() and any(place.rglob("*.py")) else None
 
 
 def is_package(place: Path) -> bool:
@@ -102,9 +102,8 @@ def sources(file: Path) -> dict[str, Source]:
 
 
 def install_neighbours(sources: dict[str, tuple[str, bool, str]]) -> None:
-    """Make modules of texts, by dotted name, in the place of others that are called so."""
+    """Have modules made of texts, by dotted name, when they are imported, in the place of others that are called so."""
     # It also stands in bundles, where nothing else of this library is.
-    import importlib  # noqa: PLC0415
     import importlib.util  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
@@ -120,20 +119,17 @@ def install_neighbours(sources: dict[str, tuple[str, bool, str]]) -> None:
 
         def exec_module(self, module):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
             module.__file__ = sources[module.__name__][0]
-            exec(compile(sources[module.__name__][2], module.__file__, "exec"), module.__dict__)  # noqa: S102
+            # Else it would get the bundle's imports from __future__.
+            code = compile(sources[module.__name__][2], module.__file__, "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102
 
         def get_source(self, name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
             return sources[name][2]
 
     for name in sources:
         sys.modules.pop(name, None)
-    finder = Finder()
-    sys.meta_path.insert(0, finder)
-    try:
-        for name in sources:
-            importlib.import_module(name)
-    finally:
-        sys.meta_path.remove(finder)
+    # It stays: a network may import what stands beside it when it is called, or not at all.
+    sys.meta_path.insert(0, Finder())
 
 
 def bundle(file: Path) -> str:

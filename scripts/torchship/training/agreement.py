@@ -141,7 +141,7 @@ def _gradients(loss: Tensor, learned: State) -> dict[str, Tensor | None]:
 
 def _collected(outputs: Sequence[Tensor], gradients: dict[str, Tensor | None], buffers: State) -> Found:
     found = Found({f"output {place}": output.detach() for place, output in enumerate(outputs)})
-    found.tensors |= {f"buffer {name}": one.detach().double() for name, one in buffers.items()}
+    found.tensors |= {f"buffer {name}": one.detach() for name, one in buffers.items()}
     for name, gradient in gradients.items():
         if gradient is None:
             found.missing.add(f"gradient of {name}")
@@ -163,7 +163,9 @@ def differences(found: Found, wanted: Found) -> dict[str, str]:
                 words[name] = "none"
         elif not _share(other, one, largest if name.startswith("gradient") else 0.0) <= 1.0:
             words[name] = (
-                f"by {_size(other - one):.2g} of {_size(one):.2g}" if other.shape == one.shape else "its shape"
+                f"by {_size(_wide(other) - _wide(one)):.2g} of {_size(_wide(one)):.2g}"
+                if other.shape == one.shape
+                else "its shape"
             )
     for name in wanted.missing & found.tensors.keys():
         if bool((found.tensors[name] != 0).any()):
@@ -175,15 +177,20 @@ def _size(tensor: Tensor) -> float:
     return float(tensor.abs().max()) if tensor.numel() else 0.0
 
 
+def _wide(tensor: Tensor) -> Tensor:
+    return (torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor).double()
+
+
 def _share(found: Tensor, wanted: Tensor, largest: float) -> float:
     """Return the largest difference in units of the bound; infinite where shapes or what is not finite differ."""
     if found.shape != wanted.shape or bool((found.isfinite() != wanted.isfinite()).any()):
         return float("inf")
     if not wanted.numel():
         return 0.0
-    found, wanted = (one.double().nan_to_num(0.0, 0.0, 0.0) for one in (found, wanted))
+    found, wanted = (_wide(one).nan_to_num(0.0, 0.0, 0.0) for one in (found, wanted))
     difference = float((found - wanted).abs().max())
-    return difference / (OWN * float(wanted.abs().max()) + LARGEST * largest) if difference else 0.0
+    bound = OWN * float(wanted.abs().max()) + LARGEST * largest
+    return difference / bound if bound else float("inf") if difference else 0.0
 
 
 def _told(error: Exception, task: Task) -> str:

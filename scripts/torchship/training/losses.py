@@ -109,12 +109,16 @@ def accuracy(output: Tensor, target: Tensor, threshold: float, function: str) ->
 
     Of several binary labels each counts for itself; a regression of several numbers decides nothing, and has 0.
     """
-    if output.shape[-1] == 1:
-        decided = output.squeeze(-1) > threshold
-    elif function == "cross_entropy":
-        decided = output.argmax(-1)
-    elif function == REGRESSION:
+    if function == REGRESSION and output.shape[-1] != 1:
         return torch.zeros(len(output), device=output.device)
-    else:
-        decided, target = output > threshold, target > 0.5
+    decided = decisions(output, threshold, function)
+    if function != "cross_entropy" and output.shape[-1] != 1:
+        target = target > 0.5
     return (decided == target.reshape(decided.shape)).float().flatten(1).mean(1)
+
+
+def decisions(output: Tensor, threshold: float, function: str) -> Tensor:
+    """Return what outputs [replicas or events, …] stand for: their class, or whether each lies above the threshold."""
+    if output.shape[-1] == 1:
+        return output.squeeze(-1) > threshold
+    return output.argmax(-1) if function == "cross_entropy" else output > threshold

@@ -1,17 +1,23 @@
 """What is looked at before the first step: that the eager module takes the data, and that all it has is trained."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
-from torchship.models.errors import told_as_theirs
+from torchship.models.errors import innermost, one_line, told_as_theirs
+from torchship.models.user_code import line_in_text
+from torchship.training.batches import Batch
 from torchship.training.engine import Task, outputs_of
 
 log = logging.getLogger(__name__)
 
+# Of an output's size, two calls may differ: GPUs sum in any order.
+STEADY = 1e-4
 # Batches that are tried until each parameter has had a gradient: which are used may depend on the data.
 MOST_BATCHES = 100
 
@@ -21,7 +27,8 @@ def rehearse(task: Task) -> None:
 
     Raises:
         TrainingError: an error in the network's code, with the line; outputs of another shape than declared; nothing
-            to train; parameters that get no gradient.
+            to train; parameters that get no gradient, or none that can be computed; outputs that change when the
+            network is called again.
     """
     module = task.starts.module(0).to(task.device).train()
     learned = {name: one for name, one in module.named_parameters() if one.requires_grad}
@@ -37,26 +44,99 @@ def rehearse(task: Task) -> None:
             f"would ship as they started: {listed(waiting)}; if that is meant, name them in train/frozen, or give the "
             "outputs that use them a loss, as in train/loss: {y: {function: …}, z: {function: …}}"
         )
+    sparse = [name for name, one in learned.items() if one.grad is not None and one.grad.is_sparse]
+    if sparse:
+        raise TrainingError(
+            f"{task.starts.file}: the gradient of {sparse[0]} is sparse, which not every optimizer takes: build its "
+            "layer with sparse=False"
+        )
+    inputs, _ = next(_batches(task))
+    require_steady(task, module.eval(), inputs)
+
+
+def _batches(task: Task) -> Iterator[Batch]:
+    """Yield the first training batches, on the device."""
+    dataset = task.sets["train"]
+    for index in torch.split(torch.arange(len(dataset)), task.knobs["batch_size"])[:MOST_BATCHES]:
+        inputs, targets = (tuple(array.to(task.device) for array in part) for part in dataset[index])
+        yield inputs, targets
 
 
 def _without_gradient(task: Task, module: nn.Module, learned: Mapping[str, nn.Parameter]) -> list[str]:
     """Return the parameters that have no gradient after some batches."""
-    dataset, size = task.sets["train"], task.knobs["batch_size"]
     waiting = dict(learned)
-    for place, index in enumerate(torch.split(torch.arange(len(dataset)), size)[:MOST_BATCHES]):
-        inputs, targets = (tuple(array.to(task.device) for array in part) for part in dataset[index])
+    for place, (inputs, targets) in enumerate(_batches(task)):
+        given = tuple(one.clone() for one in inputs)
         with told_as_theirs(module, task.starts.file):
             outputs = outputs_of(module(*inputs))
         if place == 0:
-            check_outputs(outputs, task.outputs, len(index))
-        loss = task.objective.mean(outputs, targets)
+            check_outputs(outputs, task.outputs, len(targets[0]))
+        loss = _loss(task, outputs, targets)
         if loss.requires_grad:
             with told_as_theirs(module, task.starts.file):
-                loss.backward()  # type: ignore[no-untyped-call]
+                _backward(task, module, loss, (given, targets))
         waiting = {name: one for name, one in waiting.items() if one.grad is None}
         if not waiting:
             break
     return list(waiting)
+
+
+def _loss(task: Task, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    try:
+        return task.objective.mean(outputs, targets)
+    except RuntimeError as error:
+        kinds = (f"{term.output} is {str(outputs[term.place].dtype)[6:]}" for term in task.objective.terms)
+        raise TrainingError(
+            f"{task.starts.file}: train/loss cannot be computed from what Network.forward returns "
+            f"({', '.join(kinds)}): {one_line(error)}; it takes float32, as of y.float()"
+        ) from error
+
+
+def _backward(task: Task, module: nn.Module, loss: Tensor, batch: Batch) -> None:
+    """Compute the gradients of a loss.
+
+    Raises:
+        TrainingError: autograd cannot, with the line of the network where what it needs was computed.
+    """
+    file = task.starts.file
+    try:
+        loss.backward()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        if innermost(error, file) is not None:
+            raise
+        # Once more, for what torch says of the line only if it was asked to before.
+        with warnings.catch_warnings(record=True) as caught, suppress(RuntimeError):
+            warnings.simplefilter("always")
+            with torch.autograd.detect_anomaly(check_nan=False):
+                inputs, targets = batch
+                task.objective.mean(outputs_of(module(*inputs)), targets).backward()  # type: ignore[no-untyped-call]
+        lines = [line for one in caught if (line := line_in_text(str(one.message), file.resolve().parent))]
+        words = one_line(error).partition(" Hint:")[0]
+        raise TrainingError(
+            f"{lines[-1] if lines else file}: the gradient of train/loss cannot be computed: {words}"
+        ) from error
+
+
+def require_steady(task: Task, module: nn.Module, inputs: Sequence[Tensor]) -> None:
+    """Check that a network gives the same outputs for the same events when it is called again in evaluation mode.
+
+    Else what its evaluations say holds for none of its outputs to come.
+
+    Raises:
+        TrainingError: it does not, with the output and by how much.
+    """
+    with torch.no_grad(), told_as_theirs(module, task.starts.file):
+        first, second = (outputs_of(module(*(one.clone() for one in inputs))) for _ in range(2))
+    for place, name in enumerate(task.outputs):
+        one, other = (part[place].double().nan_to_num() for part in (first, second))
+        size = float(one.abs().max()) if one.numel() else 0.0
+        off = float((one - other).abs().max()) if one.numel() and one.shape == other.shape else 0.0
+        if one.shape != other.shape or off > STEADY * size:
+            raise TrainingError(
+                f"{task.starts.file}: called twice with the same events, in evaluation mode, Network gives other "
+                f"outputs: {name} differs by {off:.2g} of {size:.2g}; if it draws random numbers or keeps something "
+                "from call to call, let it do so in training mode alone (if self.training: …)"
+            )
 
 
 def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], events: int) -> None:
