@@ -54,6 +54,10 @@ NETWORKS = {
          "edges": {"shape": [2, "edges"], "dtype": "int64", "indexes": "hits"}},
         {"y": {"shape": ["hits", 2]}},
     ),
+    "double_mass": (
+        {"p4": {"shape": ["batch", 2, 4], "low": [900.0, -9.0, -9.0, 880.0], "high": [1000.0, 9.0, 9.0, 900.0]}},
+        {"y": {"shape": ["batch", 1]}},
+    ),
     "lost_bias": (
         {"x": {"shape": ["batch", 2], **BOUNDS}},
         {"y": {"shape": ["batch", 3]}},

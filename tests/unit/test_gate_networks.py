@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from gating import NETWORKS, VALIDATE, gated, needed_of, network_file
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship.core.errors import ParityError, WitnessError
@@ -49,6 +49,23 @@ def test_correct_files_pass_in_the_oldest_runtime_that_is_installed(name):
         evidence = gated(name).judge(runtime=runtime)
     assert evidence["failures"] == []
     assert evidence["runtimes"][0]["setting"].startswith(f"ONNX Runtime {version}")
+
+
+def test_a_file_that_lost_its_float64_is_found_and_placed():
+    network = gated("double_mass")
+    twin = copy.deepcopy(network.proto)
+    casts = [node for node in twin.graph.node if node.op_type == "Cast"]
+    for node in casts:
+        next(attribute for attribute in node.attribute if attribute.name == "to").i = TensorProto.FLOAT
+    for value in twin.graph.initializer:
+        if value.data_type == TensorProto.DOUBLE:
+            narrow = numpy_helper.from_array(numpy_helper.to_array(value).astype(np.float32), value.name)
+            value.CopyFrom(narrow)
+    del twin.graph.value_info[:]
+    assert casts
+    evidence = network.judge(twin.SerializeToString())
+    assert evidence["verdict"] == "failed"
+    assert evidence["failures"][0]["check"] == "parity"
 
 
 def test_a_lost_bias_is_found_and_placed():

@@ -344,3 +344,31 @@ def test_whatever_a_module_raises_is_told_with_its_line(raised, told):
         match=rf"does not take x \[40, 6\]: {told} at unit/test_torch_arbiter.py:\d+ \(`raise raised`\)",
     ):
         TorchArbiter(Applied(refusing), ["x"], ["y"]).evaluate({"x": EVENTS})
+
+
+@pytest.mark.parametrize("form", [
+    lambda x, double: ((x.to(double) + 1e6) - 1e6).float(),
+    lambda x, double: torch.cumsum(x.to(double) * 1e6, dim=1).diff(dim=1).float() / 1e6,
+    lambda x, double: torch.add(x, torch.full((1,), 1e6, dtype=double)).sub_(1e6).type(torch.float32),
+    lambda x, double: (x.to(double).pow(2).sum(1, keepdim=True) + 1e8 - 1e8).type_as(x) + x,
+])  # fmt: skip
+def test_what_a_module_computes_in_float64_is_not_disturbed(form):
+    """Where float64 is there to survive a cancellation, a file without the cast to it is wrong, and the right one right."""
+    output = TorchArbiter(Applied(lambda x: form(x, torch.float64)), ["x"], ["y"]).witness({"x": EVENTS})["y"]
+    x = torch.from_numpy(EVENTS)
+    for double, right in ((torch.float64, True), (torch.float32, False)):
+        worst = ratios(form(x, double).numpy(), output.exact, LEAST * output.scale).max()
+        assert (worst < 1.0) == right, worst
+    assert (LEAST * output.scale).max() < 1e-4
+
+
+def test_a_branch_on_numbers_ends_what_is_known_of_float64():
+    """There the limit is that of float32, which is too wide and no wrong alarm."""
+
+    def form(x):
+        y = x.double() + 1e6
+        return ((y if x.dtype == torch.float32 else y * 1.0) - 1e6).float()
+
+    output = TorchArbiter(Applied(form), ["x"], ["y"]).witness({"x": EVENTS})["y"]
+    assert ratios(output.single, output.exact, LEAST * output.scale).max() < 1.0
+    assert output.scale.max() > 1e-3

@@ -19,7 +19,7 @@ from torchship.core.errors import ParityError, WitnessError
 from torchship.gate.witness.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
-from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
+from torchship.gate.witness.torch_modes import Rounding, Types, Wide, plain_kernels
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
 from torchship.models.user_code import line_of_traceback, user_folder
 
@@ -51,6 +51,8 @@ class TorchArbiter:
         self._kept = {name: tensor.detach().clone() for name, tensor in state_of(self._modules[torch.float64]).items()}
         # A single event alone cannot tell whether it is independent of others: that is known from larger batches.
         self._understood = self._independent = False
+        # Whether the module computes anything in float64 itself; None until it has been looked at.
+        self._doubles: bool | None = None
 
     def evaluate(self, feed: Feed, dtype: torch.dtype = torch.float64) -> dict[str, Array]:
         """Return the outputs by name, computed in a floating type.
@@ -58,7 +60,7 @@ class TorchArbiter:
         Raises:
             ParityError: the module does not take these inputs, or gives another number of outputs than declared.
         """
-        return self._call(feed, dtype, Wide() if dtype == torch.float64 else nullcontext())  # type: ignore[no-untyped-call]
+        return self._call(feed, dtype, Wide(self._seen(feed)) if dtype == torch.float64 else nullcontext())
 
     def witness(self, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
         """Return for each output its value in float64 and float32, and the spread that rounding gives it.
@@ -115,7 +117,8 @@ class TorchArbiter:
                     f"the arbiter does not understand operation {one.operation!r}{place_of(one)}: {why}, so that no "
                     "limit can be derived; write it by other operations"
                 )
-        found, wanted = self._call(feed, torch.float64, Rounding(NO_NOISE)), self.evaluate(feed)
+        found = self._call(feed, torch.float64, Rounding(NO_NOISE, self._seen(feed)))
+        wanted = self.evaluate(feed)
         wrong = [name for name in self.outputs if not unchanged(found[name], wanted[name])]
         if wrong or len(plain) != len(undisturbed):
             raise WitnessError(
@@ -142,7 +145,7 @@ class TorchArbiter:
         """Return what the module compares on the way, see `thresholds.Comparer`."""
         tensors = self._tensors(feed, torch.float64)
         noise = Noise(EXAGGERATED * UNIT_FLOAT32, self.seed + disturbed) if disturbed else None
-        comparing = Comparing(noise, tensors)
+        comparing = Comparing(noise, tensors, self._seen(feed))
         self._evaluate(tensors, torch.float64, comparing)
         return Comparisons(comparing.outcomes, some_of(comparing.constants))
 
@@ -153,7 +156,8 @@ class TorchArbiter:
         done = 0
         while done < samples:
             size = min(together, samples - done)
-            result = self._call(repeated(feed, size), torch.float64, Rounding(self._noise))
+            tiles = repeated(feed, size)
+            result = self._call(tiles, torch.float64, Rounding(self._noise, self._seen(tiles)))
             if size == 1:
                 yield result
             else:
@@ -184,10 +188,21 @@ class TorchArbiter:
 
     def _traced(self, feed: Feed, noise: Noise | None, *, lines: bool = True) -> list[Step]:
         tensors = self._tensors(feed, torch.float64)
-        trace = Trace(noise, tensors, user_folder(self._modules[torch.float64]) if lines else None)
+        folder = user_folder(self._modules[torch.float64]) if lines else None
+        trace = Trace(noise, tensors, folder, self._seen(feed))
         with trace.path.following(self._modules[torch.float64]):
             self._evaluate(tensors, torch.float64, trace)
         return trace.steps
+
+    def _seen(self, feed: Feed) -> list[tuple[str, bool]]:
+        """Return which operations the module computes in float64 on purpose; nothing where there are none."""
+        if self._doubles is False:
+            return []
+        types = Types()
+        self._call(feed, torch.float32, types)
+        if self._doubles is None and all(array.size for array in feed.values()):
+            self._doubles = any(double for _, double in types.seen)
+        return types.seen
 
     def _call(self, feed: Feed, dtype: torch.dtype, mode: AbstractContextManager[Any]) -> dict[str, Array]:
         return self._evaluate(self._tensors(feed, dtype), dtype, mode)

@@ -4,7 +4,7 @@ The function that is evaluated is the float32 one without its rounding: constant
 all that is computed from them and the inputs is float64.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,15 +22,68 @@ LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
 STEPS = {"euclidean_dist": decomposition_table[torch.ops.aten._euclidean_dist.default]}  # noqa: SLF001 -- cdist's name
 
 
+# Operations whose types a cast decides: where all is float64, a cast to it is none, and one to float32 is one more.
+CASTS = frozenset({"to_copy", "copy"})
+
+
+class Types(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes which operations a module computes in float64 on purpose, in the order in which they come.
+
+    Attributes:
+        seen: of each operation that is neither a view nor a cast its name, and whether it gave float64.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: list[tuple[str, bool]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        done, result = operation(func), func(*args, **(kwargs or {}))
+        if not is_view(done) and done.name not in CASTS:
+            self.seen.append((done.name, any(value.dtype == torch.float64 for value in tensors(result))))
+        return result
+
+
+def is_view(done: Operation) -> bool:
+    """Say whether an operation computes nothing."""
+    return done.view and not done.name.startswith("lift")
+
+
 class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Keeps in float64 what a module casts to float32 by itself, and its constants what they are in float32."""
+    """Keeps in float64 what a module casts to float32 by itself, and its constants what they are in float32.
+
+    Args:
+        seen: what `Types` saw of the module on the same inputs, for one that computes in float64 on purpose: there a
+            constant is what it is in float64.
+    """
+
+    def __init__(self, seen: Sequence[tuple[str, bool]] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._seen, self._within_step = iter(seen), False
+        # Whether the operation that is being evaluated is in float64 in the module itself.
+        self.double = False
+
+    def _advance(self, name: str) -> None:
+        """Find out whether the next operation is in float64; from where another one comes, none is taken for that."""
+        if name not in CASTS and not self._within_step:
+            expected, self.double = next(self._seen, ("", False))
+            if expected != name:
+                self._seen, self.double = iter(()), False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         done = operation(func)
+        if is_view(done):
+            result = func(*args, **(kwargs or {}))
+            self.look(done, args, kwargs or {}, result)
+            return result
+        self._advance(done.name)
         if done.name in STEPS:
+            self._within_step = True
             with self:
-                return STEPS[done.name](*args, **(kwargs or {}))
-        if done.view and not done.name.startswith("lift"):
+                result = STEPS[done.name](*args, **(kwargs or {}))
+            self._within_step = False
+            return result
+        if self.double and done.name not in CASTS:
             result = func(*args, **(kwargs or {}))
             self.look(done, args, kwargs or {}, result)
             return result
@@ -105,8 +158,8 @@ def as_float32(value: Tensor) -> Tensor:
 class Rounding(Wide):  # type: ignore[no-untyped-call]
     """Disturbs what float32 would round, see `op_rules.Rule`; without noise nothing, by not being there."""
 
-    def __init__(self, noise: Noise | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+    def __init__(self, noise: Noise | None, seen: Sequence[tuple[str, bool]] = ()) -> None:
+        super().__init__(seen)
         self._disturbing = noise is not None
         self.noise = noise or NO_NOISE
 

@@ -55,8 +55,14 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
         path: has to follow the module.
     """
 
-    def __init__(self, noise: Noise | None, inputs: Sequence[Tensor], folder: Path | None = None) -> None:
-        super().__init__(noise)
+    def __init__(
+        self,
+        noise: Noise | None,
+        inputs: Sequence[Tensor],
+        folder: Path | None = None,
+        seen: Sequence[tuple[str, bool]] = (),
+    ) -> None:
+        super().__init__(noise, seen)
         self.steps: list[Step] = []
         self.path = ModulePath()
         self._folder = folder
@@ -102,8 +108,8 @@ COMPARED = frozenset(
 class Comparing(Rounding):  # type: ignore[no-untyped-call]
     """Collects what is compared: the outcomes, and the constants that the inputs, or what follows from them, meet."""
 
-    def __init__(self, noise: Noise | None, inputs: Sequence[Tensor]) -> None:
-        super().__init__(noise)
+    def __init__(self, noise: Noise | None, inputs: Sequence[Tensor], seen: Sequence[tuple[str, bool]] = ()) -> None:
+        super().__init__(noise, seen)
         self.outcomes: list[Array] = []
         self.constants: set[float] = set()
         self._following = {storage(value) for value in inputs}
