@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torchship.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
-from torchship.noise import Noise
+from torchship.noise import NO_NOISE, Noise
 from torchship.op_rules import RULES, Rule, base_name, operation
 from torchship.torch_modes import Rounding, Wide, plain_kernels
 
@@ -58,7 +58,7 @@ def spread(function, args, kwargs, samples=SAMPLES):
 
     noise = Noise(UNIT_FLOAT32, 0)
     with torch.no_grad(), plain_kernels(torch.float64):
-        exact, same = call(Wide()), call(Rounding(Noise(0.0, 0)))
+        exact, same = call(Wide()), call(Rounding(NO_NOISE))
         if not exact.is_floating_point():
             return exact, same, torch.zeros(exact.shape)
         deviations = torch.stack([call(Rounding(noise)) for _ in range(samples)]) - exact

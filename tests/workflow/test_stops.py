@@ -10,7 +10,6 @@ import sys
 import sysconfig
 import time
 import venv
-from functools import cache
 
 import numpy as np
 import pytest
@@ -99,65 +98,58 @@ WEIGHTS = "results/xor/train/weights.safetensors"
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """Give a function that gives the digest of the weights that a run with some knobs makes if nobody ends it."""
-
-    @cache
-    def weights_of(*knobs):
-        workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
-        workflow.run(WEIGHTS, *knobs)
-        return sha256(workflow.folder / WEIGHTS)
-
-    return weights_of
+    """The digest of the weights of a run that nobody ends."""
+    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
+    workflow.run(WEIGHTS, *LONG)
+    return sha256(workflow.folder / WEIGHTS)
 
 
-# On one worker, so that the undisturbed run of both is made once.
-ENDED = pytest.mark.xdist_group("ended")
-
-
-@pytest.mark.parametrize(
-    ("number", "devices"),
-    [
-        pytest.param(signal.SIGKILL, 1, id="killed", marks=ENDED),
-        pytest.param(signal.SIGINT, 1, id="ctrl-c", marks=ENDED),
-        pytest.param(signal.SIGINT, 2, id="two"),
-    ],
-)
-def test_a_run_that_is_ended_goes_on_to_the_same_bytes(tmp_path, undisturbed, number, devices):
-    """SIGKILL for Snakemake and its job together, as a crash of the machine would do; SIGINT as Ctrl-C does."""
-    workflow = Workflow(tmp_path)
-    # Long enough to be met in the middle; what is compared is one whole run with the same knobs.
-    epochs = 800 if devices == 1 else 400
-    # A checkpoint after each epoch would take ten times as long as the epoch.
-    knobs = [
-        "--config",
-        f"train={{epochs: {epochs}, devices: {devices}, batch_size: 2}}",
-        "watch={checkpoint_seconds: 0.2}",
-    ]
-    words = tmp_path / "words"
+def ended(workflow, number, *knobs):
+    """End a training with a signal once it has a checkpoint, and Snakemake with it; give what was printed."""
+    words = workflow.folder / "words"
     with words.open("w") as stream:
         running = subprocess.Popen(
             workflow.command(WEIGHTS, *knobs), cwd=workflow.folder, env=workflow.environment(),
             stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    checkpoint = tmp_path / "results/xor/train/checkpoint.pt"
     deadline = time.monotonic() + 120
-    while not checkpoint.exists():
+    while not workflow.path("xor/train/checkpoint.pt").exists():
         assert running.poll() is None, "the run ended before it wrote a checkpoint"
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(running.pid, number)
     running.wait(timeout=60)
-    assert not (tmp_path / WEIGHTS).exists()
+    assert not (workflow.folder / WEIGHTS).exists()
+    return words.read_text()
+
+
+# Long enough to be met in the middle. A checkpoint after each epoch would take ten times as long as the epoch.
+LONG = ["--config", "train={epochs: 800, batch_size: 2}", "watch={checkpoint_seconds: 0.2}"]
+STOPPED = r"TrainingError: stopped by a signal after epoch \d+, with a checkpoint; started again"
+
+
+# On one worker, so that the undisturbed run is made once.
+@pytest.mark.xdist_group("ended")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
+def test_a_run_that_is_ended_goes_on_to_the_same_bytes(tmp_path, undisturbed, number):
+    """SIGKILL for Snakemake and its job together, as a crash of the machine would do; SIGINT as Ctrl-C does."""
+    workflow = Workflow(tmp_path)
+    told = ended(workflow, number, *LONG)
     if number == signal.SIGKILL:
-        workflow.run(WEIGHTS, "--unlock", *knobs)
+        workflow.run(WEIGHTS, "--unlock", *LONG)
     else:
-        told = words.read_text()
-        assert re.search(r"TrainingError: stopped by a signal after epoch \d+, with a checkpoint; started again", told)
-        # Nor what torchrun has to say of it.
-        assert not re.search("Traceback|death signal|Closing process", told)
-    text = workflow.run(WEIGHTS, "--rerun-incomplete", *knobs)
+        assert re.search(STOPPED, told)
+        assert "Traceback" not in told
+    text = workflow.run(WEIGHTS, "--rerun-incomplete", *LONG)
     assert "resuming from results/xor/train/checkpoint.pt after epoch" in text
-    assert sha256(tmp_path / WEIGHTS) == undisturbed(*knobs)
+    assert sha256(tmp_path / WEIGHTS) == undisturbed
+
+
+def test_ctrl_c_ends_all_processes_of_a_training_with_one_line(tmp_path):
+    """Without what torchrun has to say of it; that they go on to the same bytes is a test of the training's own."""
+    told = ended(Workflow(tmp_path), signal.SIGINT, *LONG, "train={devices: 2}")
+    assert re.search(STOPPED, told)
+    assert not re.search("Traceback|death signal|Closing process", told)
 
 
 @FINISHED
