@@ -45,8 +45,10 @@ foreign: install
 	PYTHONPATH=scripts:tests:tests/foreign $(BIN)/python tests/foreign/wall.py --output docs/foreign.md $(ARGS)
 
 # Each operator of the arbiter of files from elsewhere against ONNX Runtime: ten minutes. Writes docs/onnx-operators.md.
+# And more of torch's own test inputs for the arbiter of networks.
 operators: install
 	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
+	TORCHSHIP_OPERATOR_INPUTS=2 $(BIN)/python -m pytest tests/unit/test_torch_operators.py
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install

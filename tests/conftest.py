@@ -16,6 +16,11 @@ from make_cases import make_cases
 from translate_network import translate_network
 
 
+def pytest_collection_modifyitems(items):
+    """Start with the tests that take longest, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 @pytest.fixture
 def compiler():
     """The C++ compiler."""

@@ -17,8 +17,8 @@ from independent import draw_points, float64, numbers, truth
 from page import page
 from twins import TWINS, broken
 
-# Each for a trait of its own: in-place writes, boolean masks, nearest neighbours, a recurrent network, thresholds.
-SMALL = ("masked_attention", "masked_pooling", "vertex_scatter", "jet_counting", "particle_net", "nine_orders")
+# Each for a trait of its own: writes in place, scattered sums, thresholds, nearest neighbours. `make foreign` has the others.
+SMALL = ("masked_attention", "vertex_scatter", "jet_counting", "particle_net")
 SMALL_FILES = ("keras_dense", "paddle_names", "lstm_states", "cast_chain")
 
 

@@ -52,7 +52,8 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
 
 def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster, tmp_path, alone):
     workflow = Submitted(tmp_path, cluster)
-    running = workflow.start("scan", "--group-components", "scan=6", *NODE, "--config", SCAN)
+    often = [SCAN, "watch={checkpoint_seconds: 0}"]
+    running = workflow.start("scan", "--group-components", "scan=6", *NODE, "--config", *often)
     victim, folder = wait_for(lambda: second_of_its_group(workflow, cluster), 180, "a second point with a checkpoint")
     finished = {path: path.stat().st_mtime_ns for path in workflow.path("xor/scan").glob("*/train/training.json")}
     os.kill(victim, signal.SIGKILL)

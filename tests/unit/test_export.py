@@ -40,15 +40,15 @@ export_onnx(*translated, Path("model.onnx"), Path("export.json"),
 
 
 def test_the_bytes_do_not_depend_on_folder_or_process(trained, tmp_path):
+    """This process has made the same, with a salt of its own."""
     path = [str(PROJECT / folder) for folder in ("scripts", "tests")]
     code = EXPORT.format(path=path, network=str(trained.network), weights=str(trained.trained))
-    for name, salt in (("one", "1"), ("two words", "2")):
-        folder = tmp_path / name
-        folder.mkdir()
-        environment = {**os.environ, "PYTHONHASHSEED": salt}
-        subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, capture_output=True)
-        assert sha256(folder / "translated.zip") == sha256(trained.program)
-        assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONHASHSEED": "2"}
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, capture_output=True)
+    assert sha256(folder / "translated.zip") == sha256(trained.program)
+    assert sha256(folder / "model.onnx") == sha256(trained.onnx["latest"])
 
 
 class ClassToken(nn.Module):
@@ -210,7 +210,7 @@ def test_attention_with_a_bias_of_pairs_is_exported():
     file, entry = HERE / "networks" / "particle_transformer.py", NETWORKS["particle_transformer"]
     inputs = {name: spelled_out(name, tensor) for name, tensor in entry["inputs"].items()}
     torch.manual_seed(0)
-    module = network_class(file)().eval()
+    module = network_class(file)(depth=1).eval()
     model = export(module, inputs, entry["outputs"], 18, read_axes(entry))
     feed = draw_points(entry, np.random.default_rng(0), 4)
     (found,) = session(model.SerializeToString()).run(None, feed)

@@ -5,9 +5,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from documented import INPUTS, OUTPUTS, documented
 from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, travel, value, weights
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from own_cases import Maker
 from support import DEFAULTS
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
 from torchship.core.files import sha256
@@ -419,6 +421,19 @@ def test_a_broken_twin_with_odd_names_and_a_fixed_batch_is_stopped(tmp_path):
     passed(travel(tmp_path, right, onnx=files))
     with pytest.raises(ParityError, match=r"the reference against what the file says: \|Δ\| = .*, output out/0\[\d\]"):
         travel(tmp_path, wrong, onnx=files)
+
+
+def test_old_batch_normalisation_takes_the_whole_road_with_its_reference(tmp_path):
+    """BatchNormalization of opset 9 with momentum, as in the CMS documentation; and the reference of another file."""
+    content, meant = documented()
+    x = Maker(5).x(60, 4)
+    np.savez(tmp_path / "mine.npz", x=x, y=meant(x).astype(np.float32))
+    entry = {"onnx": {"reference": str(tmp_path / "mine.npz")}, "inputs": INPUTS, "outputs": OUTPUTS}
+    road = passed(travel(tmp_path, content, **entry))
+    assert road.validation["arbiter"] == "ONNX reference evaluator"
+    assert 0.0 < road.validation["reference"]["y"] < 1.0
+    with pytest.raises(ParityError, match="the reference against what the file says"):
+        travel(tmp_path, documented(broken=True)[0], **entry)
 
 
 def test_the_makers_make_what_they_say():

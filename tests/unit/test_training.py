@@ -47,6 +47,19 @@ def test_a_start_does_not_depend_on_how_many_are_trained_beside_it(tmp_path):
     assert len(set(many)) == 150
 
 
+def test_blocks_of_starts_are_one_long_series(tmp_path):
+    """As the points of a scan of train/first_replica train them."""
+
+    def rows(name, first, count):
+        train = {"replicas": count, "first_replica": first, "epochs": 40, "engine": "batched"}
+        outputs = train_in(tmp_path, small_model(train=train), sets, name)
+        return outputs["replicas"].read_text().splitlines()[1:]
+
+    sets = make_data(tmp_path, small_model())
+    blocks = [row for first in (0, 4, 8) for row in rows(f"from{first}", first, 4)]
+    assert blocks == rows("whole", 0, 12)
+
+
 def test_both_loaders_give_the_same_bytes(tmp_path):
     hashes = set()
     for loader, workers in (("resident", 0), ("dataloader", 0), ("dataloader", 2)):

@@ -17,7 +17,7 @@ POINTS = "{train/weights/mean: 1.0e+39}"
 
 
 def scan(grid=RATES, points=POINTS):
-    return ["--config", f"scan={{grid: {{{grid}}}, points: [{points}]}}"]
+    return ["--config", f"scan={{grid: {{{grid}}}, points: [{points}]}}", "export={targets: [cmssw_14_2]}"]
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +68,10 @@ def test_a_gate_that_fails_for_a_point_takes_away_what_said_that_all_is_well(sca
     point = "xor/scan/hidden=2+learning_rate=0.1"
     pages = [f"{point}/validate/gate.html", f"{point}/summary.html"]
     scanned.run(*(f"results/{page}" for page in pages), *scan(), cores=2)
-    spoil(scanned.path(f"{point}/export/latest/model.onnx"))
+    spoil(scanned.path(f"{point}/export/cmssw_14_2/model.onnx"))
     arguments = ["--forcerun", "validate_target", "--rerun-triggers", "mtime", "--allowed-rules", "validate_target"]
-    text = scanned.run(f"results/{point}/validate/latest/validation.json", *arguments, *scan(), check=False)
-    assert f"ParityError: {point}/latest: " in text
+    text = scanned.run(f"results/{point}/validate/cmssw_14_2/validation.json", *arguments, *scan(), check=False)
+    assert f"ParityError: {point}/cmssw_14_2: " in text
     assert not any(scanned.path(page).exists() for page in pages)
     # That is no word on the best.
     assert scanned.path("xor/validate/gate.html").exists()
@@ -90,33 +90,18 @@ def test_a_new_point_is_the_only_one_that_is_trained(scanned):
         assert "train_network" not in planned
 
 
-@pytest.mark.xdist_group("scan")
-def test_blocks_of_starts_are_one_long_series(tmp_path):
-    whole = Workflow(tmp_path / "whole")
-    whole.run("results/xor/train/replicas.csv", "--config", "train={replicas: 12, epochs: 40, engine: batched}")
-    blocks = Workflow(tmp_path / "blocks")
-    grid = scan("train/first_replica: [0, 4, 8]", "")
-    blocks.run("results/xor/train/replicas.csv", *grid, "train={replicas: 4, epochs: 40, engine: batched}")
-    rows = []
-    for first in (0, 4, 8):
-        path = blocks.path(f"xor/scan/first_replica={first}/train/replicas.csv")
-        rows += path.read_text().splitlines()[1:]
-    assert rows == whole.path("xor/train/replicas.csv").read_text().splitlines()[1:]
-
-
-@pytest.mark.xdist_group("scan")
 def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
-    workflow, target = Workflow(tmp_path), "results/xor/export/latest/model.onnx"
+    workflow, target = Workflow(tmp_path), "results/xor/evaluate/metrics.json"
     two = scan("network/arguments/hidden: [3, 4]", "")
     workflow.run(target, *two)
     best = sha256(workflow.path("xor/model/weights.safetensors"))
     shape = "xor/model/weights.safetensors"
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] in (3, 4)
     text = workflow.run(target)
-    assert sorted(rules_in(text)) == ["export_onnx", "train_network", "translate_network"]
+    assert sorted(rules_in(text)) == ["evaluate_network", "select_model", "train_network"]
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] == 2
     text = workflow.run(target, *two)
-    assert sorted(rules_in(text)) == ["select_model", "export_onnx", "translate_network"]
+    assert sorted(rules_in(text)) == ["evaluate_network", "select_model"]
     assert sha256(workflow.path(shape)) == best
     assert "ConfigError: no run has a scan" in workflow.run("scan", check=False)
 

@@ -1,6 +1,7 @@
 """Random numbers that stand for rounding."""
 
 import random
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -11,6 +12,16 @@ POOL = 2**20
 LARGEST = float(torch.finfo(torch.float32).max)
 
 
+@lru_cache(maxsize=4)
+def pool(unit: float, seed: int, size: int) -> tuple[Tensor, Tensor]:
+    """Return uniform numbers between -unit and unit, and the same about 1; those of one seed are drawn once."""
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.rand(size, generator=generator, dtype=torch.float64).mul_(2.0).sub_(1.0)
+    # About 0 exactly, or a sum over many would be shifted.
+    absolute = numbers.sub_(numbers.mean()).mul_(unit)
+    return absolute, absolute + 1.0
+
+
 class Noise:
     """Uniform numbers between -unit and unit, from a pool with places chosen at random: drawing each anew takes longer.
 
@@ -19,11 +30,7 @@ class Noise:
 
     def __init__(self, unit: float, seed: int) -> None:
         self.unit, self.seed = unit, seed
-        generator = torch.Generator().manual_seed(seed)
-        numbers = torch.rand(POOL, generator=generator, dtype=torch.float64).mul_(2.0).sub_(1.0)
-        # About 0 exactly, or a sum over many would be shifted.
-        self._absolute = numbers.sub_(numbers.mean()).mul_(unit)
-        self._relative = self._absolute + 1.0
+        self._absolute, self._relative = pool(unit, seed, POOL)
         self._places = random.Random(seed)  # noqa: S311 -- no secret
 
     def start(self) -> None:
