@@ -30,7 +30,7 @@ def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
     Its constants, such as an epsilon or a slope, are what float32 makes of them in any type.
     """
     converted = module.to(dtype)
-    wide = Wide() if dtype == torch.float64 else nullcontext()  # type: ignore[no-untyped-call]
+    wide = Wide() if dtype == torch.float64 else nullcontext()
     with torch.no_grad(), plain_kernels(dtype), wide:
         output: Array = converted(torch.from_numpy(x).to(dtype)).numpy()
     module.to(torch.float32)
