@@ -12,6 +12,7 @@ from support import DEFAULTS, PROJECT
 from torch import nn
 from torchship.core.errors import ParityError, WitnessError
 from torchship.data.domain import draw, edge_draws
+from torchship.gate import examine
 from torchship.gate.case_inputs import LARGE_DRAWS, make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
 from torchship.gate.judge import Model, check_signature
