@@ -75,7 +75,6 @@ rule validate_target:
         # Logs, because those of a failed job are kept.
         evidence="<logs>/{run}/{target}/validation.json",
         page="<logs>/{run}/{target}/gate.html",
-        worst="<logs>/{run}/{target}/worst.safetensors",
     benchmark:
         "<benchmarks>/{run}/{target}/validate_target.tsv"
     conda:
