@@ -1,18 +1,23 @@
 """Torchship: a PyTorch model from its data to validated ONNX files and a reproducible archive."""
 
+import atexit
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.25")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
-configfile: f"{workflow.basedir}/targets.yaml"
+# Another workflow that has this one as a module gives its own configuration, which rules/common.smk completes.
+configfile: f"{workflow.current_basedir}/config.yaml"
+configfile: f"{workflow.current_basedir}/targets.yaml"
 
 
 report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/failures.smk"
 include: "rules/resources.smk"
 include: "rules/inputs.smk"
 include: "rules/params.smk"
@@ -29,6 +34,11 @@ include: "rules/benchmark.smk"
 include: "rules/contents.smk"
 include: "rules/archive.smk"
 include: "rules/milestones.smk"
+
+
+onerror:
+    # Behind Snakemake's own last words, where one looks first.
+    atexit.register(print, failures(), file=sys.stderr)
 
 
 localrules:

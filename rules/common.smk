@@ -12,10 +12,11 @@ from snakemake.exceptions import WorkflowError
 # Snakemake 9.27 writes the interpreter into shell commands without quotes, which fails on a path with a space in it.
 sys.executable = shlex.quote(sys.executable)
 
-BASE = Path(workflow.basedir)
+# Where this file is: `workflow.basedir` is another workflow's, where this one is a module of it.
+BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
-from torchship.config.resolve import resolve
+from torchship.config.resolve import merge, resolve
 from torchship.core.errors import ConfigError
 from torchship.training.parallel.gpu_locks import any_here
 from torchship.core.sources import digest, library_modules
@@ -34,6 +35,18 @@ def project(path):
     return os.path.relpath(BASE / path)
 
 
+def complete():
+    """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
+
+    Its folders are those that the rules' paths are made with, wherever these were given.
+    """
+    for name in ("config.yaml", "targets.yaml"):
+        config.update(merge(yaml.safe_load((BASE / name).read_text()), config))
+    config["pathvars"] = {
+        name: workflow.pathvars.get(name) for name in config["pathvars"]
+    }
+
+
 def resolved_runs():
     """Check the configuration; return a complete section for each run, and for each candidate of a run's training."""
     schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
@@ -46,6 +59,7 @@ def resolved_runs():
     return runs, candidates, [run for run in runs if points[run]]
 
 
+complete()
 RUNS, CANDIDATES, SCANS = resolved_runs()
 # Those with a network; of these those that are trained here, that come with weights, that have data, and that the
 # generator covers; those whose ONNX file is from elsewhere.
