@@ -38,6 +38,7 @@ rule select_model:
         # Their order, too, which is that of the table: Snakemake compares inputs as a set.
         candidates=candidates_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),
+        ship=lookup("{run}/scan/ship", within=RUNS),
         claims=claims,
     script:
         "../scripts/select_model.py"
