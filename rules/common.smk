@@ -14,6 +14,11 @@ sys.executable = shlex.quote(sys.executable)
 
 # Where this file is: `workflow.basedir` is another workflow's, where this one is a module of it.
 BASE = Path(str(workflow.current_basedir)).parent
+if not (BASE / "scripts").is_dir():
+    raise WorkflowError(
+        f"ConfigError: {workflow.current_basedir} is no folder here: Snakemake fetches single files of a module from "
+        "elsewhere, and steps import the library beside them; clone the project and give the module's snakefile as a path"
+    )
 sys.path.insert(0, str(BASE / "scripts"))
 
 from torchship.config.resolve import merge, resolve
