@@ -46,6 +46,8 @@ rule find_runtime:
         found="<results>/runtimes/{target}.json",
     log:
         "<logs>/runtimes/{target}.log",
+    benchmark:
+        "<benchmarks>/runtimes/{target}.tsv"
     conda:
         runtime_environment
     resources:
