@@ -1,8 +1,5 @@
 """Torchship: a PyTorch model from its data to validated ONNX files and a reproducible archive."""
 
-import atexit
-import sys
-
 from snakemake.utils import min_version
 
 min_version("9.25")
@@ -39,8 +36,7 @@ include: "rules/milestones.smk"
 
 
 onerror:
-    # Behind Snakemake's own last words, where one looks first.
-    atexit.register(print, failures(), file=sys.stderr)
+    tell_failures()
 
 
 localrules:
