@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
-# Another workflow that has this one as a module gives its own configuration, which rules/common.smk completes.
+# Another workflow that has this one as a module gives its own configuration, which rules/project.smk completes.
 configfile: f"{workflow.current_basedir}/config.yaml"
 configfile: f"{workflow.current_basedir}/targets.yaml"
 
@@ -13,6 +13,7 @@ configfile: f"{workflow.current_basedir}/targets.yaml"
 report: "report/workflow.rst"
 
 
+include: "rules/project.smk"
 include: "rules/common.smk"
 include: "rules/failures.smk"
 include: "rules/resources.smk"

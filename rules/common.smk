@@ -1,27 +1,8 @@
-"""What all rules share: the checked configuration, paths into the project, and functions of wildcards."""
+"""What all rules share: the checked runs and their candidates, and functions of wildcards."""
 
-import os
-import shlex
-import sys
 from hashlib import sha256
-from pathlib import Path
 
-import yaml
-from snakemake.exceptions import WorkflowError
-
-# Snakemake 9.27 writes the interpreter into shell commands without quotes, which fails on a path with a space in it.
-sys.executable = shlex.quote(sys.executable)
-
-# Where this file is: `workflow.basedir` is another workflow's, where this one is a module of it.
-BASE = Path(str(workflow.current_basedir)).parent
-if not (BASE / "scripts").is_dir():
-    raise WorkflowError(
-        f"ConfigError: {workflow.current_basedir} is no folder here: Snakemake fetches single files of a module from "
-        "elsewhere, and steps import the library beside them; clone the project and give the module's snakefile as a path"
-    )
-sys.path.insert(0, str(BASE / "scripts"))
-
-from torchship.config.resolve import merge, resolve
+from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
 from torchship.training.parallel.gpu_locks import any_here
 from torchship.core.sources import digest, library_modules
@@ -33,23 +14,6 @@ from torchship.config.checks import has_data
 from torchship.scan.points import expand as expand_scan
 from torchship.spec.candidate import candidates_of
 from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
-
-
-def project(path):
-    """Return a file of the project as seen from the working directory, wherever that is."""
-    return os.path.relpath(BASE / path)
-
-
-def complete():
-    """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
-
-    Its folders are those that the rules' paths are made with, wherever these were given.
-    """
-    for name in ("config.yaml", "targets.yaml"):
-        config.update(merge(yaml.safe_load((BASE / name).read_text()), config))
-    config["pathvars"] = {
-        name: workflow.pathvars.get(name) for name in config["pathvars"]
-    }
 
 
 def resolved_runs():
@@ -64,7 +28,6 @@ def resolved_runs():
     return runs, candidates, [run for run in runs if points[run]]
 
 
-complete()
 RUNS, CANDIDATES, SCANS = resolved_runs()
 # Those with a network; of these those that are trained here, that come with weights, that have data, and that the
 # generator covers; those whose ONNX file is from elsewhere.

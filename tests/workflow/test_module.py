@@ -48,6 +48,13 @@ def test_a_workflow_takes_the_rules_under_names_of_its_own(tmp_path):
     assert planned.count("ts_train_network") == 0
 
 
+def test_a_prefix_is_refused(tmp_path):
+    text = MODULE.format(snakefile=str(PROJECT / "Snakefile"), config="config", names="")
+    text = text.replace("    config: config", '    config: config\n    prefix: "sub"')
+    workflow = module_in(tmp_path, text, SMALL)
+    assert "ConfigError: a module of this workflow takes no `prefix:`" in workflow.run("all", "--dry-run", check=False)
+
+
 def test_a_workflow_takes_the_rules_as_they_are_called_here(tmp_path):
     text = MODULE.format(snakefile=str(PROJECT / "Snakefile"), config="config", names="")
     workflow = module_in(tmp_path, text, SMALL)
