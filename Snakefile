@@ -5,21 +5,26 @@ from snakemake.utils import min_version
 min_version("9.25")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
-configfile: f"{workflow.basedir}/targets.yaml"
+# Another workflow that has this one as a module gives its own configuration, which rules/project.smk completes.
+configfile: f"{workflow.current_basedir}/config.yaml"
+configfile: f"{workflow.current_basedir}/targets.yaml"
 
 
 report: "report/workflow.rst"
 
 
+include: "rules/project.smk"
 include: "rules/common.smk"
+include: "rules/failures.smk"
 include: "rules/resources.smk"
+include: "rules/given.smk"
 include: "rules/inputs.smk"
 include: "rules/params.smk"
 include: "rules/basics.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/select.smk"
+include: "rules/adopt.smk"
 include: "rules/evaluate.smk"
 include: "rules/extract.smk"
 include: "rules/export.smk"
@@ -29,6 +34,10 @@ include: "rules/benchmark.smk"
 include: "rules/contents.smk"
 include: "rules/archive.smk"
 include: "rules/milestones.smk"
+
+
+onerror:
+    tell_failures()
 
 
 localrules:

@@ -1,5 +1,8 @@
 """The archive: everything deterministic in one file that checks itself, timings in another beside it."""
 
+# Where both are, without what their names end with.
+ARCHIVE = f"<results>/archive/{lookup('archive/name', within=config)}"
+
 
 rule pack_archive:
     """Pack the workflow, its configuration and everything deterministic that it made."""
@@ -8,10 +11,12 @@ rule pack_archive:
         sources=[project(path) for path in source_paths()],
         pins=project("envs/archive.yaml"),
     output:
-        archive=f"<results>/archive/{config['archive']['name']}.tar.gz",
-        checksum=f"<results>/archive/{config['archive']['name']}.tar.gz.sha256",
+        archive=f"{ARCHIVE}.tar.gz",
+        checksum=f"{ARCHIVE}.tar.gz.sha256",
     log:
         "<logs>/archive/pack_archive.log",
+    benchmark:
+        "<benchmarks>/archive/pack_archive.tsv"
     conda:
         "../envs/archive.yaml"
     resources:
@@ -35,10 +40,12 @@ rule pack_timings:
         results=timing_paths(),
         pins=project("envs/python.yaml"),
     output:
-        archive=f"<results>/archive/{config['archive']['name']}-timings.tar.gz",
-        checksum=f"<results>/archive/{config['archive']['name']}-timings.tar.gz.sha256",
+        archive=f"{ARCHIVE}-timings.tar.gz",
+        checksum=f"{ARCHIVE}-timings.tar.gz.sha256",
     log:
         "<logs>/archive/pack_timings.log",
+    benchmark:
+        "<benchmarks>/archive/pack_timings.tsv"
     conda:
         "../envs/python.yaml"
     resources:
@@ -66,6 +73,8 @@ rule check_archives:
         report="<results>/archive/verified.json",
     log:
         "<logs>/archive/check_archives.log",
+    benchmark:
+        "<benchmarks>/archive/check_archives.tsv"
     conda:
         "../envs/python.yaml"
     resources:

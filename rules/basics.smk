@@ -41,6 +41,8 @@ rule write_basics_page:
         ),
     log:
         "<logs>/basics/write_basics_page.log",
+    benchmark:
+        "<benchmarks>/basics/write_basics_page.tsv"
     conda:
         "../envs/python.yaml"
     resources:
@@ -94,6 +96,8 @@ rule plot_device:
         ),
     log:
         "<logs>/basics/plot_device.log",
+    benchmark:
+        "<benchmarks>/basics/plot_device.tsv"
     conda:
         "../envs/plots.yaml"
     resources:

@@ -14,6 +14,8 @@ rule benchmark_engines:
         table="<results>/{run}/benchmark/engines.csv",
     log:
         "<logs>/{run}/benchmark_engines.log",
+    benchmark:
+        "<benchmarks>/{run}/benchmark_engines.tsv"
     conda:
         "../envs/benchmark.yaml"
     # It computes with one; the others are kept free, since nothing else may run beside a measurement.
@@ -50,6 +52,8 @@ rule plot_benchmark:
         ),
     log:
         "<logs>/{run}/plot_benchmark.log",
+    benchmark:
+        "<benchmarks>/{run}/plot_benchmark.tsv"
     conda:
         "../envs/plots.yaml"
     resources:

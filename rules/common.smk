@@ -1,19 +1,6 @@
-"""What all rules share: the checked configuration, paths into the project, and functions of wildcards."""
+"""What all rules share: the checked runs and their candidates, and functions of wildcards."""
 
-import os
-import shlex
-import sys
 from hashlib import sha256
-from pathlib import Path
-
-import yaml
-from snakemake.exceptions import WorkflowError
-
-# Snakemake 9.27 writes the interpreter into shell commands without quotes, which fails on a path with a space in it.
-sys.executable = shlex.quote(sys.executable)
-
-BASE = Path(workflow.basedir)
-sys.path.insert(0, str(BASE / "scripts"))
 
 from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
@@ -27,11 +14,6 @@ from torchship.config.checks import has_data
 from torchship.scan.points import expand as expand_scan
 from torchship.spec.candidate import candidates_of
 from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
-
-
-def project(path):
-    """Return a file of the project as seen from the working directory, wherever that is."""
-    return os.path.relpath(BASE / path)
 
 
 def resolved_runs():

@@ -27,7 +27,7 @@ TIMED_BASICS = [rules.benchmark_device, rules.plot_device]
 # Those whose outputs no archive holds, and why.
 LEFT_OUT = {
     "train_network": "of all candidates only the selected one counts, whose files are in model/ and train/",
-    "take_weights": "the same",
+    "take_weights": "the candidate that came trained is the one that is selected, whose files are there",
     "translate_network": "the files of all targets hold all of it, and their reports what it was made with",
     "find_runtime": "paths of this machine",
     "pack_archive": "it is the archive",

@@ -35,6 +35,8 @@ rule evaluate_surface:
         surface="<results>/{run}/evaluate/surface.safetensors",
     log:
         "<logs>/{run}/evaluate_surface.log",
+    benchmark:
+        "<benchmarks>/{run}/evaluate_surface.tsv"
     conda:
         "../envs/torch.yaml"
     resources:
@@ -64,6 +66,8 @@ rule plot_surface:
         ),
     log:
         "<logs>/{run}/plot_surface.log",
+    benchmark:
+        "<benchmarks>/{run}/plot_surface.tsv"
     conda:
         "../envs/plots.yaml"
     resources:

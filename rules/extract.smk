@@ -10,6 +10,8 @@ rule extract_weights:
         weights="<results>/{run}/extract/weights.json",
     log:
         "<logs>/{run}/extract_weights.log",
+    benchmark:
+        "<benchmarks>/{run}/extract_weights.tsv"
     conda:
         "../envs/torch.yaml"
     resources:
@@ -31,6 +33,8 @@ rule generate_code:
         header="<results>/{run}/extract/reference.hpp",
     log:
         "<logs>/{run}/generate_code.log",
+    benchmark:
+        "<benchmarks>/{run}/generate_code.tsv"
     conda:
         "../envs/python.yaml"
     resources:

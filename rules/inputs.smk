@@ -1,9 +1,4 @@
-"""Files that a step is given, as functions of its run and target."""
-
-
-def network_file(wildcards):
-    """Return the file of the network that a candidate trains."""
-    return project(f"models/{candidate_of(wildcards)['network']['file']}.py")
+"""Files that earlier steps have made, as functions of a step's run and target."""
 
 
 def candidate_trainings(wildcards):
@@ -12,13 +7,6 @@ def candidate_trainings(wildcards):
         f"<results>/{wildcards.run}/candidates/{name}/training.json"
         for name in CANDIDATES[wildcards.run]
     ]
-
-
-def candidate_networks(wildcards):
-    """Return the files of the networks that a run's candidates train."""
-    sections = CANDIDATES[wildcards.run].values()
-    names = {section["network"]["file"] for section in sections}
-    return [project(f"models/{name}.py") for name in sorted(names)]
 
 
 def scan_pictures(wildcards):
@@ -41,11 +29,6 @@ def data_of(*names):
     return files
 
 
-def weights_file(wildcards):
-    """Return the file that a run's weights come from, which were trained elsewhere."""
-    return RUNS[wildcards.run]["network"]["weights"]
-
-
 def data_if_any(*names):
     """Return a function that returns the same as `data_of`, nothing where a run has no data."""
 
@@ -53,39 +36,6 @@ def data_if_any(*names):
         return data_of(*names)(wildcards) if wildcards.run in WITH_DATA else {}
 
     return files
-
-
-def data_file(wildcards):
-    """Return the file that a run's data come from, none if they are made."""
-    return RUNS[wildcards.run]["data"]["path"] or []
-
-
-def runtime_pins(wildcards):
-    """Return the environment file of the ONNX Runtime that a target ships."""
-    return project(f"envs/{pins_of(config['targets'], wildcards.target)}")
-
-
-def runtime_environment(wildcards):
-    """Return the same file as `conda:` wants it, whose relative paths are seen from the rules."""
-    return str(BASE / "envs" / pins_of(config["targets"], wildcards.target))
-
-
-def given_files(wildcards):
-    """Return the ONNX file of a run that was made elsewhere, and its reference outputs, if there are any."""
-    files = {
-        "onnx": RUNS[wildcards.run]["onnx"]["file"],
-        "reference": RUNS[wildcards.run]["onnx"].get("reference"),
-    }
-    return {key: path for key, path in files.items() if path is not None}
-
-
-def weights_beside(wildcards):
-    """Return the files beside an ONNX file that hold its weights, as far as their names say so."""
-    file = Path(RUNS[wildcards.run]["onnx"]["file"])
-    names = [f"{file.name}.data", f"{file.name}_data", f"{file.stem}.data"]
-    return [
-        str(file.with_name(name)) for name in names if file.with_name(name).is_file()
-    ]
 
 
 def shipped(wildcards):

@@ -12,6 +12,8 @@ rule plot_errors:
         png="<results>/{run}/validate/errors.png",
     log:
         "<logs>/{run}/plot_errors.log",
+    benchmark:
+        "<benchmarks>/{run}/plot_errors.tsv"
     conda:
         "../envs/plots.yaml"
     resources:
@@ -41,6 +43,8 @@ rule write_gate_page:
         ),
     log:
         "<logs>/{run}/write_gate_page.log",
+    benchmark:
+        "<benchmarks>/{run}/write_gate_page.tsv"
     conda:
         "../envs/python.yaml"
     resources:
@@ -73,6 +77,8 @@ rule write_summary:
         ),
     log:
         "<logs>/{run}/write_summary.log",
+    benchmark:
+        "<benchmarks>/{run}/write_summary.tsv"
     conda:
         "../envs/python.yaml"
     resources:

@@ -46,6 +46,8 @@ rule find_runtime:
         found="<results>/runtimes/{target}.json",
     log:
         "<logs>/runtimes/{target}.log",
+    benchmark:
+        "<benchmarks>/runtimes/{target}.tsv"
     conda:
         runtime_environment
     resources:
@@ -75,7 +77,6 @@ rule validate_target:
         # Logs, because those of a failed job are kept.
         evidence="<logs>/{run}/{target}/validation.json",
         page="<logs>/{run}/{target}/gate.html",
-        worst="<logs>/{run}/{target}/worst.safetensors",
     benchmark:
         "<benchmarks>/{run}/{target}/validate_target.tsv"
     conda:

@@ -20,19 +20,21 @@ COLUMNS = 3
 def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
     rows, chosen = read_rows(table), model.selection or {}
     metric = chosen["metric"]
+    shipped = {member["candidate"] for member in model.members} or {str(model.candidate)}
     knobs = list(rows[0])[1 : list(rows[0]).index("replicas")]
     columns = min(COLUMNS, len(knobs))
     lines = -(-len(knobs) // columns)
     with drawing(svg, png, style, size=(1.2 + 3.8 * columns, 0.8 + 3.4 * lines)) as drawn:
         for number, knob in enumerate(knobs, start=1):
             axes = drawn.add_subplot(lines, columns, number)
-            draw_knob(axes, knob, rows, metric, style["colors"])
+            draw_knob(axes, knob, rows, metric, style["colors"], shipped)
             axes.set_xlabel(knob.removeprefix("network/arguments/"))
             if number % columns == 1 % columns:
                 axes.set_ylabel(LABELS[metric])
         diverged = f" ({chosen['diverged']} diverged)" if chosen["diverged"] else ""
         name, value = str(model.candidate).replace("+", ", "), f"{LABELS[metric]} {chosen['value']:.4g}"
-        drawn.suptitle(f"best of {chosen['candidates']} points{diverged}: {name}, {value}", fontsize=10)
+        place = f"number {chosen['rank']}" if "best" in chosen else "best"
+        drawn.suptitle(f"{place} of {chosen['candidates']} points{diverged}: {name}, {value}", fontsize=10)
         drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 
 

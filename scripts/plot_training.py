@@ -11,26 +11,43 @@ from torchship.pages.plotting import figure, read_rows
 LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 
 
-def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
-    rows, outcome = read_rows(history), read_json(training)
+def title(outcome: dict[str, Any]) -> str:
+    if "members" in outcome:
+        rates = [member["convergence"] for member in outcome["members"]]
+        shares = ", ".join(f"{rate['converged']} of {rate['replicas']}" for rate in rates)
+        return f"random starts that converge, by fold: {shares}"
     rate = outcome["convergence"]
     low, high = rate["interval"]
+    return (
+        f"{rate['converged']} of {rate['replicas']} random starts converge: {100 * rate['rate']:.1f} % "
+        f"({100 * low:.1f} to {100 * high:.1f} % at {100 * rate['confidence']:g} % confidence)"
+    )
+
+
+def draw_split(axes: Any, rows: list[dict[str, str]], split: str, color: str) -> None:
+    epochs = [int(row["epoch"]) for row in rows]
+    column = {key: [float(row[key]) for row in rows] for key in ("shipped", "p16", "median", "p84")}
+    words = (f"{split}, shipped replica", f"{split}, median") if split else (None, None)
+    axes.plot(epochs, column["shipped"], color=color, label=words[0])
+    axes.plot(epochs, column["median"], color=color, linestyle="--", linewidth=1, label=words[1])
+    axes.fill_between(epochs, column["p16"], column["p84"], color=color, alpha=0.15, linewidth=0)
+
+
+def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
+    rows, outcome = read_rows(history), read_json(training)
+    # Of several folds, each has its lines.
+    folds = sorted({row.get("fold", "0") for row in rows}, key=int)
     for quantity, label in LABELS.items():
         with figure(outputs[f"{quantity}_svg"], outputs[f"{quantity}_png"], style) as axes:
             for split, color in zip(("train", "validation"), style["colors"], strict=False):
-                selected = [row for row in rows if row["quantity"] == f"{split}_{quantity}"]
-                epochs = [int(row["epoch"]) for row in selected]
-                column = {key: [float(row[key]) for row in selected] for key in ("shipped", "p16", "median", "p84")}
-                axes.plot(epochs, column["shipped"], color=color, label=f"{split}, shipped replica")
-                axes.plot(epochs, column["median"], color=color, linestyle="--", linewidth=1, label=f"{split}, median")
-                axes.fill_between(epochs, column["p16"], column["p84"], color=color, alpha=0.15, linewidth=0)
+                for fold in folds:
+                    selected = [
+                        row for row in rows if row["quantity"] == f"{split}_{quantity}" and row.get("fold", "0") == fold
+                    ]
+                    # One entry of the legend for all.
+                    draw_split(axes, selected, split if fold == folds[0] else "", color)
             axes.set(xlabel="epoch", ylabel=label)
-            axes.set_title(
-                f"{rate['converged']} of {rate['replicas']} random starts converge: {100 * rate['rate']:.1f} % "
-                f"({100 * low:.1f} to {100 * high:.1f} % at {100 * rate['confidence']:g} % confidence)",
-                fontsize=9,
-                loc="left",
-            )
+            axes.set_title(title(outcome), fontsize=9, loc="left")
             if quantity == "loss":
                 axes.set_ylim(bottom=0)
             axes.legend(fontsize=8, title="band: 16th to 84th percentile", title_fontsize=8)

@@ -70,7 +70,9 @@ if __name__ == "__main__":
             read_witnesses(section, files),
             [Path(path) for path in snakemake.input.runtimes],
             {**{name: Path(path) for name, path in snakemake.output.items()},
-             **{name: Path(snakemake.log[name]) for name in ("evidence", "worst", "page")}},
+             **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
+             # Not declared, or Snakemake would delete the worst inputs with the failed job that found them.
+             "worst": Path(snakemake.output.validation).with_name(".worst.safetensors")},
             what="/".join(snakemake.wildcards),
             target=snakemake.params.target,
             model=section,

@@ -13,6 +13,7 @@ from torchship.config.resolve import merge, resolve
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import read_json, sha256, write_json
 from torchship.models.neighbours import digest
+from torchship.pages import summary
 from torchship.scan.points import expand
 from torchship.select.ranking import order, outcome
 from torchship.spec.model import Model, in_order, read_model
@@ -153,6 +154,9 @@ def test_a_long_name_is_cut_and_stays_apart_from_others():
         ({"points": [{"train/loss": "mean_squared_error"}, {RATE: 0.1}]}, r"points with train/loss binary_cross_entropy and mean_squared_error cannot"),
         ({"grid": {"train/converged_accuracy": [0.5, 0.9]}, "metric": "convergence_rate"}, r"metric is convergence_rate, which points with train/converged_accuracy 0.5 and 0.9 cannot"),
         ({"grid": {"train/devices": [2]}}, r"devices=2/train/devices is 2, but a batch has 1 events"),
+        ({"grid": {"train/folds": [2]}}, r"the scan of xor: train/folds cannot be scanned: a point is judged by all of its folds"),
+        ({"grid": {RATE: [0.1, 0.2]}, "ship": "learning_rate=0.3"}, r"scan/ship is 'learning_rate=0.3', which is none of its 2 points \(did you mean learning_rate=0..\?\); set it to best, or to one of learning_rate=0.1, learning_rate=0.2"),
+        ({"ship": "a"}, r"the scan of xor: scan/ship is 'a', which is none of its 0 points; set it to best"),
         ({"gird": {}}, r"unknown key models/xor/scan/gird \(did you mean grid\?\)"),
         ({"grid": {RATE: []}}, r"scan/grid/train/learning_rate is \[\]: must hold at least 1"),
         ({"metric": "loss"}, r"scan/metric is 'loss': must be one of validation_loss"),
@@ -189,12 +193,14 @@ def test_a_models_own_points_take_the_place_of_those_for_all():
     both = {"scan": {"grid": {RATE: [0.1, 0.2]}, "metric": "validation_accuracy"}}
     own = merge(both, {"models": {"xor": {"scan": {"grid": {HIDDEN: [3]}}}}})
     section = resolve(merge(DEFAULTS, own), SCHEMA, PROJECT)["xor"]
-    assert section["scan"] == {"grid": {HIDDEN: [3]}, "points": [], "metric": "validation_accuracy"}
+    assert section["scan"] == {"grid": {HIDDEN: [3]}, "points": [], "metric": "validation_accuracy", "ship": "best"}
     assert list(expand("xor", section, SCHEMA, PROJECT)) == ["hidden=3"]
     # One that only says by what to choose has those for all.
     metric = merge(both, {"models": {"xor": {"scan": {"metric": "convergence_rate"}}}})
     section = resolve(merge(DEFAULTS, metric), SCHEMA, PROJECT)["xor"]
-    assert section["scan"] == {"grid": {RATE: [0.1, 0.2]}, "points": [], "metric": "convergence_rate"}
+    assert section["scan"] == {
+        "grid": {RATE: [0.1, 0.2]}, "points": [], "metric": "convergence_rate", "ship": "best",
+    }  # fmt: skip
     # A model's empty one is none.
     section = resolve(merge(DEFAULTS, merge(both, {"models": {"xor": {"scan": {}}}})), SCHEMA, PROJECT)["xor"]
     assert expand("xor", section, SCHEMA, PROJECT) == {}
@@ -362,6 +368,29 @@ def test_the_best_candidate_is_what_ships(tmp_path, outputs, caplog):
     assert "best of 4 points (1 diverged): learning_rate=0.1, validation loss 0.1" in plots[0].read_text()
     assert ">diverged<" in plots[0].read_text()
     assert not caplog.messages
+
+
+def test_the_point_that_is_named_ships_although_another_is_better(tmp_path, outputs, caplog):
+    files = files_of(tmp_path, map(with_ends, TRAININGS))
+    model = select(files, outputs, ship="learning_rate=0.01")
+    assert model.candidate == "learning_rate=0.01"
+    assert outputs["weights"].read_bytes() == files["learning_rate=0.01"].with_name(OUTPUTS["weights"]).read_bytes()
+    assert model.selection["point"] == {RATE: 0.01}
+    assert (model.selection["value"], model.selection["best"], model.selection["rank"]) == (0.3, "learning_rate=0.1", 3)
+    assert "learning_rate=0.01 ships although learning_rate=0.1 is better" in caplog.text
+    said = summary.shipped(model)[1]
+    assert "scan/ship names, although learning_rate=0.1 is better" in said
+    assert "validation loss, 0.3, it is number 3 of 4 points" in said
+    schema = yaml.safe_load((PROJECT / "schemas" / "model.schema.yaml").read_text())
+    jsonschema.validate(read_json(outputs["shipped"]), schema)
+    plots = [tmp_path / "a.svg", tmp_path / "a.png"]
+    plot_scan(outputs["table"], model, *plots, style=DEFAULTS["plots"])
+    assert "number 3 of 4 points (1 diverged): learning_rate=0.01" in plots[0].read_text()
+    # Where it is the best anyway, nothing is said of that.
+    before = select(files, outputs)
+    assert select(files, outputs, ship="learning_rate=0.1") == before
+    with pytest.raises(TrainingError, match=r"scan/ship is learning_rate=9.0, which has diverged: name another point"):
+        select(files, outputs, ship="learning_rate=9.0")
 
 
 def test_a_best_of_which_no_start_converged_is_told(tmp_path, outputs, caplog):

@@ -22,15 +22,15 @@ COPIED = [
 class Workflow:
     """A working folder, and the project that runs in it."""
 
-    def __init__(self, folder, project=PROJECT, configs=()):
-        self.folder, self.project = folder, project
+    def __init__(self, folder, project=PROJECT, configs=(), snakefile=None):
+        self.folder, self.project, self.snakefile = folder, project, snakefile or project / "Snakefile"
         self.configs = [project / "tests" / "config.yaml", *configs]
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self, *arguments, cores=1, python=sys.executable):
         """Return the command line: targets and options first, since --configfile takes all words that follow."""
         options = {
-            "--snakefile": self.project / "Snakefile",
+            "--snakefile": self.snakefile,
             "--directory": self.folder,
             "--cores": cores,
         }

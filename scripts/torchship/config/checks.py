@@ -61,6 +61,7 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         if "weights" in section["network"]:
             require_file(f"{place}/network/weights", section["network"]["weights"], WEIGHTS)
         check_data(place, section)
+        check_folds(place, section)
         check_batches(place, section["train"])
     else:
         check_file(place, section["onnx"])
@@ -167,6 +168,33 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
     shapes = [tensor["shape"] for tensor in section["outputs"].values()]
     if surface and (len(shapes) != 1 or len(shapes[0]) != 2):
         raise ConfigError(f"{place}/evaluate/surface needs one output [batch, n], not {shapes}; set it to null")
+
+
+def check_folds(place: str, section: Mapping[str, Any]) -> None:
+    """Check that a run's data can be cut into folds, and that the mean of their networks can go on.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    folds = section["train"]["folds"]
+    if folds == 1 or "weights" in section["network"]:
+        return
+    if section["data"]["source"] == "xor":
+        raise ConfigError(
+            f"{place}/train/folds is {folds}, but the truth table is the whole population: each fold would be trained "
+            "on what it is validated on; set it to 1"
+        )
+    if section["extract"]["handcode"]:
+        raise ConfigError(
+            f"{place}/extract/handcode is true, but what ships is the mean of {folds} networks (train/folds), which "
+            "the generator does not cover: set it to false"
+        )
+    for name, tensor in section["outputs"].items():
+        if not tensor.get("dtype", "float32").startswith("float"):
+            raise ConfigError(
+                f"{place}/outputs/{name}/dtype is {tensor['dtype']}, of which the {folds} networks of train/folds have "
+                "no mean: set folds to 1"
+            )
 
 
 def check_batches(place: str, train: Mapping[str, Any]) -> None:

@@ -30,7 +30,9 @@ Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_c
 
 # What a model's entry may override.
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
-NO_POINTS: Mapping[str, Any] = {"grid": {}, "points": []}
+NO_POINTS: Mapping[str, Any] = {"grid": {}, "points": [], "ship": "best"}
+# What a model's scan may say of the points for all.
+OF_ALL = {"metric", "ship"}
 
 
 def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> dict[str, dict[str, Any]]:
@@ -53,7 +55,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
         entry = config["models"][run]
         merged = {section: merge(config[section], entry.get(section, {})) for section in SECTIONS}
         scan = entry.get("scan", {"metric": config["scan"]["metric"]})
-        if set(scan) != {"metric"}:
+        if not scan or set(scan) - OF_ALL:
             # A model's points are its own, not those that hold for all and these.
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
         check_kind(run, entry)

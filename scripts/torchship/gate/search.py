@@ -45,7 +45,7 @@ CONFIRMING_SAMPLES = 128
 KEPT = 8
 # Of the numbers that are drawn anew in a child, the share that is on constants, integers and ends.
 SPECIAL = 0.5
-# Numbers of an input that the evidence spells out; larger ones are in worst.safetensors.
+# Numbers of an input that the evidence spells out; larger ones are in .worst.safetensors.
 MOST_SHOWN = 64
 
 

@@ -245,7 +245,7 @@ def searched(validations: Documents) -> list[str]:
         worst = found["worst"]
         at = "; ".join(f"{name} = {values}" for name, values in (worst["input"] or {}).items())
         rows.append([target, found["evaluations"], float(worst["ratio"]), float(worst["ulp"]),
-                     at or "in worst.safetensors, beside the log"])  # fmt: skip
+                     at or "in .worst.safetensors, beside validation.json"])  # fmt: skip
     header = ["Target", "Inputs tried", "Of the limit", "In ulp", "At"]
     return [heading("The worst input that a search found"), table(header, rows)] if rows else []
 

@@ -20,7 +20,7 @@ def write(
     """Write the page of one run from the documents of its stages; it may have no data, hand-coded network."""
     body = [
         *verdicts(validations),
-        *(taken(training) if training.get("trained") == "elsewhere" else converged(training)),
+        *trained(training),
         *shipped(model),
         *(evaluated(metrics) if metrics else []),
         *(handcoded(check, source) if check else [paragraph(NOT_COVERED, "note")]),
@@ -59,7 +59,14 @@ def verdicts(validations: Mapping[str, Document]) -> list[str]:
     return body
 
 
-def converged(training: Document) -> list[str]:
+def trained(training: Document) -> list[str]:
+    """Say how the training went, here or elsewhere, or that of each fold."""
+    if "members" in training:
+        return [line for member in training["members"] for line in [*converged(member, f", {member['candidate']}")]]
+    return taken(training) if training.get("trained") == "elsewhere" else converged(training)
+
+
+def converged(training: Document, of: str = "") -> list[str]:
     """Return the convergence rate and the replica that ships."""
     rate, shipped = training["convergence"], training["shipped"]
     low, high = rate["interval"]
@@ -69,7 +76,7 @@ def converged(training: Document) -> list[str]:
         f"{100 * low:.1f} to {100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. "
         f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
     )
-    return [heading("Training"), paragraph(text)]
+    return [heading(f"Training{of}"), paragraph(text)]
 
 
 def taken(training: Document) -> list[str]:
@@ -87,7 +94,18 @@ def taken(training: Document) -> list[str]:
 def shipped(model: Model) -> list[str]:
     """Say which of several candidates this is, and which weights all of this page is about."""
     lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection or {}
-    if selection.get("candidates", 1) > 1:
+    if model.members:
+        lines.append(
+            f"They are of {len(model.members)} networks, one for each fold of the training and validation set: what "
+            "ships is the mean of their outputs."
+        )
+    if selection.get("candidates", 1) > 1 and "best" in selection:
+        lines.append(
+            f"This is {model.candidate}, which scan/ship names, although {selection['best']} is better: by "
+            f"{selection['metric'].replace('_', ' ')}, {selection['value']:.4g}, it is number {selection['rank']} of "
+            f"{selection['candidates']} points. The others are in train/candidates.csv."
+        )
+    elif selection.get("candidates", 1) > 1:
         diverged = f", of which {selection['diverged']} diverged" if selection["diverged"] else ""
         lines.append(
             f"This is {model.candidate}, the best of {selection['candidates']} points of a scan{diverged}: it has the "

@@ -15,7 +15,7 @@ from torchship.config.naming import require_known, suggest
 from torchship.config.resolve import check, parse
 from torchship.core.errors import ConfigError
 
-ARGUMENTS = "network/arguments/"
+ARGUMENTS, FOLDS = "network/arguments/", "train/folds"
 
 
 class Knobs:
@@ -38,6 +38,8 @@ class Knobs:
             "seed": schema["properties"]["seed"],
             **dict(leaves("train", shared["train"], shared)),
         }
+        # All points have the same, and each of them has all.
+        del self.schemas[FOLDS]
         self.ends = Counter(end(knob) for knob in self.schemas)
         self.taken: dict[tuple[str, str], Any] = {}
 
@@ -93,6 +95,8 @@ class Knobs:
         first = knob.partition("/")[0]
         if first == "data":
             raise ConfigError(f"{self.place}: {knob} cannot be scanned: points on other data could not be compared")
+        if knob == FOLDS:
+            raise ConfigError(f"{self.place}: {knob} cannot be scanned: a point is judged by all of its folds, as many")
         known = [f"{ARGUMENTS}<name>", *self.schemas]
         if first not in ("network", "train", "seed"):
             what = ", ".join([*known[:2], "train/<knob>", "seed"])

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,11 +14,14 @@ WIDE = 20.0
 FEW = 6
 
 
-def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str, colors: Sequence[str]) -> None:
+def draw_knob(
+    axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str, colors: Sequence[str], shipped: Collection[str]
+) -> None:
     """Draw a metric against one knob.
 
     Args:
         rows: those of the scan's table; one without a rank has diverged, and is a cross at the upper edge.
+        shipped: the candidates that go on: one, or all folds of a point.
     """
     found: dict[str, list[float]] = defaultdict(list)
     ranked = [row for row in rows if row["rank"]]
@@ -42,8 +45,9 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
                  rasterized=True, label="a point")  # fmt: skip
     axes.plot([places[value] for value in values], [best(found[value]) for value in values], color=colors[0],
               label="best at each value", **look)  # fmt: skip
-    first = next(row for row in ranked if row["rank"] == "1")
-    axes.plot(places[first[knob]], float(first[metric]), "*", color=colors[1], markersize=13, label="goes on")
+    stars = [row for row in ranked if row["candidate"] in shipped]
+    axes.plot([places[row[knob]] for row in stars], [float(row[metric]) for row in stars], "*", color=colors[1],
+              markersize=13, label="goes on")  # fmt: skip
     if lost:
         axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], clip_on=False,
                   transform=axes.get_xaxis_transform(), label="diverged")  # fmt: skip

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from torchship.config.checks import check_batches, check_losses
+from torchship.config.naming import suggest
 from torchship.config.network_signature import check_arguments
 from torchship.core.errors import ConfigError
 from torchship.scan.knobs import Knobs, plain
+from torchship.spec.candidate import BEST
 from torchship.training.objective import decisive, spelled, terms_of
 
 # A point: the value of each scanned knob, by place, such as train/learning_rate.
@@ -20,6 +22,8 @@ Point = dict[str, Any]
 
 # Between the knobs in a point's name; Snakemake takes commas in a name for its own.
 BETWEEN = "+"
+# So many points are spelled out where a wrong one is named.
+SHOWN = 8
 # Its outputs are no probabilities.
 LOGITS = "binary_cross_entropy_with_logits"
 # A file system takes names of 255 bytes; a longer name than this ends in a hash of all of it.
@@ -58,7 +62,23 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
             check_arguments(f"{knobs.place}: network/arguments", network, project)
             called.add(call)
     check_metric(knobs.place, section["scan"]["metric"], sections.values())
+    if section["scan"]["ship"] != BEST:
+        require_point(knobs.place, section["scan"]["ship"], sections)
     return sections
+
+
+def require_point(place: str, ship: str, points: Collection[str]) -> None:
+    """Check that the point that ships, whichever is the best, is one of the scan.
+
+    Raises:
+        ConfigError: it is not; the message lists the first points.
+    """
+    if ship not in points:
+        known = ", ".join(itertools.islice(points, SHOWN)) + (", …" if len(points) > SHOWN else "")
+        raise ConfigError(
+            f"{place}: scan/ship is {ship!r}, which is none of its {len(points)} points{suggest(ship, points)}; "
+            f"set it to {BEST}{f', or to one of {known}' if points else ''}"
+        )
 
 
 def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:

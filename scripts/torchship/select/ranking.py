@@ -10,6 +10,7 @@ from torchship.core.errors import TrainingError
 # What a point is judged by, from its training.json, and whether the best has the smallest.
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
 QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+COUNTS = ("replicas", "converged", "diverged")
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
 
@@ -24,6 +25,17 @@ def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
     low, high = rate["interval"]
     found = (rate["replicas"], rate["converged"], rate["rate"], low, high, training["diverged"])
     return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
+
+
+def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return what came of a point of several folds: sums of counts, means of the rest, None where one has diverged."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    columns = {name: [found[name] for found in outcomes] for name in outcomes[0]}
+    return {
+        name: None if None in values else sum(values) if name in COUNTS else math.fsum(values) / len(values)
+        for name, values in columns.items()
+    }
 
 
 def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
@@ -55,14 +67,17 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
 
 
 def table(
-    names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]], ranked: list[int]
-) -> tuple[list[str], list[list[Any]]]:
+    names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]],
+    ranks: Mapping[int, int],
+) -> tuple[list[str], list[list[Any]]]:  # fmt: skip
     """Return the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
 
     A column for each knob that some point changes, with the value that each point was trained with.
+
+    Args:
+        ranks: by place; folds have that of their point, and who diverged has none.
     """
     knobs = sorted({place for report in reports for place in report["point"]})
-    ranks = {place: rank for rank, place in enumerate(ranked, start=1)}
     rows = [
         [
             *[name, *(spell(value_of(report["section"], knob)) for knob in knobs)],

@@ -1,46 +1,104 @@
-"""From the best candidate of a run to what ships. Standard library only."""
+"""From the best point of a run, or the one that is named, to what ships. Standard library only."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torchship.core.errors import TrainingError
 from torchship.core.files import sha256
 from torchship.select.ranking import METRICS
+from torchship.spec.candidate import BEST
 from torchship.spec.model import Model, by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which of a run's points ships.
+
+    Attributes:
+        points: the places of each point's candidates, by its name, in the order of the scan.
+        outcomes: what came of each point.
+        ranked: the places of the points that did not diverge, the best first.
+        metric: what they are ranked by.
+        name: of the point that ships.
+    """
+
+    points: Mapping[str, Sequence[int]]
+    outcomes: Sequence[Mapping[str, Any]]
+    ranked: Sequence[int]
+    metric: str
+    name: str
+
+    @property
+    def members(self) -> Sequence[int]:
+        """Return the places of the candidates that ship: one, or all folds of the point."""
+        return self.points[self.name]
+
+    def ranks(self) -> dict[int, int]:
+        """Return the rank of each candidate, from 1, which its folds share."""
+        places = list(self.points.values())
+        return {member: rank for rank, point in enumerate(self.ranked, start=1) for member in places[point]}
+
+    def report(self) -> dict[str, Any]:
+        """Return it as it stands in model.json; that another is better stands there only where it is so."""
+        names = list(self.points)
+        rank, best = self.ranked.index(names.index(self.name)) + 1, names[self.ranked[0]]
+        return {
+            "candidates": len(names),
+            "diverged": len(names) - len(self.ranked),
+            "metric": self.metric,
+            "best_is": "smallest" if METRICS[self.metric] else "largest",
+            "value": self.outcomes[names.index(self.name)][self.metric],
+            **({"best": best, "rank": rank} if rank > 1 else {}),
+        }
+
+
+def choose(
+    points: Mapping[str, Sequence[int]], outcomes: Sequence[Mapping[str, Any]], ranked: Sequence[int], metric: str,
+    ship: str,
+) -> Choice:  # fmt: skip
+    """Choose the point that ships: the best, or the one that `ship` names.
+
+    Raises:
+        TrainingError: that one has diverged.
+    """
+    names = list(points)
+    name = names[ranked[0]] if ship == BEST else ship
+    if names.index(name) not in ranked:
+        raise TrainingError(f"scan/ship is {ship}, which has diverged: name another point, or set it to {BEST}")
+    return Choice(points, outcomes, ranked, metric, name)
+
+
 def selected(
-    run: str, names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]],
-    ranked: Sequence[int], metric: str, outputs: Mapping[str, Path],
-) -> Model:  # fmt: skip
-    """Return the model of a run's best candidate, with the SHA-256 of its files, which are written already.
+    run: str, choice: Choice, names: Sequence[str], reports: Sequence[Mapping[str, Any]], outputs: Mapping[str, Path]
+) -> Model:
+    """Return the model of the point that ships, with the SHA-256 of its files, which are written already.
 
     Args:
-        names, reports, outcomes: of each candidate its name, its training.json, and what came of it.
-        ranked: the places of those that did not diverge, the best first.
+        names, reports: of each candidate its name and its training.json.
     """
-    best = reports[ranked[0]]
+    first = reports[choice.members[0]]
+    section = by_name(first["section"])
+    if len(choice.members) > 1:
+        section["train"] = {key: value for key, value in section["train"].items() if key != "fold"}
     return Model(
         run=run,
-        section=by_name(best["section"]),
+        section=section,
         files={outputs[kind].name: sha256(outputs[kind]) for kind in SHIPPED},
-        candidate=names[ranked[0]],
-        selection={
-            "candidates": len(names),
-            "diverged": len(names) - len(ranked),
-            "metric": metric,
-            "best_is": "smallest" if METRICS[metric] else "largest",
-            "value": outcomes[ranked[0]][metric],
-            "point": best["point"],
-        },
-        datasheet=best["datasheet_sha256"],
-        device=best["device"],
+        candidate=choice.name,
+        selection={**choice.report(), "point": first["point"]},
+        datasheet=first["datasheet_sha256"],
+        device=first["device"],
         tensors=tensors(outputs["weights"]),
-        source=best.get("source"),
+        source=first.get("source"),
+        members=tuple({"candidate": names[place], "fold": fold} for fold, place in enumerate(choice.members))
+        if len(choice.members) > 1
+        else (),
     )
 
 

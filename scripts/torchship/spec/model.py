@@ -28,6 +28,7 @@ class Model:
         tensors: of the weights, `dtype` and `shape` by name.
         source: of what was trained or made elsewhere the file that it came in, and its SHA-256.
         notes: what a reader of a verdict must know: where a domain is from, what is fixed, what was put into the file.
+        members: of a mean of several networks the `candidate` and the `fold` of each; none of a single one.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Model:
     tensors: Tensors = field(default_factory=dict)
     source: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    members: tuple[Mapping[str, Any], ...] = ()
 
     def with_knobs(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the section that made it, with the knobs of a later step beside them.
@@ -82,7 +84,10 @@ def by_name(section: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_model(path: Path, model: Model) -> None:
     """Write model.json, whole or not at all."""
-    write_json(path, {**asdict(model), "section": in_order(model.section)})
+    document = {**asdict(model), "section": in_order(model.section)}
+    if not model.members:
+        del document["members"]
+    write_json(path, document)
 
 
 def read_model(path: Path) -> Model:
@@ -99,4 +104,5 @@ def read_model(path: Path) -> Model:
                 f"{path.with_name(name)} is not the one that {path} is of: sha256 {found[:12]}…, there "
                 f"{recorded[:12]}…; delete both, so that they are made anew"
             )
-    return Model(**{**document, "section": by_name(document["section"]), "notes": tuple(document["notes"])})
+    lists = {name: tuple(document.get(name, ())) for name in ("notes", "members")}
+    return Model(**{**document, **lists, "section": by_name(document["section"])})

@@ -19,6 +19,7 @@ from torchship.training.batches import EventDataset
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
+from torchship.training.folds import of_fold
 from torchship.training.loop import train
 from torchship.training.losses import Objective
 from torchship.training.objective import terms_of
@@ -90,6 +91,11 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
     objective = Objective(terms_of(model), model["evaluate"]["threshold"])
     data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
+    if "fold" in knobs:
+        data = of_fold(data, knobs["fold"], knobs["folds"])
+        log.info("fold %d of %d: %s", knobs["fold"], knobs["folds"],
+                 ", ".join(f"{len(events)} events to {word}" for word, events in
+                           zip(("train on", "validate on"), data.values(), strict=True)))  # fmt: skip
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
         "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,

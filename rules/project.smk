@@ -1,0 +1,49 @@
+"""Where this project is, and its complete configuration, also where it is a module of another workflow."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+# Snakemake 9.27 writes the interpreter into shell commands without quotes, which fails on a path with a space in it.
+if not sys.executable.startswith("'"):
+    sys.executable = shlex.quote(sys.executable)
+
+# Where this file is: `workflow.basedir` is another workflow's, where this one is a module of it.
+BASE = Path(str(workflow.current_basedir)).parent
+if not (BASE / "scripts").is_dir():
+    raise WorkflowError(
+        f"ConfigError: {workflow.current_basedir} is no folder here: Snakemake fetches single files of a module from "
+        "elsewhere, and steps import the library beside them; clone the project and give the module's snakefile as a path"
+    )
+if workflow.modifier.path_modifier.prefix:
+    raise WorkflowError(
+        "ConfigError: a module of this workflow takes no `prefix:`, which would change the paths of its own files as well: "
+        "say under pathvars of its configuration where its files go"
+    )
+sys.path.insert(0, str(BASE / "scripts"))
+
+from torchship.config.resolve import merge
+
+
+def project(path):
+    """Return a file of the project as seen from the working directory, wherever that is."""
+    return os.path.relpath(BASE / path)
+
+
+def complete():
+    """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
+
+    Its folders are those that the rules' paths are made with, wherever these were given.
+    """
+    for name in ("config.yaml", "targets.yaml"):
+        config.update(merge(yaml.safe_load((BASE / name).read_text()), config))
+    folders = config["pathvars"]
+    if isinstance(folders, dict):
+        config["pathvars"] = {name: workflow.pathvars.get(name) for name in folders}
+
+
+complete()
