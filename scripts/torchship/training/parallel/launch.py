@@ -49,7 +49,7 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
             # Else DistributedDataParallel warns that looking for unused parameters costs time where all are used.
             TORCH_CPP_LOG_LEVEL=os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
             # torchrun would set it to 1, with a warning; the worker sets its threads itself.
-            OMP_NUM_THREADS=str(document["model"]["train"]["threads"]),
+            OMP_NUM_THREADS=str(document["section"]["train"]["threads"]),
             **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
         ),
         standard_input(lock),

@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
     log.setLevel(logging.DEBUG if rank == 0 else logging.ERROR)
     logging.captureWarnings(capture=rank == 0)
     try:
-        device = choose_device(document["model"]["device"], rank, int(os.environ["WORLD_SIZE"]))
+        device = choose_device(document["section"]["device"], rank, int(os.environ["WORLD_SIZE"]))
         with joined(folder, device) as processes:
             fit(Work(**document), device, processes)
     except TorchshipError as error:
