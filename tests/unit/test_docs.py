@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 from support import PROJECT
+from torchship.core.sources import imported_names
 
 PAGES = sorted(
     path
@@ -64,6 +65,17 @@ def test_the_map_names_every_package_and_every_file_of_rules():
     text = (PROJECT / "docs" / "map.md").read_text()
     assert sorted(name for name in PACKAGES if f"| `{name}/` |" not in text) == []
     assert sorted(path.name for path in (PROJECT / "rules").glob("*.smk") if f"`rules/{path.name}`" not in text) == []
+
+
+def test_the_map_says_which_package_imports_which():
+    rows = re.findall(r"^\| `(\w+)/` \| .* \| (.*) \|$", (PROJECT / "docs" / "map.md").read_text(), re.MULTILINE)
+    told_of = {name: {path.partition("/")[0] for path in CODE.findall(cell)} for name, cell in rows}
+    imported = {name: set() for name in PACKAGES}
+    for name in PACKAGES:
+        for file in (LIBRARY / name).rglob("*.py"):
+            parts = (full.split(".") for full in imported_names(file))
+            imported[name] |= {part[1] for part in parts if part[0] == "torchship" and len(part) > 1}
+    assert told_of == {name: found - {name, "core"} for name, found in imported.items()}
 
 
 def outputs():
