@@ -3,7 +3,7 @@
 #   make test     install, and run the tests                   make lint     all static checks
 #   make training-benchmark   time both engines of training
 #   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
-#   make foreign  try it on networks and files of others' making
+#   make foreign  try it on networks and files of others' making         make knobs    write docs/knobs.md
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
 .PHONY: all install runtimes test mutants foreign operators gate-benchmark training-benchmark scale cluster-test lint format \
-  report dag requirements clean
+  report dag requirements knobs clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -73,6 +73,7 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 	$(BIN)/python tools/environments.py requirements --check
+	$(BIN)/python tools/knobs.py --check
 
 format: install
 	$(BIN)/ruff check --fix-only .
@@ -88,6 +89,10 @@ dag: install
 
 requirements: install
 	$(BIN)/python tools/environments.py requirements
+
+# The table of all knobs, from the schema and config.yaml.
+knobs: install
+	$(BIN)/python tools/knobs.py
 
 clean:
 	rm -rf results logs benchmarks report.html .snakemake

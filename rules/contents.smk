@@ -40,7 +40,8 @@ SOURCES = [
     *["requirements.txt", "requirements-dev.txt", "*.md", "LICENSE", "CITATION.cff"],
     *["rules/*.smk", "scripts/*.py", "scripts/torchship/**/*.py", "models/**/*.py"],
     *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
-    *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md", "docs/example/*"],
+    *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md"],
+    *["examples/*.md", "examples/*/*"],
     *["tests/*.py", "tests/*.yaml", "tests/*/*.py"],
 ]
 

@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 COPIED = [
     *["Snakefile", "Makefile", "config.yaml", "targets.yaml", "pyproject.toml", "LICENSE", "CITATION.cff", "README.md"],
     *["requirements.txt", "requirements-dev.txt"],
-    *["rules", "scripts", "models", "envs", "schemas", "report", "profiles", "tools", "docs", "tests"],
+    *["rules", "scripts", "models", "envs", "schemas", "report", "profiles", "tools", "docs", "examples", "tests"],
 ]
 
 

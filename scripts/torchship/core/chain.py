@@ -35,12 +35,16 @@ def require_recorded(paths: Iterable[Path]) -> None:
             recorded = record_of(path).read_text(encoding="utf-8").partition(" ")[0]
         except FileNotFoundError as error:
             raise DataError(
-                f"{path} was not made by this workflow, or half of it: there is no record of its SHA-256; delete it, "
-                "so that it is made anew"
+                f"{path} was not made by this workflow, or not to its end: there is no record of its SHA-256; {anew(path)}"
             ) from error
         found = sha256(path)
         if found != recorded:
             raise DataError(
                 f"{path} has changed since it was made: sha256 {found[:12]}…, was {recorded[:12]}…; nothing is built "
-                "on it: delete it, so that it is made anew"
+                f"on it: {anew(path)}"
             )
+
+
+def anew(path: Path) -> str:
+    """Say how a file is made anew: Snakemake does not miss one that all later files are newer than."""
+    return f"delete it, and name it first among the targets of the next run: snakemake {path} all"
