@@ -1,5 +1,7 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
+import json
+
 
 def source_code(script):
     """Return what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
@@ -26,6 +28,20 @@ def candidate_knobs(*places):
 
     def picked(wildcards):
         return picked_from(candidate_of(wildcards), places)
+
+    return picked
+
+
+def distinct_knobs(*places):
+    """Return a function that picks knobs of all of a run's candidates, those that are alike once."""
+
+    def picked(wildcards):
+        sections = CANDIDATES[wildcards.run].values()
+        alike = {
+            json.dumps(one): one
+            for one in (picked_from(section, places) for section in sections)
+        }
+        return list(alike.values())
 
     return picked
 
@@ -60,6 +76,13 @@ def target_arrays(wildcards):
     """Return the arrays that the outputs of a run should be, for any of its candidates."""
     sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
     return sorted({name for section in sections for name in training_targets(section)})
+
+
+def targets_wanted(wildcards):
+    """Return the same with the losses that take them, each way once."""
+    sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
+    ways = (way for section in sections for way in wanted_of(section))
+    return list({json.dumps(way): way for way in ways}.values())
 
 
 def scan_point(wildcards):

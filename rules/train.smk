@@ -1,11 +1,40 @@
 """Training: a run's candidates, each of many random starts side by side."""
 
 
+rule check_network:
+    """Evaluate a run's networks once, on two events of the domain: their mistakes stop it before all else."""
+    input:
+        networks=candidate_networks,
+        pins=project("envs/torch.yaml"),
+    output:
+        checked="<results>/{run}/train/network.json",
+    log:
+        "<logs>/{run}/check_network.log",
+    wildcard_constraints:
+        run=any_of(NETWORKS),
+    # Before the data are made, which may take long.
+    priority: 1
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(10),
+    params:
+        code=source_code("check_network"),
+        neighbours=all_neighbours,
+        section=knobs("inputs", "outputs", "axes", "data/target", "seed"),
+        networks=distinct_knobs("network", "train/loss"),
+    script:
+        "../scripts/check_network.py"
+
+
 rule train_network:
     """Train all replicas of a candidate and keep the best by validation loss."""
     input:
         unpack(data_of("train", "validation")),
         network=network_file,
+        # What it says changes no training: a point more in a scan must not train the others again.
+        checked=ancient(rules.check_network.output.checked),
         pins=project("envs/torch.yaml"),
     # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand.
     output:
@@ -52,6 +81,7 @@ rule take_weights:
     input:
         network=network_file,
         given=weights_file,
+        checked=ancient(rules.check_network.output.checked),
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/candidates/{candidate}/weights.safetensors",

@@ -9,7 +9,7 @@ from torchship.config.naming import require_known
 from torchship.config.targets import require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.errors import ConfigError
-from torchship.training.objective import terms_of
+from torchship.training.objective import ON_LOGITS, terms_of, too_late
 
 # A limit above that share of an output's range needs a reason.
 WIDEST_LIMIT = 0.01
@@ -186,7 +186,7 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
     """Check that losses are those of outputs, and of targets that are no inputs.
 
     Raises:
-        ConfigError: they are not.
+        ConfigError: they are not; or one on logits is that of an output which is trained to be a probability.
     """
     loss = section["train"]["loss"]
     for name in loss if isinstance(loss, Mapping) else ():
@@ -197,6 +197,11 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
                 f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
                 "data that the output should be"
             )
+        output = section["outputs"][term.output]
+        is_probability = output.get("unit") == "probability" and "weights" not in section["network"]
+        if is_probability and term.function in ON_LOGITS:
+            why = too_late(term.function, output["shape"][-1])
+            raise ConfigError(f"{place}/outputs/{term.output}/unit is 'probability', and {why}; then change the unit")
 
 
 def check_validation(place: str, validate: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import hashlib
 import itertools
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
         return {}
     knobs = Knobs(run, section, schema, project)
     sections: dict[str, dict[str, Any]] = {}
-    called: set[tuple[str, ...]] = set()
+    called: set[tuple[str, str]] = set()
     for point in listed(section["scan"], knobs):
         name = name_of(point, knobs)
         if name in sections:
@@ -53,7 +54,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
         check_batches(f"{knobs.place}: {name}", sections[name]["train"])
         check_losses(f"{knobs.place}: {name}", sections[name])
         network = sections[name]["network"]
-        call = (network["file"], *network.get("arguments", {}))
+        call = network["file"], json.dumps(network.get("arguments", {}))
         if call not in called:
             check_arguments(f"{knobs.place}: network/arguments", network, project)
             called.add(call)

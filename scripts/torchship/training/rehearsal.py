@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.training.engine import Task, outputs_of
+from torchship.spec.axes import BATCH
+from torchship.training.engine import Task
+from torchship.training.first_pass import check_call, check_outputs, outputs_told, place_of
+from torchship.training.loss_matches import mismatches
 
 log = logging.getLogger(__name__)
 
@@ -16,14 +18,18 @@ log = logging.getLogger(__name__)
 MOST_BATCHES = 100
 
 
-def rehearse(task: Task) -> None:
+def rehearse(task: Task, inputs: Sequence[str]) -> None:
     """Evaluate the first start of a task on training batches as the eager module, with gradients.
 
+    Args:
+        inputs: the names of the declared inputs, in order.
+
     Raises:
-        TrainingError: an error in the network's code, with the line; outputs of another shape than declared; nothing
-            to train; parameters that get no gradient.
+        TrainingError: an error in the network's code, with the line; other inputs or outputs than declared; an output
+            that its loss is not meant for; nothing to train; parameters that get no gradient.
     """
     module = task.starts.module(0).to(task.device).train()
+    check_call(module, task.starts.file, inputs)
     learned = {name: one for name, one in module.named_parameters() if one.requires_grad}
     frozen = [name for name, one in module.named_parameters() if not one.requires_grad]
     if frozen:
@@ -46,9 +52,14 @@ def _without_gradient(task: Task, module: nn.Module, learned: Mapping[str, nn.Pa
     for place, index in enumerate(torch.split(torch.arange(len(dataset)), size)[:MOST_BATCHES]):
         inputs, targets = (tuple(array.to(task.device) for array in part) for part in dataset[index])
         with told_as_theirs(module, task.starts.file):
-            outputs = outputs_of(module(*inputs))
+            result = module(*inputs)
+        outputs = outputs_told(result, module, task.starts.file)
         if place == 0:
-            check_outputs(outputs, task.outputs, len(index))
+            check_outputs(outputs, task.outputs, {BATCH: len(index)}, place_of(module, task.starts.file))
+        # Before the loss: on a GPU its own assertion would end the process.
+        wrong = mismatches(task.objective.terms, outputs)
+        if wrong:
+            raise TrainingError(f"{place_of(module, task.starts.file)}: {wrong[0]}")
         loss = task.objective.mean(outputs, targets)
         if loss.requires_grad:
             with told_as_theirs(module, task.starts.file):
@@ -57,28 +68,6 @@ def _without_gradient(task: Task, module: nn.Module, learned: Mapping[str, nn.Pa
         if not waiting:
             break
     return list(waiting)
-
-
-def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], events: int) -> None:
-    """Check what a network returns for so many events against the declared outputs.
-
-    Raises:
-        TrainingError: fewer tensors, or one of another shape.
-    """
-    if len(outputs) < len(declared):
-        raise TrainingError(
-            f"Network.forward returns {len(outputs)} tensors, and the model declares the outputs {', '.join(declared)}"
-        )
-    for output, (name, tensor) in zip(outputs, declared.items(), strict=False):
-        shape = [events if axis == "batch" else axis for axis in tensor["shape"]]
-        fits = output.dim() == len(shape) and all(
-            isinstance(want, str) or want == have for want, have in zip(shape, output.shape, strict=True)
-        )
-        if not fits:
-            raise TrainingError(
-                f"output {name} of Network.forward has shape {list(output.shape)} for {events} events, declared "
-                f"{tensor['shape']}: change the network, or outputs/{name}/shape"
-            )
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
