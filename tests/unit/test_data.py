@@ -45,7 +45,9 @@ def from_file(tmp_path, arrays, fractions=None, wanted=()):
     changes = {"source": "file", "path": str(tmp_path / "mine.npz")} | ({"fractions": fractions} if fractions else {})
     model = small_model(models={"xor": {"data": changes}})
     outputs = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
-    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3, wanted=wanted)
+    generate_data(
+        outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3, wanted=wanted
+    )
     return outputs
 
 
@@ -142,7 +144,9 @@ def test_a_target_in_another_form_is_converted(target, loss, classes, dtype, sha
     assert (found.dtype, found.shape) == (dtype, shape)
     assert np.array_equal(found.ravel(), target.ravel())
     same = (target.dtype, target.shape) == (dtype, shape)
-    assert words == ("" if same else f"{target.dtype} {list(target.shape)} to {dtype} {list(shape)}, which loses nothing")
+    assert words == (
+        "" if same else f"{target.dtype} {list(target.shape)} to {dtype} {list(shape)}, which loses nothing"
+    )
     assert not same or found is target
 
 

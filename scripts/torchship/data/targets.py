@@ -101,7 +101,7 @@ def require_none(target: Array, wrong: Array, takes: str) -> None:
     Raises:
         DataError: something is; the message has the first event, and how many there are.
     """
-    events = wrong.reshape(len(wrong), -1).any(axis=1)
+    events = np.asarray(wrong.reshape(len(wrong), -1).any(axis=1))
     if events.any():
         first = int(np.argmax(events))
         value = target[first].reshape(-1)[np.argmax(wrong[first])] if target[first].size else target[first]
