@@ -54,11 +54,11 @@ def checked(file, inputs=X, outputs=Y, loss="mean_squared_error", **network):
         ("self.a = nn.Linear(2, 1)", "return self.a(self.b)", "*, b",
          r"mine.py, line 10: forward\(\*, b\) does not take the 1 inputs that the model declares \(x\): too many positional arguments"),
         ("self.a = nn.Linear(4, 1)", "return self.a(x)", "x",
-         r"mine.py, line 11, in layer a \(Linear\): RuntimeError: mat1 and mat2 shapes cannot be multiplied \(2x2 and 4x1\); "
-         r"it was given input \[2, 2\] float32, and has weight \[1, 4\] float32, bias \[1\] float32"),
+         (r"mine.py, line 11, in layer a \(Linear\): RuntimeError: mat1 and mat2 shapes cannot be multiplied \(2x2 and 4x1\); "
+         r"it was given input \[2, 2\] float32, and has weight \[1, 4\] float32, bias \[1\] float32")),
         ("self.a = nn.Linear(2, 1)", "return self.a(x.double())", "x",
-         r"mine.py, line 11, in layer a \(Linear\): RuntimeError: .*Double.*; it was given input \[2, 2\] float64, and has weight "
-         r"\[1, 2\] float32, .*; float64 meets float32 there: .* leave out .double\(\)"),
+         (r"mine.py, line 11, in layer a \(Linear\): RuntimeError: .*Double.*; it was given input \[2, 2\] float64, and has weight "
+         r"\[1, 2\] float32, .*; float64 meets float32 there: .* leave out .double\(\)")),
         ("self.a = nn.Linear(2, 1).double()", "return self.a(x)", "x",
          r"line 11, in layer a \(Linear\): .*given input \[2, 2\] float32, and has weight \[1, 2\] float64.*; float64 meets float32"),
         ("self.a = nn.Linear(2, 1)", "return self.a(x).double()", "x",
@@ -133,8 +133,8 @@ def test_events_are_of_the_domain_and_the_report_says_what_was_seen(tmp_path):
         ("e = self.a(x).exp(); return e / e.sum(1, keepdim=True)", "cross_entropy", Y3, "holds probabilities, whose sums are 1"),
         ("return torch.sigmoid(self.a(x))", "cross_entropy", Y3, "ends in a sigmoid, and cross_entropy takes logits"),
         ("return torch.sigmoid(self.a(x))[:, :1]", "binary_cross_entropy_with_logits", Y,
-         r"ends in a sigmoid, and binary_cross_entropy_with_logits .* never below 0.313 \(class 1\) and 0.693 \(class 0\).*set "
-         r"train/loss to binary_cross_entropy and evaluate/threshold to 0.5"),
+         (r"ends in a sigmoid, and binary_cross_entropy_with_logits .* never below 0.313 \(class 1\) and 0.693 \(class 0\).*set "
+         r"train/loss to binary_cross_entropy and evaluate/threshold to 0.5")),
         ("return self.a(x)[:, :1] - 5", "binary_cross_entropy", Y,
          r"line 10: output y: the network's output goes from -\d.* to -\d.*, and binary_cross_entropy takes probabilities: end"),
     ],
