@@ -195,3 +195,14 @@ def test_what_is_wrong_on_real_data_stops_the_training_too(tmp_path, forward, lo
     """The same checks, on the first batch."""
     with pytest.raises(TrainingError, match=message):
         trained(tmp_path, written(tmp_path, "self.a = nn.Linear(2, 1)", forward), loss=loss)
+
+
+def test_of_a_scan_it_is_said_whose_mistake_it_is(tmp_path):
+    file = written(tmp_path, "self.a = nn.Linear(2, width)", "return self.a(x)")
+    section = {"inputs": X, "outputs": Y, "axes": {}, "data": {"target": "target"}, "seed": 1}
+    networks = [
+        {"network": {"file": "mine", "arguments": {"width": width}}, "train": {"loss": "mean_squared_error"}}
+        for width in (1, 2)
+    ]
+    with pytest.raises(TrainingError, match=r"has shape \[2, 2\] .* \(of the candidates with {.*{\"width\": 2}.*}\)"):
+        check_network([file], tmp_path / "mine.json", section=section, networks=networks)

@@ -41,9 +41,7 @@ def first_pass(file: Path, model: Mapping[str, Any]) -> dict[str, Any]:
     sizes = usual_sizes(inputs, read_axes(model), EVENTS)
     _, usual = edge_draws(inputs)[0]
     drawn = draw(inputs, usual, sizes, np.random.default_rng(model["seed"]))
-    for parameter in module.parameters():
-        # The graph of gradients knows which operation an output is from.
-        parameter.requires_grad = parameter.is_floating_point()
+    # With gradients, whose graph knows which operation an output is from.
     with told_as_theirs(module, file):
         result = module(*(torch.from_numpy(drawn[name]) for name in inputs))
     outputs = outputs_told(result, module, file)
