@@ -158,6 +158,7 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
     check_losses(place, section)
+    check_units(place, section)
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
@@ -186,7 +187,7 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
     """Check that losses are those of outputs, and of targets that are no inputs.
 
     Raises:
-        ConfigError: they are not; or one on logits is that of an output which is trained to be a probability.
+        ConfigError: they are not.
     """
     loss = section["train"]["loss"]
     for name in loss if isinstance(loss, Mapping) else ():
@@ -197,9 +198,17 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
                 f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
                 "data that the output should be"
             )
+
+
+def check_units(place: str, section: Mapping[str, Any]) -> None:
+    """Check that no output which is trained to be a probability has a loss that takes logits.
+
+    Raises:
+        ConfigError: one has.
+    """
+    for term in terms_of(section) if "weights" not in section["network"] else ():
         output = section["outputs"][term.output]
-        is_probability = output.get("unit") == "probability" and "weights" not in section["network"]
-        if is_probability and term.function in ON_LOGITS:
+        if output.get("unit") == "probability" and term.function in ON_LOGITS:
             why = too_late(term.function, output["shape"][-1])
             raise ConfigError(f"{place}/outputs/{term.output}/unit is 'probability', and {why}; then change the unit")
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from torchship.config.checks import check_batches, check_losses
+from torchship.config.checks import check_batches, check_losses, check_units
 from torchship.config.network_signature import check_arguments
 from torchship.core.errors import ConfigError
 from torchship.scan.knobs import Knobs, plain
@@ -59,6 +59,8 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
             check_arguments(f"{knobs.place}: network/arguments", network, project)
             called.add(call)
     check_metric(knobs.place, section["scan"]["metric"], sections.values())
+    for name, one in sections.items():
+        check_units(f"{knobs.place}: {name}", one)
     return sections
 
 
