@@ -15,9 +15,9 @@ from torch import nn
 
 
 class Network(nn.Module):
-    def __init__(self, sharp: bool = True, width: int = 2):
+    def __init__(self, sharp: bool = True, hidden: int = 2):
         super().__init__()
-        self.a, self.sharp = nn.Linear(2, width), sharp
+        self.a, self.sharp = nn.Linear(2, hidden), sharp
 
     def forward(self, x):
         y = torch.sigmoid(self.a(x).sum(dim=1, keepdim=True))
@@ -44,7 +44,7 @@ def workflow(project, tmp_path):
 
 def test_a_network_that_does_not_fit_stops_before_the_data_are_made(workflow, tmp_path):
     file = workflow.project / "models" / "mine.py"
-    file.write_text(NETWORK.replace("Linear(2, width)", "Linear(4, width)"))
+    file.write_text(NETWORK.replace("Linear(2, hidden)", "Linear(4, hidden)"))
     told = r"TrainingError: \S*models/mine.py, line 12, in layer a \(Linear\): RuntimeError: .*it was given input \[2, 2\] float32, "
     text = workflow.run("train", *mine(), check=False)
     assert re.search(told + r"and has weight \[2, 4\] float32", text)
@@ -63,16 +63,16 @@ def test_an_argument_from_the_command_line_is_no_text(workflow):
     assert rules_in(text) == ["check_network", "generate_data", "train_network"]
     section = json.loads((workflow.folder / TRAINING).read_text())["section"]
     assert section["network"]["arguments"]["sharp"] is False
-    text = workflow.run(TRAINING, *mine(", arguments: {width: wide}"), check=False)
+    text = workflow.run(TRAINING, *mine(", arguments: {hidden: wide}"), check=False)
     assert re.search(
-        r"ConfigError: models/xor/network/arguments/width is 'wide', .*models/mine.py, line 7, wants int", text
+        r"ConfigError: models/xor/network/arguments/hidden is 'wide', .*models/mine.py, line 7, wants int", text
     )
 
 
 def test_a_new_argument_in_a_scan_trains_no_other_point_again(workflow):
     """The networks are checked anew, and what that says changes no training."""
-    config = mine(", arguments: {width: 2}")[1]
-    few, more = ([f"scan={{grid: {{network/arguments/width: [{widths}]}}}}"] for widths in ("2, 3", "2, 3, 4"))
+    config = mine(", arguments: {hidden: 2}")[1]
+    few, more = ([f"scan={{grid: {{network/arguments/hidden: [{numbers}]}}}}"] for numbers in ("2, 3", "2, 3, 4"))
     workflow.run("results/xor/model/model.json", "--config", config, QUICK, *few)
     text = workflow.run("results/xor/model/model.json", "--dry-run", "--config", config, QUICK, *more)
     assert sorted(rules_in(text)) == ["check_network", "select_model", "train_network"]
