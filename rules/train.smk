@@ -2,16 +2,17 @@
 
 
 rule check_network:
-    """Evaluate a run's networks once, on two events of the domain: their mistakes stop it before all else."""
+    """Evaluate a network once, on two events of the domain: its mistakes stop the run before all else."""
     input:
-        networks=candidate_networks,
+        networks=file_to_check,
         pins=project("envs/torch.yaml"),
     output:
-        checked="<results>/{run}/train/network.json",
+        checked="<results>/{run}/networks/{key}.json",
     log:
-        "<logs>/{run}/check_network.log",
+        "<logs>/{run}/networks/{key}.log",
     wildcard_constraints:
         run=any_of(NETWORKS),
+        key="[0-9a-f]{16}",
     # Before the data are made, which may take long.
     priority: 1
     conda:
@@ -21,9 +22,9 @@ rule check_network:
         runtime=growing(10),
     params:
         code=source_code("check_network"),
-        neighbours=all_neighbours,
+        neighbours=neighbours_to_check,
         section=knobs("inputs", "outputs", "axes", "data/target", "seed"),
-        networks=distinct_knobs("network", "train/loss"),
+        networks=networks_to_check,
     script:
         "../scripts/check_network.py"
 
@@ -33,8 +34,7 @@ rule train_network:
     input:
         unpack(data_of("train", "validation")),
         network=network_file,
-        # What it says changes no training: a point more in a scan must not train the others again.
-        checked=ancient(rules.check_network.output.checked),
+        checked=network_checked,
         pins=project("envs/torch.yaml"),
     # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand.
     output:
@@ -81,7 +81,7 @@ rule take_weights:
     input:
         network=network_file,
         given=weights_file,
-        checked=ancient(rules.check_network.output.checked),
+        checked=network_checked,
         pins=project("envs/torch.yaml"),
     output:
         weights="<results>/{run}/candidates/{candidate}/weights.safetensors",

@@ -21,7 +21,7 @@ def check_network(
         try:
             about = first_pass(by_name[network["network"]["file"]], {**section, **network})
         except TorchshipError as error:
-            if len(networks) == 1:
+            if not network["network"].get("arguments"):
                 raise
             # Of a scan: whose it is.
             raise type(error)(f"{error} (of the candidates with {json.dumps(network)})") from error
