@@ -4,7 +4,7 @@
 rule check_network:
     """Evaluate a network once, on two events of the domain: its mistakes stop the run before all else."""
     input:
-        networks=file_to_check,
+        network=file_to_check,
         pins=project("envs/torch.yaml"),
     output:
         checked="<results>/{run}/networks/{key}.json",

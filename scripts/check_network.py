@@ -35,7 +35,7 @@ if __name__ == "__main__":
     with step():
         torch.set_num_threads(1)
         check_network(
-            [Path(path) for path in snakemake.input.networks],
+            [Path(snakemake.input.network)],
             Path(snakemake.output.checked),
             section=snakemake.params.section,
             networks=snakemake.params.networks,
