@@ -27,6 +27,7 @@ rule generate_data:
         data=lookup("{run}/data", within=RUNS),
         model=knobs("inputs", "outputs", "axes"),
         targets=target_arrays,
+        wanted=targets_wanted,
         seed=lookup("seed", within=config),
     script:
         "../scripts/generate_data.py"

@@ -1,5 +1,8 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
+import json
+from functools import cache
+
 
 def source_code(script):
     """Return what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
@@ -28,6 +31,41 @@ def candidate_knobs(*places):
         return picked_from(candidate_of(wildcards), places)
 
     return picked
+
+
+def network_key(section):
+    """Return what stands for what a candidate's network is built with and trained for."""
+    picked = picked_from(section, ("network", "train/loss"))
+    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def distinct_networks(run):
+    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
+    return {network_key(section): section for section in CANDIDATES[run].values()}
+
+
+def network_checked(wildcards):
+    """Return the file that says that a candidate's network runs."""
+    key = network_key(candidate_of(wildcards))
+    return f"<results>/{wildcards.run}/networks/{key}.json"
+
+
+def file_to_check(wildcards):
+    """Return the file of a network that is checked."""
+    section = distinct_networks(wildcards.run)[wildcards.key]
+    return project(f"models/{section['network']['file']}.py")
+
+
+def neighbours_to_check(wildcards):
+    """Return what stands for the files that it imports."""
+    return neighbours_digest(Path(file_to_check(wildcards)))
+
+
+def networks_to_check(wildcards):
+    """Return the knobs of a network that is checked."""
+    section = distinct_networks(wildcards.run)[wildcards.key]
+    return [picked_from(section, ("network", "train/loss"))]
 
 
 def picked_from(section, places):
@@ -60,6 +98,13 @@ def target_arrays(wildcards):
     """Return the arrays that the outputs of a run should be, for any of its candidates."""
     sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
     return sorted({name for section in sections for name in training_targets(section)})
+
+
+def targets_wanted(wildcards):
+    """Return the same with the losses that take them, each way once."""
+    sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
+    ways = (way for section in sections for way in wanted_of(section))
+    return list({json.dumps(way): way for way in ways}.values())
 
 
 def scan_point(wildcards):

@@ -7,11 +7,11 @@ from torchship.core.step import log, step
 
 import torch
 from torchship.core.files import write_json
-from torchship.data.datasets import SPLITS, check_target, read_set, write_arrays
+from torchship.data.datasets import SPLITS, write_arrays
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import load
 from torchship.spec.model import read_model
-from torchship.training.batches import EventDataset
+from torchship.training.batches import read_events
 from torchship.training.engine import outputs_of
 from torchship.training.evaluation import measured
 from torchship.training.losses import Objective
@@ -24,20 +24,14 @@ def evaluate_network(
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)
-    terms, threshold = terms_of(model), model["evaluate"]["threshold"]
-    objective = Objective(terms, threshold)
+    threshold = model["evaluate"]["threshold"]
+    objective = Objective(terms_of(model), threshold)
     report: dict[str, Any] = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": {}}
     predicted: dict[str, Any] = {}
     for split in SPLITS:
-        dataset = EventDataset.from_arrays(
-            read_set(sets[split], datasheet), list(model["inputs"]), [term.target for term in terms]
-        )
+        dataset = read_events(sets[split], datasheet, model, split)
         with torch.no_grad(), told_as_theirs(module, network):
             outputs = outputs_of(module(*(array.clone() for array in dataset.inputs)))
-        for term, target in zip(terms, dataset.targets, strict=True):
-            check_target(
-                target.numpy(), term.function, outputs[term.place].shape[-1], f"the {split} set, {term.target}"
-            )
         # torch itself names no outputs; those that are not declared are the exporter's to complain of.
         several = {f"{split}/{name}": output.numpy()
                    for name, output in zip(model["outputs"], outputs, strict=False)}  # fmt: skip

@@ -60,7 +60,7 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
     proto = onnx.load_from_string(content)
     newer = versions(proto, target)
     if newer:
-        raise ExportError(f"{(shipped.source or {}).get('file')} for {name}: {newer[0]}")
+        raise ExportError(f"{(shipped.source or {}).get('file')} for {name}: {'; and '.join(newer)}")
     with replacing(output) as part:
         part.write_bytes(content)
     document = {

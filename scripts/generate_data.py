@@ -1,5 +1,6 @@
 """Make the three sets of a run, from the truth table or from a file of arrays, and their datasheet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from torchship.data.datasets import (
     truth_table,
     write_arrays,
 )
+from torchship.data.targets import suit_all
 from torchship.spec.axes import read_axes
 
 
 def generate_data(
     outputs: dict[str, Path], datasheet: Path, *,
-    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int,
+    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int, wanted: Sequence[dict[str, Any]] = (),
 ) -> None:  # fmt: skip
     inputs, target = model["inputs"], data["target"]
     about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
@@ -36,12 +38,19 @@ def generate_data(
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
         path = Path(data["path"])
-        arrays = select(read_arrays(path), inputs, targets)
+        read = read_arrays(path)
+        unused = sorted(read.keys() - {*inputs, *targets})
+        if unused:
+            log.warning("%s: nothing uses %s; used are %s", path, ", ".join(unused), ", ".join([*inputs, *targets]))
+        arrays = select(read, inputs, targets)
         count_events(arrays)
         # Before the events are shuffled, so that a message has their numbers in the file.
         check(arrays, str(path), targets, model)
+        arrays, converted = suit_all(arrays, wanted, str(path))
+        for name, words in converted.items():
+            log.info("%s: %r converted from %s", path, name, words)
         sets = split_events(arrays, data["fractions"], seed)
-        about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"]}
+        about |= {"path": path.name, "sha256": sha256(path), "fractions": data["fractions"], "converted": converted}
         about["note"] = "events were shuffled by the seed and cut into the three sets"
     for split in SPLITS:
         write_arrays(outputs[split], sets[split])
@@ -63,4 +72,5 @@ if __name__ == "__main__":
             model=snakemake.params.model,
             targets=snakemake.params.targets,
             seed=snakemake.params.seed,
+            wanted=snakemake.params.wanted,
         )

@@ -6,6 +6,7 @@ import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.config.resolve import merge, resolve
 from torchship.core.errors import ConfigError
+from torchship.scan.points import expand
 
 
 def resolved(changes):
@@ -68,6 +69,96 @@ def test_text_from_the_command_line_becomes_what_the_schema_wants():
     knobs = section["train"]
     assert (knobs["epochs"], knobs["learning_rate"], knobs["shuffle"]) == (7, 0.1, False)
     assert section["inputs"]["x"]["unit"] == "2"
+
+
+NETWORK = """
+from typing import Optional
+import typing as t
+
+class Network:
+    def __init__(self, width: int = 8, rate: "float" = 0.1, softmax: bool = False, mode: str = "fast", depth: Optional[int] = None,
+                 names: list[str] | None = None, sizes: t.Sequence[int] = (1,), *, any=None, other: dict = None, flag=False, late: float = None, plain="a", number=2):
+        pass
+"""
+
+
+def arguments(tmp_path, **given):
+    """Return the arguments of a network as they are after the configuration was checked."""
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / "xor.py").write_text(NETWORK)
+    if not (tmp_path / "envs").exists():
+        (tmp_path / "envs").symlink_to(PROJECT / "envs")
+    changed = copy.deepcopy(DEFAULTS)
+    changed["models"]["xor"]["network"]["arguments"] = given
+    return resolve(changed, SCHEMA, tmp_path)["xor"]["network"]["arguments"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        # What is annotated is read as YAML, and stays text where that is wanted.
+        *[("softmax", word, False) for word in ("false", "False", "no", "off")],
+        *[("width", "16", 16), ("rate", "1e-3", 0.001), ("rate", "3", 3), ("mode", "16", "16"), ("mode", "false", "false")],
+        *[("depth", "null", None), ("depth", "4", 4), ("names", ["1", "b"], ["1", "b"]), ("names", "null", None)],
+        *[("sizes", ["64", "32"], [64, 32]), ("late", "null", None), ("late", "2", 2)],
+        # By default it is a truth value, a text, a number.
+        *[("flag", "no", False), ("plain", "2", "2"), ("number", "2.5", 2.5), ("number", "abc", "abc")],
+        # Nothing says what it is: what JSON spells.
+        *[("any", "false", False), ("any", "4", 4), ("any", "no", "no"), ("any", ["1", "x"], [1, "x"]), ("any", "1:30", "1:30")],
+        # What is no text stays.
+        *[("softmax", True, True), ("any", 4, 4), ("other", {"a": "1"}, {"a": 1})],
+    ],
+)  # fmt: skip
+def test_an_argument_from_the_command_line_is_what_the_network_wants(tmp_path, name, text, value):
+    """Snakemake hands on nested values as text, and the text "false" is true."""
+    found = arguments(tmp_path, **{name: text})[name]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("width", "wide", r"width is 'wide', of type str: Network\(\) in models/xor.py, line 6, wants int$"),
+        ("width", 2.5, r"width is 2.5, of type float: .* wants int$"),
+        ("width", True, r"width is True, of type bool: .* wants int$"),
+        ("width", None, r"width is None, of type NoneType: .* wants int$"),
+        ("softmax", 1, r"softmax is 1, of type int: .* wants bool$"),
+        ("softmax", "maybe", r"softmax is 'maybe', of type str: .* wants bool$"),
+        ("mode", 4, r"mode is 4, of type int: .* wants str$"),
+        ("depth", "deep", r"depth is 'deep', of type str: .* wants int or null$"),
+        ("names", ["a", 1], r"names is \['a', 1\], of type list: .*, line 7, wants a list of str or null$"),
+        ("sizes", 3, r"sizes is 3, of type int: .* wants a list of int$"),
+        ("late", [1], r"late is \[1\], of type list: .* wants float or null$"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_type_than_annotated_is_named(tmp_path, name, value, message):
+    with pytest.raises(ConfigError, match=r"^models/xor/network/arguments/" + message):
+        arguments(tmp_path, **{name: value})
+
+
+def test_a_scan_s_arguments_are_what_the_network_wants(tmp_path):
+    arguments(tmp_path)
+    changed = copy.deepcopy(DEFAULTS)
+    changed["models"]["xor"]["network"]["arguments"] = {}
+    grid = {"network/arguments/softmax": ["no", "yes"], "network/arguments/mode": ["1"]}
+    section = resolve(merge(changed, {"models": {"xor": {"scan": {"grid": grid}}}}), SCHEMA, tmp_path)["xor"]
+    points = expand("xor", section, SCHEMA, tmp_path)
+    assert [one["network"]["arguments"] for one in points.values()] == [
+        {"mode": "1", "softmax": False},
+        {"mode": "1", "softmax": True},
+    ]
+    section["scan"]["grid"] = {"network/arguments/width": [8, 16, "x"]}
+    with pytest.raises(
+        ConfigError, match=r"the scan of xor: network/arguments/width is 'x', of type str: .* wants int"
+    ):
+        expand("xor", section, SCHEMA, tmp_path)
+
+
+def test_text_is_read_where_the_schema_has_several_types():
+    """Of the command line all of a shape is text."""
+    tensor = {"shape": ["batch", "2"], "low": "0", "high": ["1", "2"]}
+    found = resolved({"models": {"xor": {"inputs": {"x": tensor}}}})["xor"]["inputs"]["x"]
+    assert (found["shape"], found["low"], found["high"]) == (["batch", 2], 0, [1, 2])
 
 
 def test_a_missing_default_is_named(config):

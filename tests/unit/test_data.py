@@ -6,7 +6,8 @@ import torch
 from support import make_data, small_model
 from torchship.core.errors import DataError
 from torchship.core.files import read_json
-from torchship.data.datasets import check_target, read_arrays, read_set, split_events, write_arrays
+from torchship.data.datasets import read_arrays, read_set, split_events, write_arrays
+from torchship.data.targets import suit_all, suited
 from torchship.training.batches import EventDataset
 
 from generate_data import generate_data
@@ -39,12 +40,14 @@ def test_a_flipped_label_is_noticed(tmp_path):
         read_set(sets["train"], tmp_path / "datasheet.json")
 
 
-def from_file(tmp_path, arrays, fractions=None):
+def from_file(tmp_path, arrays, fractions=None, wanted=()):
     np.savez(tmp_path / "mine.npz", **arrays)
     changes = {"source": "file", "path": str(tmp_path / "mine.npz")} | ({"fractions": fractions} if fractions else {})
     model = small_model(models={"xor": {"data": changes}})
     outputs = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
-    generate_data(outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3)
+    generate_data(
+        outputs, tmp_path / "datasheet.json", data=model["data"], model=model, targets=["target"], seed=3, wanted=wanted
+    )
     return outputs
 
 
@@ -97,23 +100,93 @@ def test_splits_depend_on_the_seed_alone():
 
 
 @pytest.mark.parametrize(
-    ("target", "loss", "classes"),
+    ("target", "loss", "classes", "words"),
     [
-        (np.zeros(4, np.float32), "binary_cross_entropy", 1),
-        (np.zeros((4, 1), np.int64), "binary_cross_entropy", 1),
-        (np.full((4, 1), 2.0, np.float32), "binary_cross_entropy", 1),
-        (np.zeros((4, 2), np.float32), "mean_squared_error", 1),
-        (np.zeros(4, np.float32), "cross_entropy", 3),
-        (np.full(4, 3), "cross_entropy", 3),
-        (np.zeros((4, 3), np.int64), "cross_entropy", 3),
+        (np.full((4, 1), 2.0, np.float32), "binary_cross_entropy", 1, "wrong in 4 of 4 events, first in event 0, which has 2.0"),
+        (np.array([0, 1, 7, 1]), "binary_cross_entropy", 1, "wrong in 1 of 4 events, first in event 2, which has 7"),
+        (np.array([-1, 1, 1]), "binary_cross_entropy_with_logits", 1, r"of labels -1 and 1, \(target \+ 1\) / 2 makes that"),
+        (np.zeros((4, 2), np.float32), "mean_squared_error", 1, ""),
+        (np.zeros((4, 1), np.float32), "mean_squared_error", 2, ""),
+        (np.array([0, 2**24 + 1]), "mean_squared_error", 1, "first in event 1, which has 16777217"),
+        (np.array([0.0, 1.0, 1.5, 0.5], np.float32), "cross_entropy", 3, "wrong in 2 of 4 events, first in event 2, which has 1.5"),
+        (np.array([0, 1, 2, 3]), "cross_entropy", 3, "first in event 3, which has 3"),
+        (np.array([0, -1]), "cross_entropy", 3, "first in event 1, which has -1"),
+        (np.zeros((4, 3), np.int64), "cross_entropy", 3, r"numpy.argmax\(target, axis=1\) makes that"),
+    ],
+)  # fmt: skip
+def test_a_target_that_the_loss_does_not_take_is_named(target, loss, classes, words):
+    message = rf"the train set: {loss} takes .*, the target is {target.dtype} of shape .*{words}"
+    with pytest.raises(DataError, match=message) as raised:
+        suited(target, loss, classes, "the train set")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "classes", "dtype", "shape"),
+    [
+        (np.zeros((4, 1), np.float32), "binary_cross_entropy", 1, "float32", (4, 1)),
+        (np.array([0, 1, 1, 0]), "binary_cross_entropy", 1, "float32", (4, 1)),
+        (np.array([[0], [1]], np.uint8), "binary_cross_entropy", 1, "float32", (2, 1)),
+        (np.array([True, False]), "binary_cross_entropy_with_logits", 1, "float32", (2, 1)),
+        (np.array([[True, False]]), "binary_cross_entropy", 2, "float32", (1, 2)),
+        (np.zeros(4, np.float32), "mean_squared_error", 1, "float32", (4, 1)),
+        (np.array([0, 2**24]), "mean_squared_error", 1, "float32", (2, 1)),
+        (np.zeros((4, 2), np.float32), "mean_squared_error", 2, "float32", (4, 2)),
+        (np.arange(3), "cross_entropy", 3, "int64", (3,)),
+        (np.arange(3, dtype=np.int32), "cross_entropy", 3, "int64", (3,)),
+        (np.arange(3)[:, None], "cross_entropy", 3, "int64", (3,)),
+        (np.array([0.0, 2.0], np.float32), "cross_entropy", 3, "int64", (2,)),
+        (np.array([[False], [True]]), "cross_entropy", 2, "int64", (2,)),
     ],
 )
-def test_a_target_that_the_loss_does_not_take_is_named(target, loss, classes):
-    with pytest.raises(DataError, match=rf"the train set: {loss} takes .*, the target is {target.dtype} of shape"):
-        check_target(target, loss, classes, "the train set")
+def test_a_target_in_another_form_is_converted(target, loss, classes, dtype, shape):
+    found, words = suited(target, loss, classes, "")
+    assert (found.dtype, found.shape) == (dtype, shape)
+    assert np.array_equal(found.ravel(), target.ravel())
+    same = (target.dtype, target.shape) == (dtype, shape)
+    assert words == (
+        "" if same else f"{target.dtype} {list(target.shape)} to {dtype} {list(shape)}, which loses nothing"
+    )
+    assert not same or found is target
 
 
-def test_targets_that_fit_pass():
-    check_target(np.zeros((4, 1), np.float32), "binary_cross_entropy", 1, "")
-    check_target(np.arange(3), "cross_entropy", 3, "")
-    check_target(np.zeros((4, 2), np.float32), "mean_squared_error", 2, "")
+def test_the_datasheet_says_what_was_converted(tmp_path):
+    wanted = [{"target": "target", "function": "binary_cross_entropy", "classes": 1}]
+    labels = np.arange(50) % 2 == 1
+    sets = from_file(tmp_path, {"x": np.zeros((50, 2)), "target": labels}, wanted=wanted)
+    assert read_arrays(sets["train"])["target"].shape == (30, 1)
+    words = read_json(tmp_path / "datasheet.json")["converted"]
+    assert words == {"target": "bool [50] to float32 [50, 1], which loses nothing"}
+
+
+def test_what_losses_take_in_two_forms_stays_as_it_is():
+    wanted = [{"target": "t", "function": name, "classes": 1} for name in ("cross_entropy", "mean_squared_error")]
+    arrays = {"t": np.zeros(4, np.uint8)}
+    found, words = suit_all(arrays, wanted, "")
+    assert found["t"] is arrays["t"]
+    assert words == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("x", np.nan, r"mine.npz: 1 events of 'x' are not finite, the first is event 37"),
+        ("x", 7.0, r"mine.npz: 'x'.* goes from .* to 7, outside of the declared domain, .*first in event 37"),
+        ("target", 3.0, r"mine.npz: 'target': binary_cross_entropy takes labels from 0 to 1, .*first in event 37, which has 3"),
+    ],
+)  # fmt: skip
+def test_a_bad_event_is_called_by_its_row_in_the_file(tmp_path, place, value, message):
+    """Whatever set it would be shuffled into."""
+    arrays = {"x": np.full((50, 2), 0.5), "target": np.ones((50, 1))}
+    arrays[place][37, 0] = value
+    wanted = [{"target": "target", "function": "binary_cross_entropy", "classes": 1}]
+    with pytest.raises(DataError, match=message):
+        from_file(tmp_path, arrays, wanted=wanted)
+
+
+def test_an_array_that_nothing_uses_is_named(tmp_path, caplog):
+    x = np.zeros((50, 2))
+    from_file(tmp_path, {"x": x, "target": x[:, :1]})
+    assert "nothing uses" not in caplog.text
+    from_file(tmp_path, {"x": x, "target": x[:, :1], "weight": x, "run": x})
+    assert "mine.npz: nothing uses run, weight; used are x, target" in caplog.text

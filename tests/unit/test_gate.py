@@ -159,6 +159,17 @@ def test_a_file_that_changed_after_export_is_refused(trained, tmp_path):
         gate(trained, tmp_path, file, exported=trained.export["latest"])
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:100], lambda content: content.replace(b"l1.bias", b"l1.bais", 1)]
+)
+def test_a_damaged_file_is_first_of_all_said_to_have_changed(trained, tmp_path, damage):
+    """Whatever else the runtime says of it."""
+    (tmp_path / "damaged.onnx").write_bytes(damage(trained.onnx["latest"].read_bytes()))
+    message = r"xor/latest: the file has changed since it was exported: sha256 \w+…, was \w+…; delete it"
+    with pytest.raises(ParityError, match=message):
+        gate(trained, tmp_path, tmp_path / "damaged.onnx", exported=trained.export["latest"])
+
+
 def test_a_tighter_tolerance_refuses_more(trained, tmp_path):
     with pytest.raises(ParityError, match=r"\|Δ\| = .* > "):
         gate(trained, tmp_path, trained.onnx["latest"], tolerance=1e-6)

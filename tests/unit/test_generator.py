@@ -152,13 +152,16 @@ class Scaled(nn.Linear):
     ],
 )
 def test_uncovered_layers_are_named(module, message):
-    with pytest.raises(GenerationError, match=message):
+    with pytest.raises(GenerationError, match=message + ".*; set extract/handcode: false, and all other stages take"):
         described(module, [2, 2])
 
 
 def test_tensors_of_other_shapes_are_refused():
     with pytest.raises(GenerationError, match=r"code is generated for one input \[batch, features\]"):
         describe("net", nn.Identity(), {"x": {"shape": ["batch", 3, 4]}}, {"y": {"shape": ["batch", 1]}})
+    two = {name: {"shape": ["batch", 2]} for name in ("x", "z")}
+    with pytest.raises(GenerationError, match=r"one input .*, not for {'x': .*, 'z': .*; set extract/handcode: false"):
+        describe("net", nn.Identity(), two, {"y": {"shape": ["batch", 1]}})
 
 
 def test_weights_that_are_not_finite_are_named():

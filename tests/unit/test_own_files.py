@@ -401,6 +401,8 @@ def test_a_description_is_of_the_file_beside_it(tmp_path):
     ("made", "message"),
     [
         (affine(ir=11), r"mine.onnx for cmssw_14_2: IR version 11 is newer than the target's 9: .* model.ir_version = 9; onnx.save"),
+        (affine(opset=21, ir=11), r"opset 21 is newer .*; and IR version 11 is newer than the target's 9: .* model.ir_version = 9; onnx.save"),
+        (affine(ir=99), r"mine.onnx has IR version 99, and onnx \S+ knows those up to 14: .*onnx.load\('mine.onnx'\); model.ir_version = 14; onnx.save"),
         (affine(opset=21, ir=9), r"opset 21 is newer than the target's 20: .*onnx.version_converter.convert_version\(model, 20\)"),
     ],
 )  # fmt: skip

@@ -227,7 +227,7 @@ def test_wilson_interval():
 def test_wrong_networks_and_weights_are_named(tmp_path, trained):
     with pytest.raises(ConfigError, match=r"does not take network/arguments"):
         networks.build(XOR, {"width": 3})
-    with pytest.raises(ConfigError, match=r"does not take network/arguments {'hidden': -1}: .*negative"):
+    with pytest.raises(ConfigError, match=r"cannot be made with network/arguments {'hidden': -1}: .*negative"):
         networks.build(XOR, {"hidden": -1})
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ConfigError, match=r"empty.py defines no class Network"):

@@ -31,7 +31,7 @@ class Layer(nn.Linear):
         return torch.sigmoid(super().forward(x))
 """
 KNOBS = ["models={xor: {network: {file: mine}, extract: {handcode: false}}}", "train={epochs: 3, replicas: 2}"]
-READERS = {"train_network", "translate_network", "export_onnx", "make_cases"}
+READERS = {"check_network", "train_network", "translate_network", "export_onnx", "make_cases"}
 TRANSLATED = "results/xor/export/translated.zip"
 FILES = ["results/xor/export/latest/model.onnx", "results/xor/validate/cases.safetensors"]
 

@@ -60,7 +60,8 @@ def read_model(path: Path) -> tuple[ModelProto, list[Path]]:
     """Read a model with its weights, and say which files beside it they came from.
 
     Raises:
-        ExportError: it is no ONNX model, or weights of it lie outside of its folder.
+        ExportError: it is no ONNX model, or of a newer IR version than is known here, or weights of it lie outside of
+            its folder.
         DataError: a file with weights is missing, or too short.
     """
     try:
@@ -69,6 +70,12 @@ def read_model(path: Path) -> tuple[ModelProto, list[Path]]:
         raise ExportError(f"{path} is no ONNX model: {error}") from error
     if not model.graph.output:
         raise ExportError(f"{path} is no ONNX model: it has no outputs")
+    if model.ir_version > onnx.IR_VERSION:
+        raise ExportError(
+            f"{path} has IR version {model.ir_version}, and onnx {onnx.__version__} knows those up to "
+            f"{onnx.IR_VERSION}: lower it, which changes no operator: model = onnx.load({path.name!r}); "
+            f"model.ir_version = {onnx.IR_VERSION}; onnx.save(model, {path.name!r})"
+        )
     beside = external_files(model, path)
     try:
         load_external_data_for_model(model, str(path.parent))

@@ -26,28 +26,44 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
     "softmax": "softmax",
 }
 
+# What to do about a network that no code is generated for.
+INSTEAD = "; set extract/handcode: false, and all other stages take the network as it is"
+
 
 def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of weights.json.
 
     Raises:
         GenerationError: the module is not a chain of covered layers between one input and one output, each of shape
-            [batch, features], or a parameter is not finite; the message names the layer.
+            [batch, features], or a parameter is not finite; the message names the layer, and what to set instead.
     """
-    for kind, tensors in (("input", inputs), ("output", outputs)):
-        shapes = {tensor: entry["shape"] for tensor, entry in tensors.items()}
-        if len(shapes) != 1 or len(next(iter(shapes.values()))) != 2:
-            raise GenerationError(
-                f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}"
-            )
+    try:
+        require_vectors(name, {"input": inputs, "output": outputs})
+        chain = layers(name, module)
+    except GenerationError as error:
+        raise GenerationError(f"{error}{INSTEAD}") from error
     return {
         "network": name,
         "numbers": "shortest decimals that round to the float32: convert to float32 before use",
         "input": _tensor(inputs),
         "output": _tensor(outputs),
-        "layers": layers(name, module),
+        "layers": chain,
         "parameters": {key: parameter(key, value) for key, value in sorted(module.state_dict().items())},
     }
+
+
+def require_vectors(name: str, declared: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that there are one input and one output, each [batch, features].
+
+    Raises:
+        GenerationError: there are not.
+    """
+    for kind, tensors in declared.items():
+        shapes = {tensor: entry["shape"] for tensor, entry in tensors.items()}
+        if len(shapes) != 1 or len(next(iter(shapes.values()))) != 2:
+            raise GenerationError(
+                f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}"
+            )
 
 
 def _tensor(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +88,7 @@ def parameter(name: str, value: Tensor) -> dict[str, Any]:
     elif np.issubdtype(array.dtype, np.integer):
         values = array.tolist()
     else:
-        raise GenerationError(f"parameter {name!r} is {array.dtype}, only float32 is covered")
+        raise GenerationError(f"parameter {name!r} is {array.dtype}, only float32 is covered{INSTEAD}")
     return {"dtype": str(array.dtype), "shape": list(array.shape), "values": values}
 
 

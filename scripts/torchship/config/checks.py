@@ -9,7 +9,7 @@ from torchship.config.naming import require_known
 from torchship.config.targets import require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.errors import ConfigError
-from torchship.training.objective import terms_of
+from torchship.training.objective import ON_LOGITS, terms_of, too_late
 
 # A limit above that share of an output's range needs a reason.
 WIDEST_LIMIT = 0.01
@@ -159,6 +159,7 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
         raise ConfigError(f"{place}/data/fractions sum to {sum(data['fractions'].values())!r}: they must sum to 1")
     check_losses(place, section)
+    check_units(place, section)
     surface = section["evaluate"]["surface"]
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
@@ -225,6 +226,19 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
                 f"{place}/train/loss/{term.output}/target is {term.target!r}, which is an input: name an array of the "
                 "data that the output should be"
             )
+
+
+def check_units(place: str, section: Mapping[str, Any]) -> None:
+    """Check that no output which is trained to be a probability has a loss that takes logits.
+
+    Raises:
+        ConfigError: one has.
+    """
+    for term in terms_of(section) if "weights" not in section["network"] else ():
+        output = section["outputs"][term.output]
+        if output.get("unit") == "probability" and term.function in ON_LOGITS:
+            why = too_late(term.function, output["shape"][-1])
+            raise ConfigError(f"{place}/outputs/{term.output}/unit is 'probability', and {why}; then change the unit")
 
 
 def check_validation(place: str, validate: Mapping[str, Any]) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 from jsonschema.exceptions import ValidationError
 from torchship.config.checks import check_kind, check_run
 from torchship.config.domain_checks import spelled_out
 from torchship.config.naming import require_known, suggest
-from torchship.config.network_signature import check_arguments
+from torchship.config.network_signature import arguments_from_text, check_arguments
+from torchship.config.texts import parse
 from torchship.core.errors import ConfigError
 
 # jsonschema takes 500.0 for an integer, and range() does not.
@@ -53,6 +53,8 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
     for run in config["runs"]:
         require_known(run, config["models"], "runs", "model")
         entry = config["models"][run]
+        if "arguments" in entry.get("network", {}):
+            entry["network"]["arguments"] = arguments_from_text(entry["network"], project)
         merged = {section: merge(config[section], entry.get(section, {})) for section in SECTIONS}
         scan = entry.get("scan", {"metric": config["scan"]["metric"]})
         if not scan or set(scan) - OF_ALL:
@@ -76,15 +78,16 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
 
 
 def take_values_from_text(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    """Turn text into the number, truth value or null that the schema wants there, in place.
+    """Turn text into the number, truth value or null that the schema wants there, or one of several, in place.
 
     Snakemake hands on nested values of its command line, as in `--config 'train={epochs: 5}'`, as text, and YAML 1.1
     takes 1e-3 for text because it has no point.
     """
-    for error in list(Validator(schema).iter_errors(config)):
-        if error.validator == "type" and isinstance(error.instance, str):
+    checker = Validator(schema)
+    for error in list(checker.iter_errors(config)):
+        if error.validator in ("type", "anyOf") and isinstance(error.instance, str):
             value = parse(error.instance)
-            if Validator({"type": error.validator_value}).is_valid(value):
+            if checker.evolve(schema={error.validator: error.validator_value}).is_valid(value):
                 *parents, last = error.absolute_path
                 functools.reduce(lambda inner, key: inner[key], parents, config)[last] = value
 
@@ -100,15 +103,6 @@ def take_numbers_of_values(config: Mapping[str, Any]) -> None:
             # What says no type may be a file's text.
             if tensor.get("dtype", "string" if "onnx" in model else "float32") != "string":
                 tensor["values"] = [parse(value) if isinstance(value, str) else value for value in tensor["values"]]
-
-
-def parse(text: str) -> Any:
-    """Return what a text spells in YAML, or as a floating-point number, or the text itself."""
-    try:
-        value = yaml.safe_load(text)
-        return float(value) if isinstance(value, str) else value
-    except (ValueError, yaml.YAMLError):
-        return text
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def require_recorded(paths: Iterable[Path]) -> None:
             recorded = record_of(path).read_text(encoding="utf-8").partition(" ")[0]
         except FileNotFoundError as error:
             raise DataError(
-                f"{path} was not made by this workflow, or not to its end: there is no record of its SHA-256; {anew(path)}"
+                f"{path} was not made by this workflow, or half of it: no record has its SHA-256; {anew(path)}"
             ) from error
         found = sha256(path)
         if found != recorded:

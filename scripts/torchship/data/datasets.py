@@ -103,29 +103,6 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
     return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
 
 
-def check_target(target: NDArray[Any], loss: str, classes: int, place: str) -> None:
-    """Check the target against the loss and the first output's last axis.
-
-    Raises:
-        DataError: another type, shape or range than the loss takes.
-    """
-    if loss == "cross_entropy":
-        fits = np.issubdtype(target.dtype, np.integer) and target.size == len(target)
-        if not (fits and target.min() >= 0 and target.max() < classes):
-            raise DataError(
-                f"{place}: cross_entropy takes one integer from 0 to {classes - 1} an event, {_found(target)}"
-            )
-        return
-    if target.dtype != np.float32 or target.shape[1:] != (classes,):
-        raise DataError(f"{place}: {loss} takes float32 of shape [events, {classes}], {_found(target)}")
-    if loss.startswith("binary") and not (target.min() >= 0.0 and target.max() <= 1.0):
-        raise DataError(f"{place}: {loss} takes labels from 0 to 1, {_found(target)}")
-
-
-def _found(target: NDArray[Any]) -> str:
-    return f"the target is {target.dtype} of shape {list(target.shape)} from {target.min()} to {target.max()}"
-
-
 def select(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str]) -> Arrays:
     """Keep the declared inputs and the targets, floating point as declared, the targets' as float32."""
     missing = sorted({*inputs, *targets} - arrays.keys())

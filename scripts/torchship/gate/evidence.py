@@ -26,17 +26,18 @@ def static_failures(
         version: of the ONNX Runtime that the file ran in.
         model: with `inputs`, `outputs` and `export/input_shapes`.
     """
-    lines = []
+    lines, changed = [], []
     found = hashlib.sha256(content).hexdigest()
     if found != report["sha256"]:
-        lines.append(f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…")
+        words = f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…"
+        changed.append(Failure("changed", "", f"{words}; delete it, so that it is made anew"))
     if target["wheel"] and version != target["onnxruntime"]:
         lines.append(f"ran in ONNX Runtime {version}, the target ships {target['onnxruntime']}")
     lines += violations(
         content, target, inputs=model["inputs"], outputs=model["outputs"], metadata=report["metadata"],
         input_shapes=model["export"]["input_shapes"],
     )  # fmt: skip
-    return [Failure("static", "", line) for line in lines]
+    return [*changed, *(Failure("static", "", line) for line in lines)]
 
 
 @cache

@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 
-# Which kind of failure is said first: what is wrong with the numbers, before what may have caused it.
-ORDER = ("parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static", "promise",
-         "bad input")  # fmt: skip
+# Which kind of failure is said first: that it is another file, what is wrong with the numbers, what may have caused it.
+ORDER = ("changed", "parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static",
+         "promise", "bad input")  # fmt: skip
 
 
 @dataclass

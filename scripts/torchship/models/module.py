@@ -23,7 +23,7 @@ from torch.nn.parameter import is_lazy
 from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import replacing
-from torchship.models.errors import last_place, one_line
+from torchship.models.errors import advice, innermost, last_place, one_line
 from torchship.models.neighbours import digest, install_neighbours, sources
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ def network_class(file: Path) -> type[nn.Module]:
         spec.loader.exec_module(module)
     except Exception as error:
         log.debug("importing %s", file, exc_info=True)
-        raise ConfigError(f"{last_place(error, file)}: {type(error).__name__}: {one_line(error)}") from error
+        words = f"{type(error).__name__}: {one_line(error)}{advice(error)}"
+        raise ConfigError(f"{last_place(error, file)}: {words}") from error
     network = getattr(module, "Network", None)
     if not (isinstance(network, type) and issubclass(network, nn.Module)):
         raise ConfigError(f"{file} defines no class Network(torch.nn.Module)")
@@ -65,8 +66,10 @@ def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
         module = network(**arguments)
     except Exception as error:
         log.debug("building %s", file, exc_info=True)
+        refused = innermost(error, file) is None and isinstance(error, TypeError)
+        what = "does not take network/arguments" if refused else "cannot be made with network/arguments"
         raise ConfigError(
-            f"{last_place(error, file)}: Network() does not take network/arguments {dict(arguments)}: {one_line(error)}"
+            f"{last_place(error, file)}: Network() {what} {dict(arguments)}: {type(error).__name__}: {one_line(error)}"
         ) from error
     require_tensors(module, file)
     return module

@@ -3,7 +3,6 @@
 Read by the workflow while it is planned, in Snakemake's own environment, never by a step.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,9 @@ from typing import Any
 
 from torchship.config.checks import require_json
 from torchship.config.naming import require_known, suggest
-from torchship.config.resolve import check, parse
+from torchship.config.network_signature import arguments_of, from_text
+from torchship.config.resolve import check
+from torchship.config.texts import from_json, parse
 from torchship.core.errors import ConfigError
 
 ARGUMENTS, FOLDS = "network/arguments/", "train/folds"
@@ -32,6 +33,7 @@ class Knobs:
         self.place = f"the scan of {run}"
         self.arguments = section["network"].get("arguments", {})
         self.networks = sorted(path.stem for path in (project / "models").glob("*.py"))
+        self.typed = arguments_of(project / f"models/{section['network']['file']}.py") or {}
         network, shared = schema["$defs"]["model"]["properties"]["network"], schema["$defs"]
         self.schemas: dict[str, dict[str, Any]] = {
             "network/file": network["properties"]["file"],
@@ -73,7 +75,10 @@ class Knobs:
         own: Any = self.arguments
         for part in parts:
             own = own.get(part) if isinstance(own, Mapping) else None
-        if not holds_text(own):
+        argument = self.typed.get(parts[0]) if len(parts) == 1 else None
+        if argument is not None and argument.like is not None:
+            value = from_text(value, argument)
+        elif not holds_text(own):
             value = from_json(value)
         require_json(f"{self.place}: {knob}", value)
         return value
@@ -128,23 +133,6 @@ def end(knob: str) -> str:
 def holds_text(value: Any) -> bool:
     """Tell whether a value is a text, or a list of texts."""
     return isinstance(value, str) or (isinstance(value, list) and any(isinstance(item, str) for item in value))
-
-
-def from_json(value: Any) -> Any:
-    """Return the number, truth value or null that a text spells in JSON, and all else as it is.
-
-    Snakemake hands on nested values of its command line as text, and nothing says what an argument should be.
-    """
-    if isinstance(value, list):
-        return [from_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: from_json(item) for key, item in value.items()}
-    try:
-        # NaN and infinities, which Python's JSON has, stay text.
-        found = json.loads(value, parse_constant=str) if isinstance(value, str) else value
-    except ValueError:
-        return value
-    return value if isinstance(found, dict | list) else found
 
 
 def plain(word: str) -> str:

@@ -5,11 +5,12 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import hashlib
 import itertools
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from torchship.config.checks import check_batches, check_losses
+from torchship.config.checks import check_batches, check_losses, check_units
 from torchship.config.naming import suggest
 from torchship.config.network_signature import check_arguments
 from torchship.core.errors import ConfigError
@@ -48,7 +49,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
         return {}
     knobs = Knobs(run, section, schema, project)
     sections: dict[str, dict[str, Any]] = {}
-    called: set[tuple[str, ...]] = set()
+    called: set[tuple[str, str]] = set()
     for point in listed(section["scan"], knobs):
         name = name_of(point, knobs)
         if name in sections:
@@ -57,13 +58,15 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
         check_batches(f"{knobs.place}: {name}", sections[name]["train"])
         check_losses(f"{knobs.place}: {name}", sections[name])
         network = sections[name]["network"]
-        call = (network["file"], *network.get("arguments", {}))
+        call = network["file"], json.dumps(network.get("arguments", {}))
         if call not in called:
             check_arguments(f"{knobs.place}: network/arguments", network, project)
             called.add(call)
     check_metric(knobs.place, section["scan"]["metric"], sections.values())
     if section["scan"]["ship"] != BEST:
         require_point(knobs.place, section["scan"]["ship"], sections)
+    for name, one in sections.items():
+        check_units(f"{knobs.place}: {name}", one)
     return sections
 
 

@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torchship.data.datasets import read_set
+from torchship.data.targets import suited
+from torchship.training.objective import terms_of
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
 
@@ -53,6 +57,21 @@ class EventDataset(Dataset[Batch]):
     def to(self, device: torch.device) -> "EventDataset":
         """Return the same events on a device."""
         return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
+
+
+def read_events(path: Path, datasheet: Path, model: Mapping[str, Any], split: str) -> EventDataset:
+    """Read a set, with each target as the loss of the output that it is for takes it.
+
+    Raises:
+        DataError: the set is not what its datasheet says, or a target does not suit.
+    """
+    named, outputs = read_set(path, datasheet), model["outputs"]
+    targets = []
+    for term in terms_of(model):
+        width = outputs[term.output]["shape"][-1]
+        target, _ = suited(named[term.target], term.function, width, f"the {split} set, {term.target}")
+        targets.append(torch.from_numpy(target))
+    return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))
 
 
 class Order(Sampler[Tensor]):

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torchship.core.errors import DivergenceError
 from torchship.core.files import sha256
-from torchship.data.datasets import check_target, read_set
 from torchship.models.module import describe_device
 from torchship.models.neighbours import digest
 from torchship.spec.model import in_order
-from torchship.training.batches import EventDataset
+from torchship.training.batches import read_events
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
@@ -106,7 +105,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
-    rehearse(task)
+    rehearse(task, list(model["inputs"]))
     choice = choose_engine(task)
     log.info("engine: %s (asked for %s): %s", choice.engine, choice.asked, choice.reason)
     about["engine"] = choice.report()
@@ -125,16 +124,3 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
             write_divergence(outputs, about, task)
     if processes.first:
         saved.remove()
-
-
-def read_events(path: Path, datasheet: Path, model: dict[str, Any], split: str) -> EventDataset:
-    """Read a set, and check each target against the loss and the output that it is for.
-
-    Raises:
-        DataError: the set is not what its datasheet says, or a target does not suit.
-    """
-    named, terms = read_set(path, datasheet), terms_of(model)
-    for term in terms:
-        width = model["outputs"][term.output]["shape"][-1]
-        check_target(named[term.target], term.function, width, f"the {split} set, {term.target}")
-    return EventDataset.from_arrays(named, list(model["inputs"]), [term.target for term in terms])

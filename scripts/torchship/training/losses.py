@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
+from torchship.training.loss_matches import no_probabilities
 from torchship.training.objective import REGRESSION, Term, decisive
 
 Tensors = Sequence[Tensor]
@@ -17,14 +18,10 @@ def _binary_cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> 
     try:
         loss = nn.functional.binary_cross_entropy(output.masked_fill(diverged, 0.5), target, reduction="none")
     except RuntimeError as error:
-        found = output.detach()[~diverged]
-        if bool(((found >= 0) & (found <= 1)).all()):
+        words = no_probabilities(output)
+        if not words:
             raise
-        raise TrainingError(
-            f"the network's output goes from {float(found.min()):g} to {float(found.max()):g}, and "
-            "binary_cross_entropy takes probabilities: end the network in a sigmoid, or set train/loss to "
-            "binary_cross_entropy_with_logits (and evaluate/threshold to 0.0)"
-        ) from error
+        raise TrainingError(words) from error
     loss = loss.masked_fill(diverged, torch.nan)
     return loss.mean() if reduction == "mean" else loss
 

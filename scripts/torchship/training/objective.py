@@ -1,11 +1,14 @@
 """What a training makes small: the losses of some outputs, as the configuration says it. Standard library only."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 REGRESSION = "mean_squared_error"
+# Losses that apply a softmax or sigmoid themselves.
+ON_LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ def targets_of(model: Mapping[str, Any]) -> list[str]:
     return sorted({model["data"]["target"], *(term.target for term in terms_of(model))})
 
 
+def wanted_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return for each term of a run the array that it takes, by which function, of how many columns or classes."""
+    return [
+        {"target": term.target, "function": term.function, "classes": model["outputs"][term.output]["shape"][-1]}
+        for term in terms_of(model)
+    ]
+
+
 def decisive(found: Sequence[Term]) -> int:
     """Return which term says what is right and wrong: the first that classifies, or the first of all."""
     return next((place for place, term in enumerate(found) if term.function != REGRESSION), 0)
@@ -65,3 +76,22 @@ def functions_of(loss: str | Mapping[str, Any]) -> set[str]:
 def spelled(loss: str | Mapping[str, Any]) -> str:
     """Return `train/loss` as a text, the same for the same losses."""
     return loss if isinstance(loss, str) else json.dumps(loss, sort_keys=True)
+
+
+def too_late(function: str, classes: int) -> str:
+    """Return why a loss on logits learns little from probabilities, with the loss that it never goes below.
+
+    Of probabilities 1 and 0, which are as far apart as they can be, a softmax makes e and 1.
+    """
+    if function == "cross_entropy":
+        floor = math.log(1 + (classes - 1) / math.e)
+        return (
+            "cross_entropy takes logits and applies a softmax itself: with one after the other the loss of an event is "
+            f"never below {floor:.3f} ({classes} classes), however good the network is; return what goes into it, the "
+            "logits, whose largest is the same class"
+        )
+    return (
+        f"{function} takes logits and applies a sigmoid itself: with one after the other the loss of an event is never "
+        f"below {math.log(1 + 1 / math.e):.3f} (class 1) and {math.log(2):.3f} (class 0), however good the network is; "
+        "set train/loss to binary_cross_entropy and evaluate/threshold to 0.5, or return what goes into it, the logits"
+    )

@@ -4,15 +4,17 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import innermost, one_line, told_as_theirs
 from torchship.models.user_code import line_in_text
+from torchship.spec.axes import BATCH
 from torchship.training.batches import Batch
 from torchship.training.engine import Task, outputs_of
+from torchship.training.first_pass import check_call, check_outputs, outputs_told, place_of
+from torchship.training.loss_matches import mismatches
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +24,19 @@ STEADY = 1e-4
 MOST_BATCHES = 100
 
 
-def rehearse(task: Task) -> None:
+def rehearse(task: Task, names: Sequence[str]) -> None:
     """Evaluate the first start of a task on training batches as the eager module, with gradients.
 
+    Args:
+        names: the names of the declared inputs, in order.
+
     Raises:
-        TrainingError: an error in the network's code, with the line; outputs of another shape than declared; nothing
-            to train; parameters that get no gradient, or none that can be computed; outputs that change when the
-            network is called again.
+        TrainingError: an error in the network's code, with the line; other inputs or outputs than declared; an output
+            that its loss is not meant for; nothing to train; parameters that get no gradient, or none that can be
+            computed; outputs that change when the network is called again.
     """
     module = task.starts.module(0).to(task.device).train()
+    check_call(module, task.starts.file, names)
     learned = {name: one for name, one in module.named_parameters() if one.requires_grad}
     frozen = [name for name, one in module.named_parameters() if not one.requires_grad]
     if frozen:
@@ -68,9 +74,14 @@ def _without_gradient(task: Task, module: nn.Module, learned: Mapping[str, nn.Pa
     for place, (inputs, targets) in enumerate(_batches(task)):
         given = tuple(one.clone() for one in inputs)
         with told_as_theirs(module, task.starts.file):
-            outputs = outputs_of(module(*inputs))
+            result = module(*inputs)
+        outputs = outputs_told(result, module, task.starts.file)
         if place == 0:
-            check_outputs(outputs, task.outputs, len(targets[0]))
+            check_outputs(outputs, task.outputs, {BATCH: len(targets[0])}, place_of(module, task.starts.file))
+        # Before the loss: on a GPU its own assertion would end the process.
+        wrong = mismatches(task.objective.terms, outputs)
+        if wrong:
+            raise TrainingError(f"{place_of(module, task.starts.file)}: {wrong[0]}")
         loss = _loss(task, outputs, targets)
         if loss.requires_grad:
             with told_as_theirs(module, task.starts.file):
@@ -136,28 +147,6 @@ def require_steady(task: Task, module: nn.Module, inputs: Sequence[Tensor]) -> N
                 f"{task.starts.file}: called twice with the same events, in evaluation mode, Network gives other "
                 f"outputs: {name} differs by {off:.2g} of {size:.2g}; if it draws random numbers or keeps something "
                 "from call to call, let it do so in training mode alone (if self.training: …)"
-            )
-
-
-def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], events: int) -> None:
-    """Check what a network returns for so many events against the declared outputs.
-
-    Raises:
-        TrainingError: fewer tensors, or one of another shape.
-    """
-    if len(outputs) < len(declared):
-        raise TrainingError(
-            f"Network.forward returns {len(outputs)} tensors, and the model declares the outputs {', '.join(declared)}"
-        )
-    for output, (name, tensor) in zip(outputs, declared.items(), strict=False):
-        shape = [events if axis == "batch" else axis for axis in tensor["shape"]]
-        fits = output.dim() == len(shape) and all(
-            isinstance(want, str) or want == have for want, have in zip(shape, output.shape, strict=True)
-        )
-        if not fits:
-            raise TrainingError(
-                f"output {name} of Network.forward has shape {list(output.shape)} for {events} events, declared "
-                f"{tensor['shape']}: change the network, or outputs/{name}/shape"
             )
 
 
