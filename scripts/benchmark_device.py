@@ -6,8 +6,8 @@ from torchship.core.step import log, step
 
 import torch
 from torch.utils.benchmark import Timer
-from torchship.basics.facts import devices
 from torchship.core.files import write_rows
+from torchship.models.devices import all_devices
 
 # What is timed, and of N x N float32 matrices the bytes that it must move and the operations that it must do.
 OPERATIONS = {
@@ -22,7 +22,7 @@ PRODUCT_SIZE = 2048
 def benchmark_device(table: Path, limits: Path, *, sizes: list[int], min_seconds: float, threads: int) -> None:
     torch.set_num_threads(threads)
     rows, ceilings = [], []
-    for device in devices():
+    for device in all_devices():
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         bandwidth, flops = measure_limits(device, min_seconds, threads)
         timed = []

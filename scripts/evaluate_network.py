@@ -9,11 +9,10 @@ import torch
 from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, check_target, read_set, write_arrays
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load
+from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
-from torchship.training.batches import EventDataset
-from torchship.training.engine import outputs_of
 from torchship.training.evaluation import measured
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.objective import terms_of
 

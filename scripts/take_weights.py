@@ -10,7 +10,7 @@ from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
 from torchship.spec.model import in_order
-from torchship.training.report import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
+from torchship.training.tables import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
 
 def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from torchship.core.step import logs, step
 
 from torchship.core.files import exclusive
-from torchship.models.module import choose_device, gpu_identities, visible_gpus
+from torchship.models.devices import choose_device, gpu_identities, visible_gpus
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.gpu_locks import claimed
 from torchship.training.parallel.group import Processes

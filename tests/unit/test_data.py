@@ -7,7 +7,7 @@ from support import make_data, small_model
 from torchship.core.errors import DataError
 from torchship.core.files import read_json
 from torchship.data.datasets import check_target, read_arrays, read_set, split_events, write_arrays
-from torchship.training.batches import EventDataset
+from torchship.training.events import EventDataset
 
 from generate_data import generate_data
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support import PROJECT
 from torchship.core.errors import ConfigError, TrainingError
-from torchship.models import module as networks
+from torchship.models.module import build, network_class
 from torchship.models.neighbours import bundle, digest, neighbours, neighbours_digest
 from torchship.training.checkpoints import Checkpoint
 from trained_networks import trained
@@ -85,13 +85,13 @@ def test_the_digest_is_that_of_what_is_imported(folder):
 
 
 def test_a_network_takes_what_stands_beside_it(folder):
-    module = networks.build(folder / "network.py", {})
+    module = build(folder / "network.py", {})
     assert module(torch.zeros(3, 2)).shape == (3, 1)
 
 
 def test_two_folders_do_not_get_each_other_s_modules(folder, tmp_path):
     other = fill(tmp_path / "other", **{"activations.py": "def bend(x):\n    return 0 * x\n"})
-    one, two = (networks.build(place / "network.py", {}) for place in (folder, other))
+    one, two = (build(place / "network.py", {}) for place in (folder, other))
     two.load_state_dict(one.state_dict())
     x = torch.ones(1, 2)
     assert not torch.equal(one(x), two(x))
@@ -103,7 +103,7 @@ def test_a_bundle_stands_alone_and_is_the_same_network(folder, tmp_path):
     assert text == bundle(folder / "network.py")
     (tmp_path / "scan").mkdir()
     (tmp_path / "scan" / "network.py").write_text(text)
-    one, two = (networks.build(place / "network.py", {}) for place in (folder, tmp_path / "scan"))
+    one, two = (build(place / "network.py", {}) for place in (folder, tmp_path / "scan"))
     two.load_state_dict(one.state_dict())
     x = torch.rand(5, 2)
     assert torch.equal(one(x), two(x))
@@ -126,10 +126,10 @@ def test_errors_in_a_neighbour_are_told_with_its_line(folder, tmp_path):
     (folder / "again.py").write_text("from blocks import Block\nfrom broken import x\n")
     (folder / "broken.py").write_text("x = 1 /\n")
     with pytest.raises(ConfigError, match=r"broken.py, line 1: SyntaxError: invalid syntax"):
-        networks.build(folder / "again.py", {})
+        build(folder / "again.py", {})
     (folder / "missing.py").write_text("import blokcs\n")
     with pytest.raises(ConfigError, match=r"missing.py, line 1: ModuleNotFoundError: No module named 'blokcs'"):
-        networks.build(folder / "missing.py", {})
+        build(folder / "missing.py", {})
 
 
 def test_a_checkpoint_is_not_used_where_a_neighbour_has_changed(folder, tmp_path, monkeypatch, caplog):
@@ -138,6 +138,6 @@ def test_a_checkpoint_is_not_used_where_a_neighbour_has_changed(folder, tmp_path
     monkeypatch.setattr(Checkpoint, "remove", lambda self: saved.append(self.identity))
     trained(tmp_path, folder / "network.py", name="one", replicas=1)
     (folder / "late.py").write_text("def shift(x):\n    return 0.1 * x.sum()\n")
-    networks.network_class.cache_clear()
+    network_class.cache_clear()
     trained(tmp_path, folder / "network.py", name="two", replicas=1)
     assert saved[0] != saved[1]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torchship.core.errors import ConfigError, TrainingError
-from torchship.models import module as networks
+from torchship.models.module import spelled
+from torchship.models.seeds import random_network
 from torchship.training import shipping
 from trained_networks import NETWORKS, tracks, trained
 
@@ -34,9 +35,7 @@ def test_frozen_parameters_ship_as_they_started(tmp_path, caplog, frozen, replic
     outputs, report = trained(tmp_path, "two_heads", outputs=TWO, frozen=frozen, replicas=replicas)
     assert report["engine"]["engine"] == ("eager" if replicas == 1 else "batched")
     assert "not trained, as the network's file or train/frozen says: energy.weight, energy.bias" in caplog.text
-    start = networks.random_network(
-        NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"]
-    )
+    start = random_network(NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"])
     after = load_file(outputs["weights"])
     for name, tensor in start.state_dict().items():
         assert torch.equal(tensor, after[name]) == name.startswith("energy"), name
@@ -112,7 +111,6 @@ def test_what_a_file_of_weights_does_not_hold_stops_the_weights(tmp_path):
 
 def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
     """A small change of one weight is enough."""
-    spelled = networks.spelled
     monkeypatch.setattr(
         "torchship.training.report.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()})
     )

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchship.core.errors import TrainingError
+from torchship.training.tables import QUANTITIES
 
 # What a point is judged by, from its training.json, and whether the best has the smallest.
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
-QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
 

@@ -14,9 +14,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torchship.models.errors import described, innermost
+from torchship.models.module import outputs_of
 from torchship.training.batched import Stack
-from torchship.training.batches import Batch
-from torchship.training.engine import State, Task, outputs_of
+from torchship.training.engine import State, Task
+from torchship.training.events import Batch
 from torchship.training.rehearsal import listed
 
 # Starts that are compared, the fewest and the most events that they are compared on.

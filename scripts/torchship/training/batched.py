@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import derived_seed, seed_draws
-from torchship.training.engine import State, Task, make_optimizer, outputs_of
+from torchship.models.module import outputs_of
+from torchship.models.seeds import derived_seed, seed_draws
+from torchship.training.engine import State, Task, make_optimizer
 
 # More than the lanes of any CPU's vector unit times the unrolling of torch's loops: AVX-512 takes 16 floats, 4 times.
 BLOCK = 64

@@ -1,58 +1,18 @@
 """Batches for replicas: from a Dataset that stays on the device, or through torch's DataLoader."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
+from torchship.training.events import Batch, EventDataset
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
-
-# Inputs in the network's order, and targets in the order of the losses' terms.
-Batch = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 
 # Event numbers that a replica's orders of coming epochs may hold, and the most epochs: of few events, a call of torch
 # would cost more than the numbers.
 AHEAD_NUMBERS, AHEAD_EPOCHS = 2**14, 64
-
-
-class EventDataset(Dataset[Batch]):
-    """Events as (inputs in the network's order, targets).
-
-    An index may be an integer, as everywhere, or a tensor of integers of any shape, which then leads the shape of what
-    comes back: that is how a batch for many replicas is gathered at once. It is always a copy, which a network may
-    write on.
-    """
-
-    def __init__(self, inputs: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> None:
-        self.inputs, self.targets = inputs, targets
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[str], targets: Sequence[str]
-    ) -> "EventDataset":
-        """Take the inputs, in the network's order, and the targets out of named arrays."""
-        taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
-        return cls(*taken)
-
-    def __len__(self) -> int:
-        return len(self.targets[0])
-
-    def __getitem__(self, index: int | Tensor) -> Batch:
-        if isinstance(index, Tensor) and index.dim() == 1:
-            # As below, at a third of the time.
-            return (
-                tuple([array.index_select(0, index) for array in self.inputs]),
-                tuple([array.index_select(0, index) for array in self.targets]),
-            )
-        return tuple(array[index] for array in self.inputs), tuple(array[index] for array in self.targets)
-
-    def to(self, device: torch.device) -> "EventDataset":
-        """Return the same events on a device."""
-        return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
 
 
 class Order(Sampler[Tensor]):

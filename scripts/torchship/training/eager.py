@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import derived_seed, seed_draws
-from torchship.training.batches import Batch, EventDataset
-from torchship.training.engine import State, Task, make_optimizer, outputs_of
+from torchship.models.module import outputs_of
+from torchship.models.seeds import derived_seed, seed_draws
+from torchship.training.engine import State, Task, make_optimizer
+from torchship.training.events import Batch, EventDataset
 from torchship.training.losses import Objective
 
 # Elements of the inputs of one forward pass in evaluation, and its most events: bounds its memory.

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torchship.core.errors import TrainingError
-from torchship.models.module import derived_seed, random_network
-from torchship.training.batches import Batches, EventDataset, Order
+from torchship.models.seeds import derived_seed, random_network
+from torchship.training.batches import Batches, Order
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.parallel.group import Processes
 
@@ -104,23 +104,6 @@ class Trainer(Protocol):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `snapshot` has returned."""
         ...
-
-
-def outputs_of(result: Any) -> tuple[Tensor, ...]:
-    """Return what a network's forward has returned as a tuple of tensors.
-
-    Raises:
-        TrainingError: it is no tensor, and no tuple or list of tensors.
-    """
-    if isinstance(result, Tensor):
-        return (result,)
-    if isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
-        return tuple(result)
-    keys = f" with the keys {', '.join(map(str, result))}" if isinstance(result, Mapping) else ""
-    raise TrainingError(
-        f"Network.forward returns a {type(result).__name__}{keys}: it must return a tensor, or a tuple of tensors in "
-        "the order of the model's outputs"
-    )
 
 
 def make_optimizer(knobs: Mapping[str, Any], parameters: Sequence[nn.Parameter], **how: bool) -> torch.optim.Optimizer:

@@ -12,13 +12,13 @@ import torch
 from torchship.core.errors import DivergenceError
 from torchship.core.files import sha256
 from torchship.data.datasets import check_target, read_set
-from torchship.models.module import describe_device
+from torchship.models.devices import describe_device
 from torchship.models.neighbours import digest
 from torchship.spec.model import in_order
-from torchship.training.batches import EventDataset
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
+from torchship.training.events import EventDataset
 from torchship.training.loop import train
 from torchship.training.losses import Objective
 from torchship.training.objective import terms_of

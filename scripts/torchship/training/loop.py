@@ -10,10 +10,9 @@ from torch import Tensor
 from torchship.core.errors import DivergenceError
 from torchship.training.checkpoints import Checkpoint
 from torchship.training.engine import Task, Trainer
+from torchship.training.tables import QUANTITIES
 
 log = logging.getLogger(__name__)
-
-QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
 @dataclass

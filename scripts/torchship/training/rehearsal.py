@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.training.engine import Task, outputs_of
+from torchship.models.module import outputs_of
+from torchship.training.engine import Task
 
 log = logging.getLogger(__name__)
 

@@ -8,19 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchship.core.errors import DivergenceError
-from torchship.core.files import replacing, sha256, write_json, write_rows
+from torchship.core.files import replacing, write_rows
 from torchship.models.module import save_weights, spelled
 from torchship.training.engine import Starts, Task, Trainer
-from torchship.training.loop import QUANTITIES, History
+from torchship.training.loop import History
 from torchship.training.metrics import binomial_interval
 from torchship.training.shipping import require_same
+from torchship.training.tables import HISTORY_COLUMNS, PERCENTILES, QUANTITIES, REPLICA_COLUMNS, write_report
 
 log = logging.getLogger(__name__)
-
-# The band between the 16th and the 84th percentile is one standard deviation of a normal distribution.
-REPLICA_COLUMNS = ["replica", "seed", *QUANTITIES, "converged", "diverged_at_epoch"]
-PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum": 1.0}
-HISTORY_COLUMNS = ["epoch", "quantity", "shipped", *PERCENTILES]
 
 
 def write_outcome(
@@ -57,12 +53,6 @@ def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: T
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     rate = rate_of(0, task.starts.count, task.knobs)
     write_report(outputs, {**about, "shipped": None, "convergence": rate, "diverged": task.starts.count})
-
-
-def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
-    """Write training.json, last of all, with the checksums of the files beside it."""
-    files = {kind: sha256(path) for kind, path in outputs.items() if kind != "training"}
-    write_json(outputs["training"], {**about, "files": files})
 
 
 def last(history: History, quantity: str, count: int) -> Tensor:

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load
+from torchship.models.module import load, outputs_of
 from torchship.training.agreement import double, doubled, numbers
 from torchship.training.eager import evaluated, parts
-from torchship.training.engine import Task, outputs_of
+from torchship.training.engine import Task
 from torchship.training.losses import FUNCTIONS, Objective
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from torchship.core.step import start_logging
 
 from torchship.core.errors import TorchshipError
 from torchship.core.files import read_json
-from torchship.models.module import choose_device
+from torchship.models.devices import choose_device
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.group import GRACE, joined, report, report_unexpected
 
