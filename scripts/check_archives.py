@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torchship.core.step import log, step
 
-from torchship.archive.pack import verify
+from torchship.archive.verify import verify
 from torchship.core.files import sha256, write_json
 
 

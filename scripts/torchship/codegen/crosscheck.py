@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torchship.codegen import run_cpp as cpp
-from torchship.codegen import run_python as handcoded
+from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import Network
 from torchship.core.errors import ParityError
 from torchship.gate.compare import compare, require
@@ -47,15 +46,15 @@ def crosscheck(
     Raises:
         ParityError: two of them differ by more than the bound of their arithmetic.
     """
-    function = handcoded.load(python)
-    executable = cpp.compiler()
+    function = run_python.load(python)
+    executable = run_cpp.compiler()
     checked: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         compiled = None
         if executable is not None:
-            compiled = cpp.CompiledNetwork(header, network.name, len(network.classes), Path(folder), executable)
+            compiled = run_cpp.CompiledNetwork(header, network.name, len(network.classes), Path(folder), executable)
         for name, x in points.items():
-            expected = handcoded.evaluate_all(function, x)
+            expected = run_python.evaluate_all(function, x)
             _, narrow = evaluate(network, x)
             _, wide = evaluate(network, x, UNIT_FLOAT64)
             pairs = {
@@ -88,7 +87,7 @@ def crosscheck(
         )
         return {"comparisons": checked, "cpp": {"checked": False}}
     # In the log, not in the evidence, which must be the same with any compiler.
-    log.info("C++ compiler: %s", cpp.version(str(executable)))
+    log.info("C++ compiler: %s", run_cpp.version(str(executable)))
     return {"comparisons": checked, "cpp": {"checked": True}}
 
 
