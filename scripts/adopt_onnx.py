@@ -41,7 +41,7 @@ def adopt_onnx(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         reference = snakemake.input.get("reference")
         adopt_onnx(
             Path(snakemake.input.onnx),

@@ -62,7 +62,7 @@ def benchmark_engines(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         benchmark_engines(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             Path(snakemake.input.file),

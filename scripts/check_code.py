@@ -21,10 +21,17 @@ SHOWN_EVENTS = 8
 
 
 def check_code(
-    weights: Path, python: Path, header: Path, network: Path, trained: Path, test: Path | None, datasheet: Path | None,
+    weights: Path,
+    python: Path,
+    header: Path,
+    network: Path,
+    trained: Path,
+    test: Path | None,
+    datasheet: Path | None,
     check: Path,
-    *, model: dict[str, Any],
-) -> None:  # fmt: skip
+    *,
+    model: dict[str, Any],
+) -> None:
     torch.set_num_threads(1)
     described = read_network(read_json(weights))
     module = load(network, model["network"].get("arguments", {}), trained)
@@ -37,8 +44,8 @@ def check_code(
     shown = next(iter(points.values()))[:SHOWN_EVENTS]
     report = crosscheck(described, module, python, header, points)
     evaluate = run_python.load(python)
-    report["shown"] = [{"input": x.tolist(), "output": y.tolist()}
-                       for x, y in zip(shown, run_python.evaluate_all(evaluate, shown), strict=True)]  # fmt: skip
+    answers = run_python.evaluate_all(evaluate, shown)
+    report["shown"] = [{"input": x.tolist(), "output": y.tolist()} for x, y in zip(shown, answers, strict=True)]
     if events and knobs["required_accuracy"] is not None:
         labels, outputs = events[model["data"]["target"]], run_python.evaluate_all(evaluate, events[name])
         threshold, required = model["evaluate"]["threshold"], knobs["required_accuracy"]
@@ -49,10 +56,17 @@ def check_code(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
+        given = (snakemake.input.get(name) for name in ("test", "datasheet"))
+        test, datasheet = (Path(path) if path else None for path in given)
         check_code(
-            *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained")),
-            *(Path(path) if (path := snakemake.input.get(name)) else None for name in ("test", "datasheet")),
+            Path(snakemake.input.weights),
+            Path(snakemake.input.python),
+            Path(snakemake.input.header),
+            Path(snakemake.input.network),
+            Path(snakemake.input.trained),
+            test,
+            datasheet,
             Path(snakemake.output.check),
             model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -48,7 +48,7 @@ def evaluate_network(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         evaluate_network(
             {split: Path(snakemake.input[split]) for split in SPLITS},
             Path(snakemake.input.datasheet),

@@ -25,7 +25,7 @@ def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         evaluate_surface(
             Path(snakemake.input.network),
             Path(snakemake.input.trained),

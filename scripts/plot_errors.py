@@ -61,7 +61,7 @@ def plot_errors(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         targets = snakemake.params.targets
         plot_errors(
             dict(zip(targets, map(Path, snakemake.input.errors), strict=True)),

@@ -44,7 +44,7 @@ def plot_surface(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_surface(
             Path(snakemake.input.surface),
             Path(snakemake.input.test),

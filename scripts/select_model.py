@@ -59,7 +59,7 @@ def require(kind: str, path: Path, recorded: str, found: str, folder: Path) -> N
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         sheet = snakemake.input.get("datasheet")
         select_model(
             {Path(path).parts[-2]: Path(path) for path in snakemake.input.trainings},

@@ -37,7 +37,7 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         take_weights(
             Path(snakemake.input.network),
             Path(snakemake.input.given),

@@ -39,9 +39,9 @@ def train_network(
 
 
 if __name__ == "__main__":
-    # Not declared, or Snakemake would delete it with the failed job that it is for.
-    checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
-    with step():
+    with step() as snakemake:
+        # Not declared, or Snakemake would delete it with the failed job that it is for.
+        checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
         train_network(
             {split: Path(snakemake.input[split]) for split in ("train", "validation")},
             Path(snakemake.input.datasheet),

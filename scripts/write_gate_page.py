@@ -14,7 +14,7 @@ def write_gate_page(run: str, validations: dict[str, Path], picture: Path, outpu
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         write_gate_page(
             snakemake.wildcards.run,
             dict(zip(snakemake.params.targets, map(Path, snakemake.input.validations), strict=True)),
