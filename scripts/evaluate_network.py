@@ -38,8 +38,7 @@ def evaluate_network(
                 target.numpy(), term.function, outputs[term.place].shape[-1], f"the {split} set, {term.target}"
             )
         # torch itself names no outputs; those that are not declared are the exporter's to complain of.
-        several = {f"{split}/{name}": output.numpy()
-                   for name, output in zip(model["outputs"], outputs, strict=False)}  # fmt: skip
+        several = {f"{split}/{name}": output.numpy() for name, output in zip(model["outputs"], outputs, strict=False)}
         predicted |= several if len(several) > 1 else {split: outputs[0].numpy()}
         report["sets"][split] = measured(objective, outputs, dataset.targets)
         log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})

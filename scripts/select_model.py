@@ -17,9 +17,15 @@ from torchship.training.objective import spelled
 
 
 def select_model(
-    trainings: dict[str, Path], networks: list[Path], datasheet: Path | None, outputs: dict[str, Path],
-    *, run: str, metric: str, claims: Sequence[Path] = (),
-) -> None:  # fmt: skip
+    trainings: dict[str, Path],
+    networks: list[Path],
+    datasheet: Path | None,
+    outputs: dict[str, Path],
+    *,
+    run: str,
+    metric: str,
+    claims: Sequence[Path] = (),
+) -> None:
     names, reports = list(trainings), [read_json(path) for path in trainings.values()]
     outcomes = [outcome(report) for report in reports]
     ranked = order(outcomes, metric, {spelled(report["section"]["train"]["loss"]) for report in reports})
@@ -42,9 +48,9 @@ def select_model(
     model = selected(run, names, reports, outcomes, ranked, metric, outputs)
     write_model(outputs["shipped"], model)
     if len(names) > 1:
-        log.info("%s has the %s %s of %d candidates, %.6g; %d of them diverged", names[ranked[0]],
-                 "smallest" if METRICS[metric] else "largest", metric, len(names), outcomes[ranked[0]][metric],
-                 len(names) - len(ranked))  # fmt: skip
+        best = f"{'smallest' if METRICS[metric] else 'largest'} {metric} of {len(names)} candidates"
+        value, diverged = outcomes[ranked[0]][metric], len(names) - len(ranked)
+        log.info("%s has the %s, %.6g; %d of them diverged", names[ranked[0]], best, value, diverged)
     log.info("%s ships, weights sha256 %s", names[ranked[0]], model.files["weights.safetensors"])
     if outcomes[ranked[0]]["converged"] == 0:
         log.warning("none of its replicas converged (%s)", report["convergence"]["criterion"])

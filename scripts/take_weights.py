@@ -23,11 +23,15 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
     write_rows(outputs["history"], HISTORY_COLUMNS, [])
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     about = {
-        "trained": "elsewhere", "point": {}, "section": in_order(section), "device": None, "datasheet_sha256": None,
+        "trained": "elsewhere",
+        "point": {},
+        "section": in_order(section),
+        "device": None,
+        "datasheet_sha256": None,
         "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "network_sha256": digest(network),
-    }  # fmt: skip
+    }
     write_report(outputs, about)
     if prefix:
         log.info("%s: the names of all tensors began with %r, which was taken away", given, prefix)

@@ -14,9 +14,17 @@ from torchship.training.parallel.launch import launch
 
 
 def train_network(
-    sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: str,
-    *, section: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
-) -> None:  # fmt: skip
+    sets: dict[str, Path],
+    datasheet: Path,
+    network: Path,
+    outputs: dict[str, Path],
+    checkpoint: Path,
+    code: str,
+    *,
+    section: dict[str, Any],
+    watch: dict[str, Any],
+    point: dict[str, Any],
+) -> None:
     work = Work(
         sets={split: str(path) for split, path in sets.items()},
         datasheet=str(datasheet),

@@ -66,8 +66,10 @@ def exclusive(path: Path) -> Iterator[IO[str]]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            log.warning("%s, or a process that it started, writes here already: waiting for its end, or cancel it",
-                        stream.read() or "another process")  # fmt: skip
+            log.warning(
+                "%s, or a process that it started, writes here already: waiting for its end, or cancel it",
+                stream.read() or "another process",
+            )
             fcntl.flock(stream, fcntl.LOCK_EX)
         except OSError as error:
             log.warning(

@@ -112,9 +112,13 @@ class Runtime:
         return number
 
     def _ask(
-        self, request: dict[str, Any], arrays: Mapping[str, Array], call: str, entry: dict[str, Any],
+        self,
+        request: dict[str, Any],
+        arrays: Mapping[str, Array],
+        call: str,
+        entry: dict[str, Any],
         block: bytes | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Ask the process something and return its answer.
 
         Raises:

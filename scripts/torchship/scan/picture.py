@@ -38,15 +38,15 @@ def draw_knob(axes: Axes, knob: str, rows: Sequence[dict[str, str]], metric: str
         axes.set_xticks(list(places.values()), list(places))
     values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
     metrics = [float(row[metric]) for row in ranked]
-    axes.scatter([places[row[knob]] for row in ranked], metrics, s=14, color=colors[0], alpha=0.5, linewidths=0,
-                 rasterized=True, label="a point")  # fmt: skip
-    axes.plot([places[value] for value in values], [best(found[value]) for value in values], color=colors[0],
-              label="best at each value", **look)  # fmt: skip
+    dots: dict[str, Any] = {"s": 14, "alpha": 0.5, "linewidths": 0, "rasterized": True}
+    axes.scatter([places[row[knob]] for row in ranked], metrics, color=colors[0], label="a point", **dots)
+    bests = [best(found[value]) for value in values]
+    axes.plot([places[value] for value in values], bests, color=colors[0], label="best at each value", **look)
     first = next(row for row in ranked if row["rank"] == "1")
     axes.plot(places[first[knob]], float(first[metric]), "*", color=colors[1], markersize=13, label="goes on")
     if lost:
-        axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], clip_on=False,
-                  transform=axes.get_xaxis_transform(), label="diverged")  # fmt: skip
+        edge: dict[str, Any] = {"clip_on": False, "transform": axes.get_xaxis_transform()}
+        axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], label="diverged", **edge)
     if metric == "validation_loss" and is_wide(metrics):
         axes.set_yscale("log")
 

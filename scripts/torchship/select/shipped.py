@@ -14,9 +14,14 @@ SHIPPED = ("network", "weights")
 
 
 def selected(
-    run: str, names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]],
-    ranked: Sequence[int], metric: str, outputs: Mapping[str, Path],
-) -> Model:  # fmt: skip
+    run: str,
+    names: Sequence[str],
+    reports: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Mapping[str, Any]],
+    ranked: Sequence[int],
+    metric: str,
+    outputs: Mapping[str, Path],
+) -> Model:
     """Return the model of a run's best candidate, with the SHA-256 of its files, which are written already.
 
     Args:

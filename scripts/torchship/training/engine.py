@@ -73,8 +73,15 @@ class Task:
     def batches(self, replicas: int) -> Batches:
         """Return the training batches for so many replicas, side by side or one after another."""
         knobs = self.knobs
-        order = Order(len(self.sets["train"]), knobs["batch_size"], self.starts.seed, self.processes,
-                      shuffle=knobs["shuffle"], first=knobs["first_replica"], replicas=replicas)  # fmt: skip
+        order = Order(
+            len(self.sets["train"]),
+            knobs["batch_size"],
+            self.starts.seed,
+            self.processes,
+            shuffle=knobs["shuffle"],
+            first=knobs["first_replica"],
+            replicas=replicas,
+        )
         return Batches(self.sets["train"], order, self.device, loader=knobs["loader"], num_workers=knobs["num_workers"])
 
 

@@ -83,19 +83,25 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     model, knobs, seed = work.section, work.section["train"], work.section["seed"]
     torch.set_num_threads(knobs["threads"])
     together = f", {processes.count} processes" if processes.count > 1 else ""
-    log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
-             model["device"], together, knobs["threads"],
-             os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+    log.info("device: %s (asked for %s)%s", describe_device(device), model["device"], together)
+    log.info("%d threads, CUDA_VISIBLE_DEVICES %s", knobs["threads"], seen)
     datasheet, network = Path(work.datasheet), Path(work.network)
     starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
     objective = Objective(terms_of(model), model["evaluate"]["threshold"])
     data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
-        "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point, "section": in_order(model),
-        "network_sha256": digest(network), "datasheet_sha256": sha256(datasheet),
-    }  # fmt: skip
+        "device": describe_device(device),
+        "processes": processes.count,
+        "epochs": knobs["epochs"],
+        "seed": seed,
+        "torch": torch.__version__,
+        "point": work.point,
+        "section": in_order(model),
+        "network_sha256": digest(network),
+        "datasheet_sha256": sha256(datasheet),
+    }
     files = [about["datasheet_sha256"], about["network_sha256"]]
     identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])

@@ -39,10 +39,10 @@ def write_outcome(
     about["shipped"] = {"replica": starts.number(shipped), "seed": starts.seed_of(shipped), **final}
     about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum()), "eager": judged.report()}
     write_report(outputs, about)
-    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f, the "
-             "eager module has %.4f with its weights",
-             rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
-             starts.number(shipped), final["validation_loss"], judged.loss)  # fmt: skip
+    interval = f"{100 * rate['confidence']:g} % interval {rate['interval'][0]:.3f} to {rate['interval'][1]:.3f}"
+    log.info("%d of %d replicas converged: %.3f (%s)", rate["converged"], rate["replicas"], rate["rate"], interval)
+    losses = f"loss {final['validation_loss']:.4f}, the eager module has {judged.loss:.4f} with its weights"
+    log.info("replica %d ships with %s", starts.number(shipped), losses)
 
 
 def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: Task) -> None:

@@ -44,8 +44,8 @@ def claimed(names: Sequence[str], count: int, folder: Path | None = None) -> Ite
                 if len(places) < count and held.enter_context(locked(folder / f"{name.replace('/', '_')}.lock")):
                     places.append(place)
         if len(places) < count <= len(names):
-            log.warning("of %d GPUs only %d are free, %d are wanted: shared with other trainings",
-                        len(names), len(places), count)  # fmt: skip
+            free = f"of {len(names)} GPUs only {len(places)} are free"
+            log.warning("%s, %d are wanted: shared with other trainings", free, count)
             others = [place for place in range(len(names)) if place not in places]
             # Not all that find none free should share the same one.
             start = os.getpid() % len(others)
