@@ -268,7 +268,7 @@ def test_a_set_may_have_fewer_events_than_there_are_processes(tmp_path, monkeypa
 def test_processes_that_go_on_from_different_epochs_stop(monkeypatch):
     monkeypatch.setattr(Processes, "total", lambda self, tensor: tensor + 7)
     Processes(1, 2).require_same(7, torch.device("cpu"))
-    with pytest.raises(TrainingError, match="process 1 goes on after epoch 8, another after another: run again"):
+    with pytest.raises(TrainingError, match="process 1 goes on after epoch 8, another one does not: run again"):
         Processes(1, 2).require_same(8, torch.device("cpu"))
 
 
@@ -442,7 +442,7 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog, monkeypatch):
     names = ["0", "1", "GPU-a/b"]
     with claimed(names, 1, tmp_path) as places:
         assert places == [2]
-    assert caplog.messages == ["takes GPU 2 of those that it sees, GPU-a/b"]
+    assert caplog.messages == ["uses GPU 2 of those that it sees, GPU-a/b"]
     # Too few are free: the one that is, and another, not the same for all.
     for number, shared in ((10, 0), (11, 1)):
         monkeypatch.setattr(os, "getpid", lambda number=number: number)

@@ -33,7 +33,7 @@ class Engine:
 def engines(
     files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
 ) -> dict[str, Callable[[Feed], Engine]]:
-    """Return what builds each engine for inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
+    """Return what builds each engine for inputs; a file from elsewhere is timed with optimization and without."""
     outputs = list(model["outputs"])
     makers: dict[str, Callable[[Feed], Engine]] = {}
     if "network" in files:

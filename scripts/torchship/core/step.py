@@ -44,7 +44,7 @@ class Job(Protocol):
     config: dict[str, Any]
 
 
-# The step's name and its log, once they are there.
+# The step's name and the path of its log, once it has started.
 started: list[str] = []
 
 

@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 State = dict[str, Tensor]
 
-# Under which keys of a checkpoint its state dict may be, the first that is there.
+# Keys of a checkpoint that may hold its state dict, in the order in which they are tried.
 KEYS = ("state_dict", "model_state_dict", "model")
-# Names that are spelled out of those that don't fit.
+# How many names a message lists at most.
 MOST = 5
 
 
@@ -85,9 +85,9 @@ def holds_tensors(document: Mapping[Any, Any]) -> bool:
 
 
 def without_prefix(state: State, expected: Mapping[str, Tensor]) -> tuple[State, str]:
-    """Return tensors without what wrappers lead their names with, such as `module.`, and what that was.
+    """Return tensors without the prefix that wrappers put before their names, such as `module.`, and that prefix.
 
-    It is taken away as long as all names share it, and none of them is one of the network's.
+    A prefix is taken away as long as all names share it and none of them is one of the network's.
     """
     taken = ""
     while state and not state.keys() & expected.keys():

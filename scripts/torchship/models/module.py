@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @cache
 def network_class(file: Path) -> type[nn.Module]:
-    """Return the class `Network` that a file defines; what it imports from beside it is made anew.
+    """Return the class `Network` that a file defines; the files beside it that it imports are run anew.
 
     Raises:
         ConfigError: the file defines none, or cannot be run, with the line.

@@ -20,7 +20,7 @@ Point = dict[str, Any]
 
 # Between the knobs in a point's name; Snakemake takes commas in a name for its own.
 BETWEEN = "+"
-# Its outputs are no probabilities.
+# The loss of networks whose outputs are logits, no probabilities.
 LOGITS = "binary_cross_entropy_with_logits"
 # A file system takes names of 255 bytes; a longer name than this ends in a hash of all of it.
 LONGEST = 160
@@ -72,7 +72,7 @@ def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
 
 
 def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
-    """Return a section with a point's values in it; what no value lies in is shared, since there may be thousands.
+    """Return a section with a point's values in it; the rest is shared, not copied: there may be thousands of points.
 
     Raises:
         ConfigError: a value would lie in something that holds no others.

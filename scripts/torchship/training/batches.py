@@ -10,8 +10,8 @@ from torchship.training.events import Batch, EventDataset
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
 
-# Event numbers that a replica's orders of coming epochs may hold, and the most epochs: of few events, a call of torch
-# would cost more than the numbers.
+# The orders of several epochs are drawn together, so many event numbers and epochs at most: for a small set, the calls
+# of torch would cost more than the numbers.
 AHEAD_NUMBERS, AHEAD_EPOCHS = 2**14, 64
 
 
@@ -19,8 +19,8 @@ class Order(Sampler[Tensor]):
     """This process's share of the batches of one epoch; `epoch` is set before each pass.
 
     Attributes:
-        replicas: so many are trained side by side; then batches are event numbers [replicas, events].
-        alone: or the one whose batches these are, [events]: the number of its random start.
+        replicas: how many are trained side by side; batches are then event numbers [replicas, events].
+        alone: the number of a single replica's random start; batches are then [events].
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Batches:
         if loader == "resident":
             order.device = device
         else:
-            # batch_size=None: the sampler makes whole batches. Workers that end with each epoch would take
-            # longer to start again than a small set takes to train on.
+            # batch_size=None: the sampler makes whole batches. The workers persist: starting new ones in each epoch
+            # would take longer than training on a small set.
             self.loader = DataLoader(
                 dataset,
                 batch_size=None,
@@ -86,7 +86,7 @@ class Batches:
                 num_workers=num_workers,
                 pin_memory=device.type == "cuda",
                 persistent_workers=num_workers > 0,
-                # Else it draws from what Dropout draws from, each epoch.
+                # Without one, the loader draws from the generator of Dropout in each epoch.
                 generator=torch.Generator(),
             )
 

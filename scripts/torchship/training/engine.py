@@ -1,4 +1,4 @@
-"""What an engine of training is: the same for one that computes all replicas at once and one after another."""
+"""The interface of the engines, one of which trains all replicas at once, the other one after another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Starts:
         return int(self.knobs["first_replica"]) + place
 
     def seed_of(self, place: int) -> int:
-        """Return the seed that a start alone depends on."""
+        """Return a start's own seed: nothing else decides its numbers."""
         return derived_seed("start", self.seed, self.number(place))
 
     def module(self, place: int) -> nn.Module:
@@ -93,7 +93,7 @@ class Trainer(Protocol):
         ...
 
     def align(self) -> None:
-        """Send all processes the buffers of the first, such as BatchNorm's, which each has from its own events."""
+        """Copy the buffers of the first process to all; see `Processes.align`."""
         ...
 
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
@@ -109,7 +109,7 @@ class Trainer(Protocol):
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `snapshot` has returned."""
+        """Restore what `snapshot` returned."""
         ...
 
 

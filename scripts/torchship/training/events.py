@@ -36,7 +36,7 @@ class EventDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int | Tensor) -> Batch:
         if isinstance(index, Tensor) and index.dim() == 1:
-            # As below, at a third of the time.
+            # The same as below, in a third of the time.
             return (
                 tuple([array.index_select(0, index) for array in self.inputs]),
                 tuple([array.index_select(0, index) for array in self.targets]),

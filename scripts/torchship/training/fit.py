@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """What a training is given, in types that JSON has, since other processes may be handed it.
+    """What a training works on, in types that JSON has, since it may be passed to other processes.
 
     Attributes:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
-        code: what stands for the code that trains: other code makes another training.
+        code: a digest of the code that trains: a checkpoint of other code is not used.
         section: the knobs of the candidate that decide the training.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
@@ -55,14 +55,14 @@ class Work:
 
 @contextmanager
 def plain_kernels() -> Iterator[None]:
-    """Have torch compute as vmap and the CPU do for a while.
+    """Make torch compute the same under vmap as without, and on a GPU as on a CPU, inside a `with` block.
 
-    The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
-    have three digits with TF32.
+    The fast path of attention depends on whether a gradient is asked for, which vmap hides. With TF32, convolutions on
+    a GPU have three digits.
     """
     fast, cudnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn
     torch.backends.mha.set_fastpath_enabled(value=False)
-    # The others as they are: the call sets all of them.
+    # The call sets all flags: the others stay as they are.
     others = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "benchmark_limit", "deterministic")}
     try:
         with cudnn.flags(**others, allow_tf32=False):
@@ -115,7 +115,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         with saved.on_signal():
             history = train(trainer, task, checkpoint=saved, log_every=work.watch["log_every"])
         if processes.first:
-            # Finds a divergence of the last epoch, or on the validation set alone, before it writes anything.
+            # If all diverged in the last epoch, or on the validation set, it raises before it writes anything.
             write_outcome(outputs, about, trainer, task, history)
     except DivergenceError as error:
         if not work.point:

@@ -1,4 +1,4 @@
-"""What came of a training: which replica ships, how many converged, and the tables of both."""
+"""The results of a training: which replica ships, how many converged, and the tables of both."""
 
 import logging
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def write_outcome(
     outputs: Mapping[str, Path], about: dict[str, Any], trainer: Trainer, task: Task, history: History
 ) -> None:
-    """Write the weights of the replica that ships, once the eager module agrees, the tables, and the report.
+    """Write the weights of the replica that ships, if the eager module agrees with them, the tables, and the report.
 
     Raises:
         DivergenceError: no replica has a finite validation loss.

@@ -1,10 +1,10 @@
-"""The eager module with the weights that ship, against what was logged of them.
+"""Check that the eager module with the weights that ship has the loss and accuracy that were logged.
 
-Two right evaluations in float32 may differ, by what rounding does to the outputs and what that does to the loss. So the
-module is evaluated in float32 and in float64: `SHIFT` times the largest difference of an output, or of its rounding,
-is what the output may be off, and the bound of the loss is what an output that is off by so much changes in it. Beside
-it there is 1e-5 of the loss for sums of float32 over the events. The bound of the accuracy is the share of events that
-such a shift could decide otherwise.
+Two right evaluations in float32 differ by rounding. By how much they may is measured: the module is evaluated in
+float32 and in float64. An output may be off by `SHIFT` times the largest difference of the two, or times the rounding
+of its largest number, if that is more. The bound of the loss is the change of the loss when outputs are off by that
+much, and 1e-5 of the loss for sums of float32 over the events. The bound of the accuracy is the share of the events
+that would be decided otherwise.
 """
 
 import copy
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SHIFT = 8.0
 UNIT_FLOAT32 = 2.0**-24
 SUMS = 1e-5
-# Of its size an output's error, where the network cannot be evaluated in float64.
+# An output's error as a share of its size, if the network cannot be evaluated in float64.
 UNKNOWN = 1e-5
 
 
@@ -49,7 +49,7 @@ class Judged:
 
 
 def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged:
-    """Judge the weights that were written by the eager module in evaluation mode, on the validation set.
+    """Check the weights that were written with the eager module in evaluation mode, on the validation set.
 
     Args:
         logged: validation_loss and validation_accuracy as the training has recorded them.
@@ -58,7 +58,7 @@ def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged
         TrainingError: they differ by more than rounding explains, with both numbers.
     """
     module = load(task.starts.file, task.starts.arguments, weights)
-    # A copy: built anew it may keep other random numbers, and seem to round that much.
+    # A copy, not a second build: random numbers that a network keeps would differ, and look like rounding.
     judged = judge(task, module, double(copy.deepcopy(module)))
     loss, accuracy = logged["validation_loss"], logged["validation_accuracy"]
     if not (abs(judged.loss - loss) <= judged.loss_bound and abs(judged.accuracy - accuracy) <= judged.accuracy_bound):
