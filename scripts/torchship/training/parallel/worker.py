@@ -62,9 +62,9 @@ def follow(parent: int) -> None:
 
 if __name__ == "__main__":
     status = main(Path(sys.argv[1]))
-    # Everything is written. At a normal exit, threads of torch's process groups may still want Python's lock, and once in
-    # a few hundred times the process aborts ("terminate called without an active exception"). The collection ends the
-    # processes of data loaders.
+    # Everything is written. At a normal exit, threads of torch's process groups may still want Python's lock, and once
+    # in a few hundred times the process aborts ("terminate called without an active exception").
+    # The collection ends the processes of data loaders.
     gc.collect()
     logging.shutdown()
     sys.stdout.flush()
