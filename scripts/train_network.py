@@ -43,7 +43,7 @@ def train_network(
             fit(work, choose_device(section["device"], *places), Processes())
         else:
             choose_device(section["device"], count=count)
-            launch({**vars(work), "log": logs()}, count, [names[place] for place in places], lock)
+            launch(work, logs(), count, [names[place] for place in places], lock)
 
 
 if __name__ == "__main__":

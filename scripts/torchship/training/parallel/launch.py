@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torchship.core.errors import TrainingError
 from torchship.core.files import write_json
+from torchship.training.fit import Work
 from torchship.training.parallel import worker
 from torchship.training.parallel.group import GRACE, reported, unexpected
 
@@ -25,11 +26,11 @@ log = logging.getLogger(__name__)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[str]) -> None:
+def launch(work: Work, logs: Sequence[str], count: int, gpus: Sequence[str], lock: IO[str]) -> None:
     """Start `count` processes with torchrun, each of which runs torchship.training.parallel.worker; wait for their end.
 
     Args:
-        document: the work that all of them read, in types that JSON has.
+        logs: the name and the log of the step, which they write to as well; empty where there is none.
         gpus: the GPUs that they use, as CUDA_VISIBLE_DEVICES names them; none on a CPU.
         lock: a locked file. The processes inherit it: even if this process is killed, it stays locked until the last of
             them has ended.
@@ -50,13 +51,13 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
             # DistributedDataParallel would warn that it looks for unused parameters where there are none.
             TORCH_CPP_LOG_LEVEL=os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
             # torchrun would set 1 and warn; each worker sets its own number of threads as well.
-            OMP_NUM_THREADS=str(document["model"]["train"]["threads"]),
+            OMP_NUM_THREADS=str(work.section["train"]["threads"]),
             **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
         ),
         standard_input(lock),
     ):
         folder = Path(name)
-        write_json(folder / "work.json", {**document, "parent": os.getpid()})
+        write_json(folder / "work.json", {"work": vars(work), "logs": [*logs], "parent": os.getpid()})
         # An error is told in one line, below; torchrun would print it as a table too.
         for logger in [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed")]:
             logging.getLogger(logger).setLevel(logging.CRITICAL)

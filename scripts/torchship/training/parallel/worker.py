@@ -25,7 +25,7 @@ log = logging.getLogger("torchship")
 def main(folder: Path) -> int:
     """Train what `work.json` in the folder describes; return the exit status."""
     document, rank = read_json(folder / "work.json"), int(os.environ["RANK"])
-    parent, logs = document.pop("parent"), document.pop("log")
+    work, logs, parent = Work(**document["work"]), document["logs"], document["parent"]
     # torch warns about the strides of axes of length 1, which mean nothing.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     threading.Thread(target=follow, args=[parent], daemon=True).start()
@@ -35,9 +35,9 @@ def main(folder: Path) -> int:
     log.setLevel(logging.DEBUG if rank == 0 else logging.ERROR)
     logging.captureWarnings(capture=rank == 0)
     try:
-        device = choose_device(document["model"]["device"], rank, int(os.environ["WORLD_SIZE"]))
+        device = choose_device(work.section["device"], rank, int(os.environ["WORLD_SIZE"]))
         with joined(folder, device) as processes:
-            fit(Work(**document), device, processes)
+            fit(work, device, processes)
     except TorchshipError as error:
         report(folder, rank, error)
         return 1
