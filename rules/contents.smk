@@ -41,7 +41,7 @@ SOURCES = [
     *["rules/*.smk", "scripts/*.py", "scripts/torchship/**/*.py", "models/**/*.py"],
     *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
     *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md", "docs/example/*"],
-    *["tests/*.py", "tests/*.yaml", "tests/*/*.py"],
+    *["tests/**/*.py", "tests/*.yaml"],
 ]
 
 
