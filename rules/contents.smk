@@ -43,7 +43,7 @@ SOURCES = [
     *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
     *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md"],
     *["examples/*.md", "examples/*/*"],
-    *["tests/*.py", "tests/*.yaml", "tests/*/*.py"],
+    *["tests/**/*.py", "tests/*.yaml"],
 ]
 
 

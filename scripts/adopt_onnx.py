@@ -36,12 +36,16 @@ def adopt_onnx(
     write_model(shipped, Model(run, complete_section, files, source=source, notes=tuple(notes)))
     for line in notes:
         log.info("%s: %s", file, line)
-    log.info("%s: inputs %s; outputs %s", file, *(", ".join(f"{name} {tensor['shape']} {tensor['dtype']}"
-             for name, tensor in tensors.items()) for tensors in (inputs, outputs)))  # fmt: skip
+    log.info("%s: inputs %s; outputs %s", file, *map(listed, (inputs, outputs)))
+
+
+def listed(tensors: dict[str, Any]) -> str:
+    """Return names, shapes and types of tensors in one line."""
+    return ", ".join(f"{name} {tensor['shape']} {tensor['dtype']}" for name, tensor in tensors.items())
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         reference = snakemake.input.get("reference")
         adopt_onnx(
             Path(snakemake.input.onnx),

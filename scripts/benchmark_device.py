@@ -1,16 +1,17 @@
 """Time the seed's elementwise product and a true matrix product on every device, with the device's own limits."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from torchship.core.step import log, step
 
 import torch
 from torch.utils.benchmark import Timer
-from torchship.basics.facts import devices
 from torchship.core.files import write_rows
+from torchship.models.devices import all_devices
 
 # What is timed, and of N x N float32 matrices the bytes that it must move and the operations that it must do.
-OPERATIONS = {
+OPERATIONS: dict[str, tuple[str, Callable[[int], int], Callable[[int], int]]] = {
     "elementwise": ("a * b.transpose(0, 1)", lambda n: 3 * 4 * n**2, lambda n: n**2),
     "matrix product": ("a @ b", lambda n: 3 * 4 * n**2, lambda n: 2 * n**3),
 }
@@ -22,7 +23,7 @@ PRODUCT_SIZE = 2048
 def benchmark_device(table: Path, limits: Path, *, sizes: list[int], min_seconds: float, threads: int) -> None:
     torch.set_num_threads(threads)
     rows, ceilings = [], []
-    for device in devices():
+    for device in all_devices():
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         bandwidth, flops = measure_limits(device, min_seconds, threads)
         timed = []
@@ -61,7 +62,7 @@ def time_statement(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         benchmark_device(
             Path(snakemake.output.table),
             Path(snakemake.output.limits),

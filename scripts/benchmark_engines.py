@@ -20,8 +20,8 @@ from torchship.gate.witness.witnesses import judged_inputs, read_witnesses
 from torchship.spec.axes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 from torchship.spec.model import read_model
 
-COLUMNS = ["engine", "batch", "quantile", "seconds_per_call", "low", "high", "events_per_second",
-           "samples", "calls_per_sample", "note"]  # fmt: skip
+QUANTILE = ["quantile", "seconds_per_call", "low", "high", "events_per_second"]
+COLUMNS = ["engine", "batch", *QUANTILE, "samples", "calls_per_sample", "note"]
 
 
 def benchmark_engines(
@@ -44,9 +44,12 @@ def benchmark_engines(
             feed, exact, limit = judged_inputs(witnesses, model, sizes, factor)
             made = {name: make(feed) for name, make in makers.items()}
             timed = rounds(
-                {name: engine.timer for name, engine in made.items()}, count=knobs["rounds"],
-                seconds=knobs["seconds"], sample_seconds=knobs["sample_seconds"], seed=model["seed"],
-            )  # fmt: skip
+                {name: engine.timer for name, engine in made.items()},
+                count=knobs["rounds"],
+                seconds=knobs["seconds"],
+                sample_seconds=knobs["sample_seconds"],
+                seed=model["seed"],
+            )
             for name, (calls, samples) in timed.items():
                 for output, found in made[name].result().items():
                     difference = compare(found.reshape(exact[output].shape), exact[output], limit[output])
@@ -54,15 +57,15 @@ def benchmark_engines(
                 for quantile, entry in summarize(samples, knobs["confidence"], model["seed"]).items():
                     seconds = entry["seconds"]
                     note = entry["note"] if entry["note"] or calls == 1 else f"of means of {calls} calls"
-                    rows.append([name, batch, quantile, seconds, entry["low"], entry["high"], batch / seconds,
-                                 len(samples), calls, note])  # fmt: skip
+                    cells = [quantile, seconds, entry["low"], entry["high"], batch / seconds]
+                    rows.append([name, batch, *cells, len(samples), calls, note])
             medians = ", ".join(f"{name} {np.median(samples):.2g} s" for name, (_, samples) in timed.items())
             log.info("batch %d: median %s", batch, medians)
     write_rows(table, COLUMNS, rows)
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         benchmark_engines(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             Path(snakemake.input.file),

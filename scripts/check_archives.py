@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torchship.core.step import log, step
 
-from torchship.archive.pack import verify
+from torchship.archive.verify import verify
 from torchship.core.files import sha256, write_json
 
 
@@ -16,7 +16,7 @@ def check_archives(archives: list[Path], report: Path, *, runs: list[str]) -> No
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         check_archives(
             [Path(path) for path in snakemake.input.archives],
             Path(snakemake.output.report),

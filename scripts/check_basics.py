@@ -29,5 +29,5 @@ def require(facts: list[Fact]) -> None:
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         check_basics({name: Path(path) for name, path in snakemake.output.items()})

@@ -7,7 +7,7 @@ from torchship.core.step import log, step
 
 import numpy as np
 import torch
-from torchship.codegen import run_python as handcoded
+from torchship.codegen import run_python
 from torchship.codegen.crosscheck import check_decisions, crosscheck
 from torchship.codegen.layers import read_network
 from torchship.core.files import read_json, write_json
@@ -36,11 +36,11 @@ def check_code(
     points["grid"] = grid(tensor, knobs["grid_points"], knobs["max_grid"], generator)
     shown = next(iter(points.values()))[:SHOWN_EVENTS]
     report = crosscheck(described, module, python, header, points)
-    evaluate = handcoded.load(python)
-    report["shown"] = [{"input": x.tolist(), "output": y.tolist()}
-                       for x, y in zip(shown, handcoded.evaluate_all(evaluate, shown), strict=True)]  # fmt: skip
+    evaluate = run_python.load(python)
+    answers = run_python.evaluate_all(evaluate, shown)
+    report["shown"] = [{"input": x.tolist(), "output": y.tolist()} for x, y in zip(shown, answers, strict=True)]
     if events and knobs["required_accuracy"] is not None:
-        labels, outputs = events[model["data"]["target"]], handcoded.evaluate_all(evaluate, events[name])
+        labels, outputs = events[model["data"]["target"]], run_python.evaluate_all(evaluate, events[name])
         threshold, required = model["evaluate"]["threshold"], knobs["required_accuracy"]
         report["decisions"] = check_decisions(outputs, labels, threshold, required, f"{described.name}: hand-coded")
     for entry in report["shown"]:
@@ -49,10 +49,17 @@ def check_code(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
+        given = (snakemake.input.get(name) for name in ("test", "datasheet"))
+        test, datasheet = (Path(path) if path else None for path in given)
         check_code(
-            *(Path(snakemake.input[name]) for name in ("weights", "python", "header", "network", "trained")),
-            *(Path(path) if (path := snakemake.input.get(name)) else None for name in ("test", "datasheet")),
+            Path(snakemake.input.weights),
+            Path(snakemake.input.python),
+            Path(snakemake.input.header),
+            Path(snakemake.input.network),
+            Path(snakemake.input.trained),
+            test,
+            datasheet,
             Path(snakemake.output.check),
             model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

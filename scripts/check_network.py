@@ -32,7 +32,7 @@ def check_network(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         torch.set_num_threads(1)
         check_network(
             [Path(snakemake.input.network)],

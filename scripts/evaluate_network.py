@@ -9,11 +9,10 @@ import torch
 from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, write_arrays
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load
+from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
-from torchship.training.batches import read_events
-from torchship.training.engine import outputs_of
 from torchship.training.evaluation import measured
+from torchship.training.events import read_events
 from torchship.training.losses import Objective
 from torchship.training.objective import terms_of
 
@@ -33,8 +32,7 @@ def evaluate_network(
         with torch.no_grad(), told_as_theirs(module, network):
             outputs = outputs_of(module(*(array.clone() for array in dataset.inputs)))
         # torch itself names no outputs; those that are not declared are the exporter's to complain of.
-        several = {f"{split}/{name}": output.numpy()
-                   for name, output in zip(model["outputs"], outputs, strict=False)}  # fmt: skip
+        several = {f"{split}/{name}": output.numpy() for name, output in zip(model["outputs"], outputs, strict=False)}
         predicted |= several if len(several) > 1 else {split: outputs[0].numpy()}
         report["sets"][split] = measured(objective, outputs, dataset.targets)
         log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
@@ -43,7 +41,7 @@ def evaluate_network(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         evaluate_network(
             {split: Path(snakemake.input[split]) for split in SPLITS},
             Path(snakemake.input.datasheet),

@@ -8,9 +8,8 @@ from torchship.core.step import step
 import numpy as np
 import torch
 from torchship.data.datasets import write_arrays
-from torchship.models.module import load
+from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
-from torchship.training.engine import outputs_of
 
 
 def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:
@@ -26,7 +25,7 @@ def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         evaluate_surface(
             Path(snakemake.input.network),
             Path(snakemake.input.trained),

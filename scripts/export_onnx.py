@@ -82,7 +82,7 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         shipped, given = read_model(Path(snakemake.input.shipped)), snakemake.input
         outputs, name = (Path(snakemake.output.file), Path(snakemake.output.report)), snakemake.wildcards.target
         if given.get("onnx"):

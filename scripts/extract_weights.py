@@ -19,7 +19,7 @@ def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, mo
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         extract_weights(
             Path(snakemake.input.network),
             Path(snakemake.input.trained),

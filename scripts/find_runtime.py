@@ -15,5 +15,5 @@ def find_runtime(pins: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         find_runtime(Path(snakemake.input.runtime), Path(snakemake.output.found))

@@ -16,5 +16,5 @@ def generate_code(weights: Path, python: Path, header: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         generate_code(Path(snakemake.input.weights), Path(snakemake.output.python), Path(snakemake.output.header))

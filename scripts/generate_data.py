@@ -64,7 +64,7 @@ def check(arrays: Arrays, place: str, targets: list[str], model: dict[str, Any])
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         generate_data(
             {split: Path(snakemake.output[split]) for split in SPLITS},
             Path(snakemake.output.datasheet),

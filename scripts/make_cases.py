@@ -63,7 +63,7 @@ def make_cases(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         make_cases(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             {

@@ -37,7 +37,7 @@ def pack_archive(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         pack_archive(
             dict(zip(snakemake.params.names, map(Path, snakemake.input.results), strict=True)),
             dict(zip(snakemake.params.source_names, map(Path, snakemake.input.sources), strict=True)),

@@ -38,7 +38,7 @@ def processor() -> str:
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         pack_timings(
             dict(zip(snakemake.params.names, map(Path, snakemake.input.results), strict=True)),
             Path(snakemake.output.archive),

@@ -30,7 +30,7 @@ def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: dict[str, An
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_benchmark(
             Path(snakemake.input.table),
             {name: Path(path) for name, path in snakemake.output.items()},

@@ -31,7 +31,7 @@ def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: dict[
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_device(
             Path(snakemake.input.table),
             Path(snakemake.input.limits),

@@ -27,8 +27,10 @@ def plot_errors(
     columns, outputs = about["columns"], about["outputs"]
     # A pair of dollars would be set as a formula.
     labels = [name.replace("$", r"\$") for name in [*columns, *(f"{name} in float64" for name in outputs)]]
-    signed = {target: np.concatenate([arrays[f"signed/{name}"] for name in outputs] or [np.zeros(0)])
-              for target, arrays in found.items()}  # fmt: skip
+    signed = {
+        target: np.concatenate([arrays[f"signed/{name}"] for name in outputs] or [np.zeros(0)])
+        for target, arrays in found.items()
+    }
     # A tolerance above 1 lets more than a limit pass.
     reach = max(1.0, *(float(np.abs(values).max(initial=0.0)) for values in signed.values()))
     panels = len(columns) + len(outputs) + 1
@@ -43,8 +45,9 @@ def plot_errors(
             for panel, (x, y) in zip(axes, beside, strict=True):
                 panel.scatter(x, y, **points)
             counts, edges = np.histogram(signed[target], bins=np.linspace(-reach, reach, BINS + 1))
-            spread.stairs(counts, edges, color=color, linewidth=linewidth,
-                          label=f"{target} (ONNX Runtime {versions[target]})")  # fmt: skip
+            spread.stairs(
+                counts, edges, color=color, linewidth=linewidth, label=f"{target} (ONNX Runtime {versions[target]})"
+            )
         for panel, name in zip(axes, labels, strict=True):
             panel.set(xlabel=name, ylabel="error [limit]", ylim=(-1.08 * reach, 1.08 * reach))
             panel.locator_params(axis="x", nbins=5)
@@ -61,7 +64,7 @@ def plot_errors(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         targets = snakemake.params.targets
         plot_errors(
             dict(zip(targets, map(Path, snakemake.input.errors), strict=True)),

@@ -39,7 +39,7 @@ def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: dict[st
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_scan(
             Path(snakemake.input.table),
             read_model(Path(snakemake.input.shipped)),

@@ -34,9 +34,16 @@ def plot_surface(
         for label, marker in zip(sorted(set(labels.tolist())), "osD^v", strict=False):
             chosen = labels == label
             axes.scatter(
-                points[chosen, 0], points[chosen, 1], marker=marker, s=70, edgecolor="black", facecolor="white",
-                label=f"label {label:g}", zorder=3, clip_on=False,
-            )  # fmt: skip
+                points[chosen, 0],
+                points[chosen, 1],
+                marker=marker,
+                s=70,
+                edgecolor="black",
+                facecolor="white",
+                label=f"label {label:g}",
+                zorder=3,
+                clip_on=False,
+            )
         axes.set(xlabel=features[0], ylabel=features[1], aspect="equal")
         axes.set_title(f"black line: {output} = {model['evaluate']['threshold']:g}", fontsize=9, loc="left")
         axes.grid(visible=False)
@@ -44,7 +51,7 @@ def plot_surface(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_surface(
             Path(snakemake.input.surface),
             Path(snakemake.input.test),

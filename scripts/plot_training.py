@@ -54,7 +54,7 @@ def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, st
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         plot_training(
             Path(snakemake.input.history),
             Path(snakemake.input.training),

@@ -51,7 +51,7 @@ def select_model(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         sheet = snakemake.input.get("datasheet")
         select_model(
             {Path(path).parts[-2]: Path(path) for path in snakemake.input.trainings},

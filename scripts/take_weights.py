@@ -10,7 +10,7 @@ from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
 from torchship.spec.model import in_order
-from torchship.training.report import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
+from torchship.training.tables import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
 
 def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: dict[str, Any]) -> None:
@@ -23,11 +23,15 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
     write_rows(outputs["history"], HISTORY_COLUMNS, [])
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     about = {
-        "trained": "elsewhere", "point": {}, "section": in_order(section), "device": None, "datasheet_sha256": None,
+        "trained": "elsewhere",
+        "point": {},
+        "section": in_order(section),
+        "device": None,
+        "datasheet_sha256": None,
         "source": {"file": given.name, "sha256": sha256(given), "under": key, "prefix": prefix, "rounded": rounded},
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "network_sha256": digest(network),
-    }  # fmt: skip
+    }
     write_report(outputs, about)
     if prefix:
         log.info("%s: the names of all tensors began with %r, which was taken away", given, prefix)
@@ -37,7 +41,7 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         take_weights(
             Path(snakemake.input.network),
             Path(snakemake.input.given),

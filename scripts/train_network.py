@@ -6,7 +6,7 @@ from typing import Any
 from torchship.core.step import logs, step
 
 from torchship.core.files import exclusive
-from torchship.models.module import choose_device, gpu_identities, visible_gpus
+from torchship.models.devices import choose_device, gpu_identities, visible_gpus
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.gpu_locks import claimed
 from torchship.training.parallel.group import Processes
@@ -14,9 +14,17 @@ from torchship.training.parallel.launch import launch
 
 
 def train_network(
-    sets: dict[str, Path], datasheet: Path, network: Path, outputs: dict[str, Path], checkpoint: Path, code: str,
-    *, section: dict[str, Any], watch: dict[str, Any], point: dict[str, Any],
-) -> None:  # fmt: skip
+    sets: dict[str, Path],
+    datasheet: Path,
+    network: Path,
+    outputs: dict[str, Path],
+    checkpoint: Path,
+    code: str,
+    *,
+    section: dict[str, Any],
+    watch: dict[str, Any],
+    point: dict[str, Any],
+) -> None:
     work = Work(
         sets={split: str(path) for split, path in sets.items()},
         datasheet=str(datasheet),
@@ -35,13 +43,13 @@ def train_network(
             fit(work, choose_device(section["device"], *places), Processes())
         else:
             choose_device(section["device"], count=count)
-            launch({**vars(work), "log": logs()}, count, [names[place] for place in places], lock)
+            launch(work, logs(), count, [names[place] for place in places], lock)
 
 
 if __name__ == "__main__":
-    # Not declared, or Snakemake would delete it with the failed job that it is for.
-    checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
-    with step():
+    with step() as snakemake:
+        # Not declared, or Snakemake would delete it with the failed job that it is for.
+        checkpoint = Path(snakemake.output.weights).with_name("checkpoint.pt")
         train_network(
             {split: Path(snakemake.input[split]) for split in ("train", "validation")},
             Path(snakemake.input.datasheet),

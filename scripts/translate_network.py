@@ -37,7 +37,7 @@ def translate_network(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         translate_network(
             Path(snakemake.input.network),
             Path(snakemake.input.trained),

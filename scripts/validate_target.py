@@ -59,7 +59,7 @@ def validate_target(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         torch.set_num_threads(1)
         section = read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs)
         files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from torchship.archive.pack import MOST_BYTES, verify
+from torchship.archive.verify import MOST_BYTES, verify
 from torchship.core.errors import ArchiveError
 
 

@@ -25,5 +25,5 @@ def write_basics_page(topics: dict[str, Path], output: Path) -> None:
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         write_basics_page({topic: Path(snakemake.input[topic]) for topic in TOPICS}, Path(snakemake.output.page))

@@ -5,16 +5,16 @@ from pathlib import Path
 from torchship.core.step import step
 
 from torchship.core.files import read_json, write_text
-from torchship.pages import gate as gate_page
+from torchship.pages import gate
 
 
 def write_gate_page(run: str, validations: dict[str, Path], picture: Path, output: Path) -> None:
     documents = {target: read_json(path) for target, path in validations.items()}
-    write_text(output, gate_page.write(f"The gate: {run}", documents, picture.read_text(encoding="utf-8")))
+    write_text(output, gate.write(f"The gate: {run}", documents, picture.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         write_gate_page(
             snakemake.wildcards.run,
             dict(zip(snakemake.params.targets, map(Path, snakemake.input.validations), strict=True)),

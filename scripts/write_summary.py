@@ -28,7 +28,7 @@ def write_summary(
 
 
 if __name__ == "__main__":
-    with step():
+    with step() as snakemake:
         given, targets = snakemake.input, snakemake.params.targets
         documents = ("datasheet", "training", "metrics", "check")
         write_summary(

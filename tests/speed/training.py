@@ -14,9 +14,9 @@ import torch
 from support import PROJECT, small_model
 from torch import nn
 from torchship.training.batched import BatchedTrainer
-from torchship.training.batches import EventDataset
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.objective import terms
 from torchship.training.parallel.group import Processes

@@ -20,7 +20,7 @@ from torchship.scan.points import expand
 from torchship.select.members import average, write_together
 from torchship.spec.candidate import candidates_of, points_of
 from torchship.spec.model import read_model
-from torchship.training.batches import EventDataset
+from torchship.training.events import EventDataset
 from torchship.training.folds import of_fold
 from torchship.training.objective import targets_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchship.models.module import describe_device
+from torchship.models.devices import all_devices, describe_device
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,6 @@ def autograd_facts() -> list[Fact]:
     ]
 
 
-def devices() -> list[torch.device]:
-    """Return the devices of this machine: the CPU, and the first GPU if there is one."""
-    return [torch.device("cpu")] + ([torch.device("cuda")] if torch.cuda.is_available() else [])
-
-
 def environment() -> list[dict[str, Any]]:
     """Describe the devices of this machine."""
-    return [describe_device(device) for device in devices()]
+    return [describe_device(device) for device in all_devices()]

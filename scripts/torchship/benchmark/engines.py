@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchship.benchmark.timing import Timer, python_timer
-from torchship.codegen import run_cpp as cpp
-from torchship.codegen import run_python as handcoded
+from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import read_network
 from torchship.core.files import read_json
 from torchship.models.module import load
@@ -34,7 +33,7 @@ class Engine:
 def engines(
     files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
 ) -> dict[str, Callable[[Feed], Engine]]:
-    """Return what builds each engine for inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
+    """Return what builds each engine for inputs; a file from elsewhere is timed with optimization and without."""
     outputs = list(model["outputs"])
     makers: dict[str, Callable[[Feed], Engine]] = {}
     if "network" in files:
@@ -47,11 +46,11 @@ def engines(
     described = read_network(read_json(files["weights"]))
     name, output = described.input_name, described.output_name
     makers["hand-coded Python"] = lambda feed: python_engine(files["python"], feed[name], output)
-    executable = cpp.compiler()
+    executable = run_cpp.compiler()
     if executable is None:
         log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
         return makers
-    compiled = cpp.CompiledNetwork(files["header"], described.name, len(described.classes), folder, executable)
+    compiled = run_cpp.CompiledNetwork(files["header"], described.name, len(described.classes), folder, executable)
     makers["hand-coded C++"] = lambda feed: cpp_engine(compiled, feed[name], output)
     return makers
 
@@ -88,7 +87,7 @@ def onnxruntime_engine(model: Path, feed: Feed, outputs: list[str], level: str =
 
 def python_engine(python: Path, x: Array, output: str) -> Engine:
     """Build the engine of the hand-coded Python, event by event, the batch already a list of lists."""
-    evaluate, events, kept = handcoded.load(python), x.astype(np.float64).tolist(), {}
+    evaluate, events, kept = run_python.load(python), x.astype(np.float64).tolist(), {}
 
     def call() -> None:
         kept["y"] = [evaluate(event) for event in events]
@@ -96,7 +95,7 @@ def python_engine(python: Path, x: Array, output: str) -> Engine:
     return Engine(python_timer(call), lambda: {output: np.array(kept["y"])})
 
 
-def cpp_engine(compiled: cpp.CompiledNetwork, x: Array, output: str) -> Engine:
+def cpp_engine(compiled: run_cpp.CompiledNetwork, x: Array, output: str) -> Engine:
     """Build the engine of the hand-coded C++ in float, timed by C++'s own clock: a call by ctypes costs more."""
     y = np.full((len(x), compiled.outputs), np.nan, dtype=np.float32)
     return Engine(lambda calls: compiled.seconds(x, y, calls), lambda: {output: y})

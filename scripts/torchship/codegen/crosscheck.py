@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torchship.codegen import run_cpp as cpp
-from torchship.codegen import run_python as handcoded
+from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import Network
 from torchship.core.errors import ParityError
 from torchship.gate.compare import compare, require
@@ -47,49 +46,61 @@ def crosscheck(
     Raises:
         ParityError: two of them differ by more than the bound of their arithmetic.
     """
-    function = handcoded.load(python)
-    executable = cpp.compiler()
-    checked: dict[str, Any] = {}
+    function, executable = run_python.load(python), run_cpp.compiler()
     with tempfile.TemporaryDirectory() as folder:
         compiled = None
         if executable is not None:
-            compiled = cpp.CompiledNetwork(header, network.name, len(network.classes), Path(folder), executable)
-        for name, x in points.items():
-            expected = handcoded.evaluate_all(function, x)
-            _, narrow = evaluate(network, x)
-            _, wide = evaluate(network, x, UNIT_FLOAT64)
-            pairs = {
-                "torch float64": (eager(module, x, torch.float64), BOTH_ROUND * wide),
-                "torch float32": (eager(module, x, torch.float32), narrow),
-            }
-            if compiled is not None:
-                pairs["C++ double"] = (compiled.evaluate(x.astype(np.float64)), BOTH_ROUND * wide)
-                pairs["C++ float"] = (compiled.evaluate(x), narrow)
-            checked[name] = {}
-            for other, (found, bound) in pairs.items():
-                difference = compare(found, expected, bound)
-                require(
-                    difference,
-                    1.0,
-                    f"{network.name}: {other} against the hand-coded Python on the {name}",
-                    network.output_name,
-                )
-                checked[name][other] = difference.document()
-                log.info(
-                    "%s: %s within %.2g of its bound, largest |Δ| %.2g",
-                    name,
-                    other,
-                    difference.ratio,
-                    difference.largest,
-                )
-    if compiled is None:
+            compiled = run_cpp.CompiledNetwork(header, network.name, len(network.classes), Path(folder), executable)
+        checked = {
+            name: compared(network, name, run_python.evaluate_all(function, x), others(network, module, compiled, x))
+            for name, x in points.items()
+        }
+    if executable is None:
         log.warning(
             "NOT CHECKED: the C++ header, because there is no C++ compiler; install g++ or set CXX, and run again"
         )
-        return {"comparisons": checked, "cpp": {"checked": False}}
-    # In the log, not in the evidence, which must be the same with any compiler.
-    log.info("C++ compiler: %s", cpp.version(str(executable)))
-    return {"comparisons": checked, "cpp": {"checked": True}}
+    else:
+        # In the log, not in the evidence, which must be the same with any compiler.
+        log.info("C++ compiler: %s", run_cpp.version(executable))
+    return {"comparisons": checked, "cpp": {"checked": executable is not None}}
+
+
+def others(
+    network: Network, module: nn.Module, compiled: run_cpp.CompiledNetwork | None, x: Array
+) -> dict[str, tuple[Array, Array]]:
+    """Return what the other implementations compute for events [events, inputs], each with the bound of its arithmetic.
+
+    Args:
+        compiled: the C++ header, if there is a compiler.
+    """
+    (_, narrow), (_, wide) = evaluate(network, x), evaluate(network, x, UNIT_FLOAT64)
+    found = {
+        "torch float64": (eager(module, x, torch.float64), BOTH_ROUND * wide),
+        "torch float32": (eager(module, x, torch.float32), narrow),
+    }
+    if compiled is not None:
+        found["C++ double"] = (compiled.evaluate(x.astype(np.float64)), BOTH_ROUND * wide)
+        found["C++ float"] = (compiled.evaluate(x), narrow)
+    return found
+
+
+def compared(
+    network: Network, name: str, expected: Array, found: dict[str, tuple[Array, Array]]
+) -> dict[str, dict[str, Any]]:
+    """Compare what implementations have found on the points of that name with what is expected, within their bounds.
+
+    Raises:
+        ParityError: one differs by more than its bound.
+    """
+    documents = {}
+    for other, (values, bound) in found.items():
+        difference = compare(values, expected, bound)
+        what = f"{network.name}: {other} against the hand-coded Python on the {name}"
+        require(difference, 1.0, what, network.output_name)
+        documents[other] = difference.document()
+        ratio, largest = difference.ratio, difference.largest
+        log.info("%s: %s within %.2g of its bound, largest |Δ| %.2g", name, other, ratio, largest)
+    return documents
 
 
 def check_decisions(outputs: Array, target: Array, threshold: float, required: float, what: str) -> dict[str, Any]:

@@ -28,5 +28,5 @@ def load(path: Path) -> Evaluate:
 
 
 def evaluate_all(evaluate: Evaluate, x: NDArray[Any]) -> NDArray[np.float64]:
-    """Evaluate events [events, inputs] one after another; gives [events, outputs]."""
+    """Evaluate events [events, inputs] one after another; return [events, outputs]."""
     return np.array([evaluate(event) for event in x.astype(np.float64).tolist()], dtype=np.float64)

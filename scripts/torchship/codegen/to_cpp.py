@@ -2,8 +2,8 @@
 
 import hashlib
 
+from torchship.codegen.common import CALLED, all_constants, constants, identifier, kind_of, summary
 from torchship.codegen.layers import Activation, BatchNorm, Layer, Linear, Network, Vector
-from torchship.codegen.to_python import all_constants, constants, identifier, kind_of, summary
 
 FUNCTIONS = {
     "linear": """
@@ -64,7 +64,6 @@ inline void softmax(Real* x) {
 }
 """,
 }
-CALLED = {"tanh": "hyperbolic_tangent"}
 
 
 def generate(network: Network) -> str:
@@ -129,8 +128,11 @@ def _extents(layer: Layer, *, rows: bool) -> str:
 
 
 def _evaluate(network: Network) -> list[str]:
-    lines = ["// One event: reads x[0] ... x[inputs - 1], writes y[0] ... y[outputs - 1]. Real is float or double.",
-             "template <typename Real>", "inline void evaluate(const Real* x, Real* y) {"]  # fmt: skip
+    lines = [
+        "// One event: reads x[0] ... x[inputs - 1], writes y[0] ... y[outputs - 1]. Real is float or double.",
+        "template <typename Real>",
+        "inline void evaluate(const Real* x, Real* y) {",
+    ]
     width, current = len(network.features), "input"
     lines += [f"  Real input[{width}];", "  for (std::size_t i = 0; i < inputs; ++i) input[i] = x[i];"]
     for index, layer in enumerate(network.layers):

@@ -1,7 +1,7 @@
 """The chain of files: who writes one records its SHA-256 beside it, who reads one checks that first.
 
 The record of `results/xor/model/model.json` is `results/xor/model/.sha256/model.json`, in the form of sha256sum. It is
-no output of a rule, since it says nothing that the file does not: it is there to notice that the file is another one.
+no output of a rule: all it is there for is to notice that the file has changed since it was made.
 """
 
 from collections.abc import Iterable

@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[IO[str]]:
-    """Hold a lock on a file, which is given; wait for another process that holds it, here or on a node with this disk.
+    """Lock a file and yield it; wait while another process has the lock, here or on a node that shares the disk.
 
     Where the file system has no locks, a line in the log says so.
     """
@@ -66,8 +66,10 @@ def exclusive(path: Path) -> Iterator[IO[str]]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            log.warning("%s, or a process that it started, writes here already: waiting for its end, or cancel it",
-                        stream.read() or "another process")  # fmt: skip
+            log.warning(
+                "%s, or a process that it started, writes here already: waiting for its end, or cancel it",
+                stream.read() or "another process",
+            )
             fcntl.flock(stream, fcntl.LOCK_EX)
         except OSError as error:
             log.warning(
@@ -79,12 +81,12 @@ def exclusive(path: Path) -> Iterator[IO[str]]:
         yield stream
 
 
-# A file that cannot be written while no more than that is free is taken for one that had no room.
+# If a file cannot be written while fewer bytes than this are free, the disk counts as full.
 ROOM = 2**16
 
 
 def is_full(error: Exception, path: Path) -> bool:
-    """Say whether an error on writing a file is that its disk, or its share of it, is full."""
+    """Tell whether a file could not be written because the disk, or the user's share of it, is full."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return isinstance(error, OSError | RuntimeError) and shutil.disk_usage(existing(path)).free < ROOM

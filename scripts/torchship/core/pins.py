@@ -35,7 +35,7 @@ def mismatches(pins: dict[str, str]) -> dict[str, str]:
 
 
 def require_pins(path: Path) -> dict[str, str]:
-    """Check that this interpreter has every version that `path` pins, and give the pins.
+    """Check that this interpreter has every version that `path` pins, and return the pins.
 
     Raises:
         PinError: some version differs; the message names each with what is installed.

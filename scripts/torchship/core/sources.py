@@ -1,9 +1,10 @@
-"""What a script imports: its modules of the library, whose text reruns it, and packages, for its environment."""
+"""What a script runs: modules of the library, whose text reruns it, and packages, which its environment must have."""
 
 import ast
 import hashlib
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from torchship.core.files import sha256
 LIBRARY = Path(__file__).resolve().parents[1]
 
 
+# A module of the library, as a text names it that another interpreter is started with: python -m torchship.….
+STARTED = re.compile(rf"{LIBRARY.name}(\.\w+)+")
+
+
 @cache
 def imported_names(path: Path) -> frozenset[str]:
     """Return the full dotted names that a Python file imports, anywhere in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -25,12 +30,30 @@ def imported_names(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
+def started_names(path: Path) -> frozenset[str]:
+    """Return the dotted names of the library that stand as texts in a Python file, which it starts as programs."""
+    texts = (node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant))
+    return frozenset(text for text in texts if isinstance(text, str) and STARTED.fullmatch(text))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a Python file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
 def library_modules(path: Path) -> list[Path]:
-    """Return the files of `torchship` that `path` imports, directly or through one another, sorted."""
+    """Return the files of `torchship` that `path` runs, sorted: it imports or starts them, or they one another."""
+    return closure(path, lambda file: imported_names(file) | started_names(file))
+
+
+def closure(path: Path, names_in: Callable[[Path], Iterable[str]]) -> list[Path]:
+    """Return the files of the library whose names are in a file, in one of those, and so on, sorted."""
     found: set[Path] = set()
     waiting = [path]
     while waiting:
-        new = {file for name in imported_names(waiting.pop()) for file in files_of(name)} - found
+        new = {file for name in names_in(waiting.pop()) for file in files_of(name)} - found
         found |= new
         waiting += new
     return sorted(found)
@@ -61,6 +84,10 @@ def digest(script: Path, modules: Iterable[Path]) -> str:
 
 
 def third_party(path: Path) -> set[str]:
-    """Return the top-level packages, neither of Python nor of this library, that a file and its modules import."""
-    names = {name.partition(".")[0] for file in [path, *library_modules(path)] for name in imported_names(file)}
+    """Return the top-level packages, neither of Python nor of this library, that a file and its modules import.
+
+    What another interpreter is started with needs its packages there, not here.
+    """
+    files = [path, *closure(path, imported_names)]
+    names = {name.partition(".")[0] for file in files for name in imported_names(file)}
     return names - sys.stdlib_module_names - {LIBRARY.name}

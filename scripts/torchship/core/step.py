@@ -4,10 +4,10 @@ import logging
 import platform
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, cast
 
 from torchship.core.chain import record, require_recorded
 from torchship.core.errors import TorchshipError
@@ -15,7 +15,36 @@ from torchship.core.pins import require_pins
 
 log = logging.getLogger("torchship")
 
-# The step's name and its log, once they are there.
+
+class Named(Protocol):
+    """What a rule's job has of one kind, such as its inputs: one after another, by name, by attribute or by place."""
+
+    def __iter__(self) -> Iterator[str]: ...
+    def __getattr__(self, name: str) -> Any: ...
+    def __getitem__(self, key: str | int) -> Any: ...
+    def get(self, name: str) -> Any:
+        """Return what has that name, None where nothing has."""
+        ...
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Return what has names, with these: paths, or lists of paths."""
+        ...
+
+
+class Job(Protocol):
+    """What Snakemake tells the script of a job; see its documentation of external scripts."""
+
+    rule: str
+    input: Named
+    output: Named
+    params: Named
+    wildcards: Named
+    log: Named
+    threads: int
+    config: dict[str, Any]
+
+
+# The step's name and the path of its log, once it has started.
 started: list[str] = []
 
 
@@ -36,14 +65,14 @@ def check_environment() -> None:
     log.debug("python %s on %s, %s", platform.python_version(), platform.machine(), pins or "standard library only")
 
 
-def job() -> Any:
-    """Return what Snakemake tells the script that it runs; None where no step is starting, as in tests."""
-    return getattr(sys.modules["__main__"], "snakemake", None)
+def job() -> Job | None:
+    """Return the job whose script runs; None where no step is starting, as in tests."""
+    return cast("Job | None", getattr(sys.modules["__main__"], "snakemake", None))
 
 
 @contextmanager
-def step() -> Iterator[None]:
-    """Run the body of a step and end on an error with one line, in the rule's log and on stderr.
+def step() -> Iterator[Job]:
+    """Run the body of a step with its job, and end on an error with one line, in the rule's log and on stderr.
 
     Before, what other steps made is checked against the SHA-256 that they recorded; after, that of the outputs is
     recorded. A `TorchshipError` is printed as one line, anything else with its traceback; both end the process with
@@ -54,7 +83,8 @@ def step() -> Iterator[None]:
         if snakemake is not None:
             results = Path(snakemake.config["pathvars"]["results"])
             require_recorded(path for path in map(Path, snakemake.input) if path.is_relative_to(results))
-        yield
+        # In tests there is none, and nothing asks for it.
+        yield cast("Job", snakemake)
         if snakemake is not None:
             record(map(Path, snakemake.output))
     except TorchshipError as error:

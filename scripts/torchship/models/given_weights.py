@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 State = dict[str, Tensor]
 
-# Under which keys of a checkpoint its state dict may be, the first that is there.
+# Keys of a checkpoint that may hold its state dict, in the order in which they are tried.
 KEYS = ("state_dict", "model_state_dict", "model")
-# Names that are spelled out of those that don't fit.
+# How many names a message lists at most.
 MOST = 5
 
 
@@ -47,8 +47,9 @@ def read_state(path: Path) -> tuple[State, str]:
             if isinstance(document.get(key), Mapping) and holds_tensors(document[key]):
                 return dict(document[key]), key
     if not isinstance(document, Mapping) or not holds_tensors(document):
-        what = f"a mapping with {', '.join(map(repr, list(document)[:MOST]))}" if isinstance(document, Mapping) else (
-            f"a {type(document).__name__}")  # fmt: skip
+        what = f"a {type(document).__name__}"
+        if isinstance(document, Mapping):
+            what = f"a mapping with {', '.join(map(repr, list(document)[:MOST]))}"
         raise DataError(
             f"{path} is {what}, not a state dict, nor does it hold one under {', '.join(KEYS)}: save "
             "torch.save(module.state_dict(), 'weights.pt')"
@@ -84,9 +85,9 @@ def holds_tensors(document: Mapping[Any, Any]) -> bool:
 
 
 def without_prefix(state: State, expected: Mapping[str, Tensor]) -> tuple[State, str]:
-    """Return tensors without what wrappers lead their names with, such as `module.`, and what that was.
+    """Return tensors without the prefix that wrappers put before their names, such as `module.`, and that prefix.
 
-    It is taken away as long as all names share it, and none of them is one of the network's.
+    A prefix is taken away as long as all names share it and none of them is one of the network's.
     """
     taken = ""
     while state and not state.keys() & expected.keys():
@@ -109,17 +110,23 @@ def fitted(state: State, module: nn.Module, path: Path) -> tuple[State, list[str
     expected = module.state_dict()
     state = with_twins(state, module, path)
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    wrong = [f"{name} is {list(state[name].shape)} where the network has {list(tensor.shape)}"
-             for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]  # fmt: skip
-    problems = [f"{word}: {listed(names)}" for word, names in
-                (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong)) if names]  # fmt: skip
+    wrong = [
+        f"{name} is {list(state[name].shape)} where the network has {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    found = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
+    problems = [f"{word}: {listed(names)}" for word, names in found.items() if names]
     if problems:
         raise DataError(
             f"{path} does not fit the network: {'; '.join(problems)}; are network/arguments those that it was trained "
             "with?"
         )
-    rounded = [f"{name} from {state[name].dtype} to {tensor.dtype}" for name, tensor in expected.items()
-               if not same_values(state[name], tensor.dtype)]  # fmt: skip
+    rounded = [
+        f"{name} from {state[name].dtype} to {tensor.dtype}"
+        for name, tensor in expected.items()
+        if not same_values(state[name], tensor.dtype)
+    ]
     # Tied parameters share their memory, which safetensors does not write.
     own = {name: state[name].to(tensor.dtype).clone().contiguous() for name, tensor in expected.items()}
     bad = [name for name, tensor in own.items() if tensor.is_floating_point() and not tensor.isfinite().all()]

@@ -1,26 +1,17 @@
-"""Networks: from a file in models/ and weights on disk to a torch module, and random starts."""
+"""Networks: from a file in models/ and weights on disk to a torch module, and back."""
 
-import hashlib
 import importlib.util
 import logging
-import os
-import random
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import replacing
 from torchship.models.errors import advice, innermost, last_place, one_line
@@ -31,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @cache
 def network_class(file: Path) -> type[nn.Module]:
-    """Return the class `Network` that a file defines; what it imports from beside it is made anew.
+    """Return the class `Network` that a file defines; the files beside it that it imports are run anew.
 
     Raises:
         ConfigError: the file defines none, or cannot be run, with the line.
@@ -123,139 +114,18 @@ def spelled(state: Mapping[str, Tensor]) -> bytes:
     return save(own)
 
 
-def derived_seed(purpose: str, seed: int, count: int) -> int:
-    """Return a seed of its own to one of many things of a run, such as a replica's random start or an epoch.
-
-    torch keeps 32 bits of a seed, so counting up from a hashed base makes no two of a purpose equal, as 32 hashed bits
-    each would.
-    """
-    base = int.from_bytes(hashlib.blake2b(f"{purpose}/{seed}".encode(), digest_size=4).digest(), "big")
-    return (base + count) % 2**32
-
-
-def seed_draws(seed: int, device: torch.device) -> None:
-    """Seed what layers such as Dropout draw from on a device.
-
-    torch.manual_seed seeds all devices there could be, and keeps a traceback for each: as long as some steps take.
-    """
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-
-
-def random_network(
-    file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int, frozen: Sequence[str] = ()
-) -> nn.Module:
-    """Build a network with a random start, which depends on `seed` alone; torch's own generator is left alone.
-
-    Args:
-        weights: `distribution` normal draws every parameter with two or more axes from N(mean, std), but for those
-            that are frozen, by the file or by name.
-        frozen: names of parameters or modules, or patterns of such, that are not trained.
-    """
-    with seeded(seed):
-        module = build(file, arguments)
-        freeze(module, frozen)
-        if weights["distribution"] == "normal":
-            for parameter in module.parameters():
-                if parameter.dim() > 1 and parameter.requires_grad:
-                    nn.init.normal_(parameter, weights["mean"], weights["std"])
-        return module
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed for a while all that a network's file may draw its start from: torch, NumPy, and Python itself."""
-    numbers, others = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(numbers)
-            random.setstate(others)
-
-
-def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
-    """Take the parameters that are called so out of the training.
+def outputs_of(result: Any) -> tuple[Tensor, ...]:
+    """Return what a network's forward has returned as a tuple of tensors.
 
     Raises:
-        ConfigError: a name or pattern that fits none.
+        TrainingError: it is no tensor, and no tuple or list of tensors.
     """
-    # A parameter with two names is frozen by either.
-    named = dict(module.named_parameters(remove_duplicate=False))
-    for pattern in frozen:
-        fitting = [name for name in named if fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")]
-        if not fitting:
-            raise ConfigError(
-                f"train/frozen: no parameter of the network is called {pattern!r}{suggest(pattern, named)}; "
-                f"it has {', '.join(sorted(named)) or 'none'}"
-            )
-        for name in fitting:
-            named[name].requires_grad = False
-
-
-def visible_gpus(wanted: str) -> list[str]:
-    """Return the names of the GPUs that torch sees, as CUDA_VISIBLE_DEVICES has them or by number; none for `cpu`."""
-    count = 0 if wanted == "cpu" else torch.cuda.device_count()
-    names = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return names[:count] if len(names) >= count else [str(place) for place in range(count)]
-
-
-def gpu_identities(count: int) -> list[str]:
-    """Return what each GPU that torch sees is called in every process: its UUID, where its number may not be."""
-    return [str(torch.cuda.get_device_properties(place).uuid) for place in range(count)]
-
-
-def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`.
-
-    Args:
-        place: which of the GPUs that torch sees, if it sees any.
-        count: how many processes there are, each of which needs a GPU if there are any.
-
-    Raises:
-        TrainingError: `cuda` is asked for and torch sees no GPU, or fewer than there are processes.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise TrainingError(
-            f"device is cuda, but torch {torch.__version__} sees no GPU (built for CUDA {torch.version.cuda}, "
-            f"{torch.cuda.device_count()} devices visible): set device to auto or cpu, or run on a node with a GPU"
-        )
-    if wanted == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    if torch.cuda.device_count() < count:
-        raise TrainingError(
-            f"train/devices is {count}, but torch sees {torch.cuda.device_count()} GPUs: lower it, set device to cpu, "
-            "or run on a node with more"
-        )
-    return torch.device("cuda", place)
-
-
-def describe_device(device: torch.device) -> dict[str, Any]:
-    """Return what identifies a device: its type, and of a GPU its name, driver, memory, and which ones the job sees."""
-    if device.type != "cuda":
-        return {"type": device.type}
-    properties = torch.cuda.get_device_properties(device)
-    return {
-        "type": device.type,
-        "name": properties.name,
-        "capability": f"{properties.major}.{properties.minor}",
-        "memory_bytes": properties.total_memory,
-        "cuda": torch.version.cuda,
-        "driver": driver_version(),
-        "visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
-    }
-
-
-def driver_version() -> str | None:
-    """Return the version of NVIDIA's driver as its tool says it, None where there is no such tool."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    query = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
-    lines = done.stdout.split()
-    return lines[0] if done.returncode == 0 and lines else None
+    if isinstance(result, Tensor):
+        return (result,)
+    if isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
+        return tuple(result)
+    keys = f" with the keys {', '.join(map(str, result))}" if isinstance(result, Mapping) else ""
+    raise TrainingError(
+        f"Network.forward returns a {type(result).__name__}{keys}: it must return a tensor, or a tuple of tensors in "
+        "the order of the model's outputs"
+    )

@@ -48,7 +48,7 @@ class LocalRuntime:
         self._count = 0
 
     def open(self, model: bytes, level: str = "all", threads: int = 1) -> int:
-        """Open a model and give its number.
+        """Open a model and return its number.
 
         Raises:
             RefusedError: the runtime does not load it.
@@ -70,7 +70,7 @@ class LocalRuntime:
         }
 
     def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a model that is open, and give its outputs by name.
+        """Run a model that is open, and return its outputs by name.
 
         Raises:
             RefusedError: the runtime does not run it on these inputs.

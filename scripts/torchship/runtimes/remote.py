@@ -1,4 +1,4 @@
-"""The ONNX Runtime of another interpreter, as an object of this process, which outlives whatever that one dies of."""
+"""The ONNX Runtime of another interpreter as an object of this process, which survives when that one crashes."""
 
 import contextlib
 import signal
@@ -16,19 +16,19 @@ from torchship.runtimes.interpreters import environment, last_line
 
 Array = NDArray[Any]
 
-# Seconds that one call may take: far beyond what the largest case of a network takes, so that who is beyond it hangs.
+# Seconds that one call may take. The largest case of a network takes far less: a call that takes longer hangs.
 PATIENCE = 600.0
-# After so many calls of one model that hung no more are tried.
+# After so many calls of one model have hung, no more are tried.
 MOST_HANGS = 2
-# Seconds that the process is given to end by itself.
+# Seconds that the process has to end by itself.
 FAREWELL = 10.0
 
 
 class Runtime:
     """The ONNX Runtime of another interpreter, in a process of its own, which ends with the `with` block.
 
-    A call that crashes the runtime, or hangs, is refused like any other that does not run, and says which one it was;
-    the process is started anew, with the models that were open.
+    A call that crashes the runtime or hangs raises RefusedError, like any other that fails, and says what was called.
+    Then the process is started anew, and opens models again when they are asked for.
 
     Args:
         python: the interpreter.
@@ -48,7 +48,7 @@ class Runtime:
         self._stop()
 
     def open(self, model: bytes, level: str = "all", threads: int = 1) -> int:
-        """Open a model and give its number.
+        """Open a model and return its number.
 
         Raises:
             RefusedError: the runtime does not load it, or crashes on it.
@@ -73,7 +73,7 @@ class Runtime:
         return answer
 
     def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a model that is open, and give its outputs by name.
+        """Run a model that is open, and return its outputs by name.
 
         Raises:
             RefusedError: the runtime does not run it on these inputs, or crashes on them.
@@ -87,7 +87,7 @@ class Runtime:
     def close(self, number: int) -> None:
         """Forget a model."""
         entry = self._models.pop(number)
-        # Who dies of forgetting a model has forgotten it.
+        # A process that crashes on closing a model has closed it.
         if entry["there"] is not None:
             with contextlib.suppress(RefusedError):
                 self._ask({"do": "close", "number": entry["there"]}, {}, f"closing a file ({setting(entry)})", entry)
@@ -112,9 +112,13 @@ class Runtime:
         return number
 
     def _ask(
-        self, request: dict[str, Any], arrays: Mapping[str, Array], call: str, entry: dict[str, Any],
+        self,
+        request: dict[str, Any],
+        arrays: Mapping[str, Array],
+        call: str,
+        entry: dict[str, Any],
         block: bytes | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Ask the process something and return its answer.
 
         Raises:
@@ -138,7 +142,7 @@ class Runtime:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[threading.Event]:
-        """End the process if it takes longer than it may, and set what is yielded."""
+        """Yield an event; if the block takes longer than a call may, end the process and set the event."""
         hung, process = threading.Event(), self._process
 
         def end() -> None:

@@ -49,8 +49,8 @@ def draw_knob(
     axes.plot([places[row[knob]] for row in stars], [float(row[metric]) for row in stars], "*", color=colors[1],
               markersize=13, label="goes on")  # fmt: skip
     if lost:
-        axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], clip_on=False,
-                  transform=axes.get_xaxis_transform(), label="diverged")  # fmt: skip
+        edge: dict[str, Any] = {"clip_on": False, "transform": axes.get_xaxis_transform()}
+        axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], label="diverged", **edge)
     if metric == "validation_loss" and is_wide(metrics):
         axes.set_yscale("log")
 

@@ -95,7 +95,7 @@ def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
 
 
 def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
-    """Return a section with a point's values in it; what no value lies in is shared, since there may be thousands.
+    """Return a section with a point's values in it; the rest is shared, not copied: there may be thousands of points.
 
     Raises:
         ConfigError: a value would lie in something that holds no others.

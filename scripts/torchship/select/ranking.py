@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchship.core.errors import TrainingError
+from torchship.training.tables import QUANTITIES
 
-# What a point is judged by, from its training.json, and whether the best has the smallest.
+# What candidates are compared by, from their training.json, and whether the smallest is the best.
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
-QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 COUNTS = ("replicas", "converged", "diverged")
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
@@ -41,10 +41,10 @@ def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
     """Return the places of the candidates that did not diverge, the best first; a single one may come trained.
 
-    Where the metric says nothing, the smaller validation loss is better, then the point that stands first.
+    If two have the same metric, the smaller validation loss is better, then the one that stands first.
 
     Args:
-        losses: the loss functions of the points; of several, no loss is smaller than that of another.
+        losses: the loss functions of the candidates; values of different functions are not compared.
 
     Raises:
         TrainingError: all have diverged.

@@ -1,7 +1,7 @@
-"""Whether the batched engine computes what the eager module does, before the first step: outputs, gradients, buffers.
+"""Check before the first step that the batched engine computes what the eager module does: outputs, gradients, buffers.
 
-In float64, where two right evaluations differ by some 1e-16 of the largest numbers in them, so that nothing is guessed:
-a term that is left out, or computed with another copy's tensor, is far beyond the bound.
+The comparison is in float64. There, two right evaluations differ by about 1e-16 of their largest numbers, and one with
+a missing term, or with another copy's tensor, differs by far more than the bound: no tolerance has to be guessed.
 """
 
 import re
@@ -14,19 +14,20 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torchship.models.errors import described, innermost
+from torchship.models.module import outputs_of
 from torchship.training.batched import Stack
-from torchship.training.batches import Batch
-from torchship.training.engine import State, Task, outputs_of
+from torchship.training.engine import State, Task
+from torchship.training.events import Batch
 from torchship.training.rehearsal import listed
 
 # Starts that are compared, the fewest and the most events that they are compared on.
 STARTS, FEWEST_EVENTS, MOST_EVENTS = 3, 16, 256
-# Of a tensor's own size; and of the largest one's, for what is zero but for rounding, as is the gradient of a bias
-# before a BatchNorm.
+# The bound, as a share of a tensor's own largest number, and as a share of the largest gradient: the latter for
+# gradients that only rounding makes other than zero, such as that of a bias before a BatchNorm.
 OWN, LARGEST = 1e-9, 1e-13
-# torch's words where vmap has no rule for an operation, and takes the copies one by one.
+# torch's warning where vmap has no rule for an operation and loops over the copies.
 ONE_BY_ONE = re.compile(r"performance drop because .* batching rule for ([\w:.]+\w)")
-# What torch's errors ask for at their end, which is none of a user's business.
+# Requests to torch's developers at the end of torch's errors, which don't concern a user.
 REQUEST = re.compile(r"(?<=\.) (We don't support that yet|Please file).*")
 
 
@@ -39,7 +40,7 @@ class Found:
 
 
 def objection(task: Task) -> tuple[str, bool]:
-    """Return why the batched engine should not train a task, and whether its numbers would be wrong; '' for none."""
+    """Return why the batched engine should not train a task ('' if it may), and whether its numbers would be wrong."""
     with numbers(torch.float64), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         batch = real_batch(task)
@@ -67,7 +68,7 @@ def objection(task: Task) -> tuple[str, bool]:
 
 @contextmanager
 def numbers(kind: torch.dtype) -> Iterator[None]:
-    """Have tensors that are made without a type be of one for a while."""
+    """Make a floating type the default of new tensors inside a `with` block."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(kind)
     try:
@@ -77,7 +78,7 @@ def numbers(kind: torch.dtype) -> Iterator[None]:
 
 
 def double(module: nn.Module) -> nn.Module:
-    """Return a module with all its numbers in float64, in place, those included that are no buffers."""
+    """Convert a module to float64 in place, tensors that are plain attributes included, and return it."""
     for layer in module.double().modules():
         for name, value in vars(layer).items():
             if isinstance(value, Tensor) and value.is_floating_point():
@@ -117,7 +118,7 @@ def _eager(task: Task, module: nn.Module, batch: Batch) -> Found:
 def _batched(task: Task, stack: Stack, batch: Batch, *, training: bool) -> list[Found]:
     inputs, targets = batch
     many = [one.expand(STARTS, *one.shape) for one in targets]
-    # As in training, where each copy has events of its own, and in evaluation, where all have the same.
+    # In training each copy has events of its own, in evaluation all have the same.
     given = tuple(one.expand(STARTS, *one.shape).clone() if training else one.clone() for one in inputs)
     torch.manual_seed(task.starts.seed)
     outputs = stack.outputs(given, training=training, shared=not training, randomness="same")
@@ -151,14 +152,14 @@ def _collected(outputs: Sequence[Tensor], gradients: dict[str, Tensor | None], b
 
 
 def differences(found: Found, wanted: Found) -> dict[str, str]:
-    """Return how what differs by more than rounding does, by name."""
+    """Return the names of what differs by more than rounding, each with how it differs."""
     gradients = [one for name, one in wanted.tensors.items() if name.startswith("gradient") and one.numel()]
     largest = max((float(one.nan_to_num().abs().max()) for one in gradients), default=0.0)
     words = {}
     for name, one in wanted.tensors.items():
         other = found.tensors.get(name)
         if other is None:
-            # A gradient of zeros may also be none.
+            # A gradient that is all zeros may be missing on the other side.
             if name in found.missing and bool((one != 0).any()):
                 words[name] = "none"
         elif not _share(other, one, largest if name.startswith("gradient") else 0.0) <= 1.0:

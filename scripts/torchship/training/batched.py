@@ -3,7 +3,7 @@
 Every replica's numbers are the same to the last bit however many are trained beside it. Three things make that so:
 a random start from a seed of its own, an order of events from a counter-based hash, and a replica axis padded to a
 multiple of `BLOCK`, so that vectorised kernels have no remainder to treat differently. Layers that draw random numbers
-while training, such as Dropout, are the exception: their draws are for all replicas.
+while training, such as Dropout, are the exception: they draw for all replicas together.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import derived_seed, seed_draws
-from torchship.training.engine import State, Task, make_optimizer, outputs_of
+from torchship.models.module import outputs_of
+from torchship.models.seeds import derived_seed, seed_draws
+from torchship.training.engine import State, Task, make_optimizer
 
 # More than the lanes of any CPU's vector unit times the unrolling of torch's loops: AVX-512 takes 16 floats, 4 times.
 BLOCK = 64
@@ -28,8 +29,8 @@ class Stack(nn.Module):
     """Copies of one network side by side.
 
     Attributes:
-        skeleton: the first copy; in its place functional_call puts those of all copies for its own tensors. It is a
-            real module, since not every one can be moved to the meta device.
+        skeleton: the first copy, which functional_call evaluates with the tensors of all copies in place of its own. It
+            is a real module, since not every module can be moved to the meta device.
         learned: the parameters that are trained, by name, [copies, ...], leaves that require gradients.
         fixed: buffers and frozen parameters, by name, [copies, ...].
     """
@@ -51,7 +52,7 @@ class Stack(nn.Module):
         self.learned: State = {name: nn.Parameter(stacked[name]) for name in sorted(learned)}
         self.fixed: State = {name: stacked[name] for name in sorted(stacked.keys() - learned)}
         for name, parameter in self.learned.items():
-            # torch takes a point in a name for its own.
+            # torch allows no point in the name of a parameter.
             self.register_parameter(f"learned/{name}".replace(".", "/"), cast("nn.Parameter", parameter))
         for name, buffer in self.fixed.items():
             self.register_buffer(f"fixed/{name}".replace(".", "/"), buffer)
@@ -88,7 +89,7 @@ class Stack(nn.Module):
 
 
 def _names(module: nn.Module) -> dict[str, str]:
-    """Return for each name in a module's state_dict the one that its tensor is first called by: some have two.
+    """Return for each name in a module's state_dict the first name of its tensor, which may have several.
 
     Raises:
         TrainingError: the state_dict holds what is neither a parameter nor a buffer.
@@ -142,14 +143,14 @@ class BatchedTrainer:
         return told_as_theirs(cast("nn.Module", self.stack.skeleton), self.task.starts.file)
 
     def align(self) -> None:
-        """Send all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        """Copy the buffers of the first process to all; see `Processes.align`."""
         self.task.processes.align(self.stack.fixed)
 
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
         """Return each replica's mean loss and accuracy over a set, [replicas] each; each process takes a share."""
         dataset, processes, objective = self.resident[split], self.task.processes, self.task.objective
-        # Two, since a process without events has them summed in place.
+        # Two tensors, since in a process without events they are still these when they are summed in place.
         loss_sum, right_sum = (torch.zeros(self.padded, device=self.task.device) for _ in range(2))
         chunk = max(1, EVALUATION_ELEMENTS // self.padded)
         events = torch.arange(len(dataset), device=self.task.device)[processes.rank :: processes.count]
@@ -175,7 +176,7 @@ class BatchedTrainer:
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `snapshot` has returned."""
+        """Restore what `snapshot` returned."""
         for part in ("learned", "fixed"):
             for name, tensor in getattr(self.stack, part).items():
                 tensor.copy_(state[part][name])

@@ -1,85 +1,26 @@
 """Batches for replicas: from a Dataset that stays on the device, or through torch's DataLoader."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
-from torchship.data.datasets import read_set
-from torchship.data.targets import suited
-from torchship.training.objective import terms_of
+from torch.utils.data import DataLoader, Sampler
+from torchship.training.events import Batch, EventDataset
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
 
-# Inputs in the network's order, and targets in the order of the losses' terms.
-Batch = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
-
-# Event numbers that a replica's orders of coming epochs may hold, and the most epochs: of few events, a call of torch
-# would cost more than the numbers.
+# The orders of several epochs are drawn together, so many event numbers and epochs at most: for a small set, the calls
+# of torch would cost more than the numbers.
 AHEAD_NUMBERS, AHEAD_EPOCHS = 2**14, 64
-
-
-class EventDataset(Dataset[Batch]):
-    """Events as (inputs in the network's order, targets).
-
-    An index may be an integer, as everywhere, or a tensor of integers of any shape, which then leads the shape of what
-    comes back: that is how a batch for many replicas is gathered at once. It is always a copy, which a network may
-    write on.
-    """
-
-    def __init__(self, inputs: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> None:
-        self.inputs, self.targets = inputs, targets
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[str], targets: Sequence[str]
-    ) -> "EventDataset":
-        """Take the inputs, in the network's order, and the targets out of named arrays."""
-        taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
-        return cls(*taken)
-
-    def __len__(self) -> int:
-        return len(self.targets[0])
-
-    def __getitem__(self, index: int | Tensor) -> Batch:
-        if isinstance(index, Tensor) and index.dim() == 1:
-            # As below, at a third of the time.
-            return (
-                tuple([array.index_select(0, index) for array in self.inputs]),
-                tuple([array.index_select(0, index) for array in self.targets]),
-            )
-        return tuple(array[index] for array in self.inputs), tuple(array[index] for array in self.targets)
-
-    def to(self, device: torch.device) -> "EventDataset":
-        """Return the same events on a device."""
-        return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
-
-
-def read_events(path: Path, datasheet: Path, model: Mapping[str, Any], split: str) -> EventDataset:
-    """Read a set, with each target as the loss of the output that it is for takes it.
-
-    Raises:
-        DataError: the set is not what its datasheet says, or a target does not suit.
-    """
-    named, outputs = read_set(path, datasheet), model["outputs"]
-    targets = []
-    for term in terms_of(model):
-        width = outputs[term.output]["shape"][-1]
-        target, _ = suited(named[term.target], term.function, width, f"the {split} set, {term.target}")
-        targets.append(torch.from_numpy(target))
-    return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))
 
 
 class Order(Sampler[Tensor]):
     """This process's share of the batches of one epoch; `epoch` is set before each pass.
 
     Attributes:
-        replicas: so many are trained side by side; then batches are event numbers [replicas, events].
-        alone: or the one whose batches these are, [events]: the number of its random start.
+        replicas: how many are trained side by side; batches are then event numbers [replicas, events].
+        alone: the number of a single replica's random start; batches are then [events].
     """
 
     def __init__(
@@ -136,8 +77,8 @@ class Batches:
         if loader == "resident":
             order.device = device
         else:
-            # batch_size=None: the sampler makes whole batches. Workers that end with each epoch would take
-            # longer to start again than a small set takes to train on.
+            # batch_size=None: the sampler makes whole batches. The workers persist: starting new ones in each epoch
+            # would take longer than training on a small set.
             self.loader = DataLoader(
                 dataset,
                 batch_size=None,
@@ -145,7 +86,7 @@ class Batches:
                 num_workers=num_workers,
                 pin_memory=device.type == "cuda",
                 persistent_workers=num_workers > 0,
-                # Else it draws from what Dropout draws from, each epoch.
+                # Without one, the loader draws from the generator of Dropout in each epoch.
                 generator=torch.Generator(),
             )
 

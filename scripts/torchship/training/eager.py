@@ -1,7 +1,7 @@
 """The eager engine: each replica is the module itself, trained by a plain loop, one after another within each epoch.
 
-It takes any module, and one replica costs one replica. A replica's numbers depend on its start's number alone, those
-that its layers draw while training included.
+It takes any module, and its time grows with the number of replicas. A replica's numbers, those included that its layers
+draw while training, depend on the number of its start alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import derived_seed, seed_draws
-from torchship.training.batches import Batch, EventDataset
-from torchship.training.engine import State, Task, make_optimizer, outputs_of
+from torchship.models.module import outputs_of
+from torchship.models.seeds import derived_seed, seed_draws
+from torchship.training.engine import State, Task, make_optimizer
+from torchship.training.events import Batch, EventDataset
 from torchship.training.losses import Objective
 
 # Elements of the inputs of one forward pass in evaluation, and its most events: bounds its memory.
@@ -35,7 +36,7 @@ class EagerTrainer:
 
     def _optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        # One call for all parameters, where torch has one: a small network's step is mostly calls.
+        # fused: one call for all parameters, since a small network's step is mostly calls.
         return make_optimizer(self.task.knobs, learned, fused=all(one.is_floating_point() for one in learned))
 
     def train_epoch(self, epoch: int) -> Tensor:
@@ -63,7 +64,7 @@ class EagerTrainer:
         return torch.stack(losses) @ self.sizes
 
     def align(self) -> None:
-        """Send all processes the first one's buffers, such as BatchNorm's, which each has from its own events."""
+        """Copy the buffers of the first process to all; see `Processes.align`."""
         for module in self.modules:
             self.task.processes.align(dict(module.named_buffers()))
 
@@ -91,7 +92,7 @@ class EagerTrainer:
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `snapshot` has returned."""
+        """Restore what `snapshot` returned."""
         for module, optimizer, tensors, moments in zip(
             self.modules, self.optimizers, state["tensors"], state["optimizers"], strict=True
         ):
@@ -109,10 +110,10 @@ def tensors_of(module: nn.Module) -> State:
 def evaluated(
     module: nn.Module, dataset: EventDataset, objective: Objective, rank: int = 0, count: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Return the sums over a share of a set of a network's losses and of its right decisions, as it stands.
+    """Return the sums of a network's losses and of its right decisions over a share of a set, in the mode it is in.
 
     Args:
-        rank, count: of so many shares this one.
+        rank, count: take share number `rank` of `count`.
     """
     loss_sum = right_sum = torch.zeros((), device=dataset.targets[0].device)
     for inputs, targets in parts(dataset, rank, count):

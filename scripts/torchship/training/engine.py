@@ -1,4 +1,4 @@
-"""What an engine of training is: the same for one that computes all replicas at once and one after another."""
+"""The interface of the engines, one of which trains all replicas at once, the other one after another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torchship.core.errors import TrainingError
-from torchship.models.module import derived_seed, random_network
-from torchship.training.batches import Batches, EventDataset, Order
+from torchship.models.seeds import derived_seed, random_network
+from torchship.training.batches import Batches, Order
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.parallel.group import Processes
 
@@ -39,7 +39,7 @@ class Starts:
         return int(self.knobs["first_replica"]) + place
 
     def seed_of(self, place: int) -> int:
-        """Return the seed that a start alone depends on."""
+        """Return a start's own seed: nothing else decides its numbers."""
         return derived_seed("start", self.seed, self.number(place))
 
     def module(self, place: int) -> nn.Module:
@@ -73,8 +73,15 @@ class Task:
     def batches(self, replicas: int) -> Batches:
         """Return the training batches for so many replicas, side by side or one after another."""
         knobs = self.knobs
-        order = Order(len(self.sets["train"]), knobs["batch_size"], self.starts.seed, self.processes,
-                      shuffle=knobs["shuffle"], first=knobs["first_replica"], replicas=replicas)  # fmt: skip
+        order = Order(
+            len(self.sets["train"]),
+            knobs["batch_size"],
+            self.starts.seed,
+            self.processes,
+            shuffle=knobs["shuffle"],
+            first=knobs["first_replica"],
+            replicas=replicas,
+        )
         return Batches(self.sets["train"], order, self.device, loader=knobs["loader"], num_workers=knobs["num_workers"])
 
 
@@ -86,7 +93,7 @@ class Trainer(Protocol):
         ...
 
     def align(self) -> None:
-        """Send all processes the buffers of the first, such as BatchNorm's, which each has from its own events."""
+        """Copy the buffers of the first process to all; see `Processes.align`."""
         ...
 
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
@@ -102,25 +109,8 @@ class Trainer(Protocol):
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `snapshot` has returned."""
+        """Restore what `snapshot` returned."""
         ...
-
-
-def outputs_of(result: Any) -> tuple[Tensor, ...]:
-    """Return what a network's forward has returned as a tuple of tensors.
-
-    Raises:
-        TrainingError: it is no tensor, and no tuple or list of tensors.
-    """
-    if isinstance(result, Tensor):
-        return (result,)
-    if isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
-        return tuple(result)
-    keys = f" with the keys {', '.join(map(str, result))}" if isinstance(result, Mapping) else ""
-    raise TrainingError(
-        f"Network.forward returns a {type(result).__name__}{keys}: it must return a tensor, or a tuple of tensors in "
-        "the order of the model's outputs"
-    )
 
 
 def make_optimizer(knobs: Mapping[str, Any], parameters: Sequence[nn.Parameter], **how: bool) -> torch.optim.Optimizer:

@@ -8,8 +8,9 @@ from torchship.training.batched import BatchedTrainer
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Task, Trainer
 
-# With `auto`, up to how many replicas are trained one after another, from how many trained parameters on: all at once
-# they cost what 64 do, and one after another a small network's step is mostly calls. docs/training.md has the figures.
+# With `auto`: from so many trained parameters on, up to so many replicas are trained one after another. All at once, a
+# few cost as much as 64. One after another, each has steps of its own, which for a small network are mostly calls.
+# docs/training.md has the figures.
 FEW = {0: 4, 1_000: 8, 50_000: 64}
 
 

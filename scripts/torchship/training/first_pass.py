@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.data.domain import draw, edge_draws
 from torchship.models.errors import kind, told_as_theirs
-from torchship.models.module import random_network
+from torchship.models.module import outputs_of
+from torchship.models.seeds import random_network
 from torchship.spec.axes import BATCH, read_axes, usual_sizes
-from torchship.training.engine import outputs_of
 from torchship.training.loss_matches import mismatches
 from torchship.training.objective import terms_of
 

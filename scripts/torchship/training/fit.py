@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torchship.core.errors import DivergenceError
 from torchship.core.files import sha256
-from torchship.models.module import describe_device
+from torchship.models.devices import describe_device
 from torchship.models.neighbours import digest
 from torchship.spec.model import in_order
-from torchship.training.batches import read_events
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
+from torchship.training.events import read_events
 from torchship.training.folds import of_fold
 from torchship.training.loop import train
 from torchship.training.losses import Objective
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """What a training is given, in types that JSON has, since other processes may be handed it.
+    """What a training works on, in types that JSON has, since it may be passed to other processes.
 
     Attributes:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
-        code: what stands for the code that trains: other code makes another training.
+        code: a digest of the code that trains: a checkpoint of other code is not used.
         section: the knobs of the candidate that decide the training.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
@@ -55,14 +55,14 @@ class Work:
 
 @contextmanager
 def plain_kernels() -> Iterator[None]:
-    """Have torch compute as vmap and the CPU do for a while.
+    """Make torch compute the same under vmap as without, and on a GPU as on a CPU, inside a `with` block.
 
-    The fast path of attention is taken by what vmap hides, whether a gradient is asked for; and convolutions on a GPU
-    have three digits with TF32.
+    The fast path of attention depends on whether a gradient is asked for, which vmap hides. With TF32, convolutions on
+    a GPU have three digits.
     """
     fast, cudnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn
     torch.backends.mha.set_fastpath_enabled(value=False)
-    # The others as they are: the call sets all of them.
+    # The call sets all flags: the others stay as they are.
     others = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "benchmark_limit", "deterministic")}
     try:
         with cudnn.flags(**others, allow_tf32=False):
@@ -83,9 +83,9 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     model, knobs, seed = work.section, work.section["train"], work.section["seed"]
     torch.set_num_threads(knobs["threads"])
     together = f", {processes.count} processes" if processes.count > 1 else ""
-    log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
-             model["device"], together, knobs["threads"],
-             os.environ.get("CUDA_VISIBLE_DEVICES", "not set"))  # fmt: skip
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+    log.info("device: %s (asked for %s)%s", describe_device(device), model["device"], together)
+    log.info("%d threads, CUDA_VISIBLE_DEVICES %s", knobs["threads"], seen)
     datasheet, network = Path(work.datasheet), Path(work.network)
     starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
     objective = Objective(terms_of(model), model["evaluate"]["threshold"])
@@ -97,10 +97,16 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
                            zip(("train on", "validate on"), data.values(), strict=True)))  # fmt: skip
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
-        "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point, "section": in_order(model),
-        "network_sha256": digest(network), "datasheet_sha256": sha256(datasheet),
-    }  # fmt: skip
+        "device": describe_device(device),
+        "processes": processes.count,
+        "epochs": knobs["epochs"],
+        "seed": seed,
+        "torch": torch.__version__,
+        "point": work.point,
+        "section": in_order(model),
+        "network_sha256": digest(network),
+        "datasheet_sha256": sha256(datasheet),
+    }
     files = [about["datasheet_sha256"], about["network_sha256"]]
     identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
@@ -114,7 +120,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         with saved.on_signal():
             history = train(trainer, task, checkpoint=saved, log_every=work.watch["log_every"])
         if processes.first:
-            # Finds a divergence of the last epoch, or on the validation set alone, before it writes anything.
+            # If all diverged in the last epoch, or on the validation set, it raises before it writes anything.
             write_outcome(outputs, about, trainer, task, history)
     except DivergenceError as error:
         if not work.point:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torchship.core.errors import DataError
-from torchship.training.batches import EventDataset
+from torchship.training.events import EventDataset
 
 # So few events to validate on say nothing.
 LEAST = 2

@@ -10,10 +10,9 @@ from torch import Tensor
 from torchship.core.errors import DivergenceError
 from torchship.training.checkpoints import Checkpoint
 from torchship.training.engine import Task, Trainer
+from torchship.training.tables import QUANTITIES
 
 log = logging.getLogger(__name__)
-
-QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
 @dataclass
@@ -124,8 +123,6 @@ class Watch:
             recorded = history.values[-1, QUANTITIES.index("validation_accuracy")]
             of = "" if history.epochs[-1] == epoch else f" after epoch {history.epochs[-1]}"
             accuracy = f", accuracy {recorded[best]:.3f} best {recorded.nanmedian():.3f} median{of}"
-        log.info(
-            "epoch %*d/%d  loss %.4g best %.4g median%s  (%.1f s, %.1f s to go)",
-            len(str(self.last)), epoch, self.last, mean_loss[best], mean_loss.nanmedian(), accuracy,
-            now - self.start, left,
-        )  # fmt: skip
+        loss = f"loss {mean_loss[best]:.4g} best {mean_loss.nanmedian():.4g} median"
+        times = f"({now - self.start:.1f} s, {left:.1f} s to go)"
+        log.info("epoch %*d/%d  %s%s  %s", len(str(self.last)), epoch, self.last, loss, accuracy, times)

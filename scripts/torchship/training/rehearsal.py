@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import innermost, one_line, told_as_theirs
+from torchship.models.module import outputs_of
 from torchship.models.user_code import line_in_text
 from torchship.spec.axes import BATCH
-from torchship.training.batches import Batch
-from torchship.training.engine import Task, outputs_of
+from torchship.training.engine import Task
+from torchship.training.events import Batch
 from torchship.training.first_pass import check_call, check_outputs, outputs_told, place_of
 from torchship.training.loss_matches import mismatches
 

@@ -1,4 +1,4 @@
-"""What came of a training: which replica ships, how many converged, and the tables of both."""
+"""The results of a training: which replica ships, how many converged, and the tables of both."""
 
 import logging
 from collections.abc import Mapping
@@ -8,25 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 from torchship.core.errors import DivergenceError
-from torchship.core.files import replacing, sha256, write_json, write_rows
+from torchship.core.files import replacing, write_rows
 from torchship.models.module import save_weights, spelled
 from torchship.training.engine import Starts, Task, Trainer
-from torchship.training.loop import QUANTITIES, History
+from torchship.training.loop import History
 from torchship.training.metrics import binomial_interval
 from torchship.training.shipping import require_same
+from torchship.training.tables import HISTORY_COLUMNS, PERCENTILES, QUANTITIES, REPLICA_COLUMNS, write_report
 
 log = logging.getLogger(__name__)
-
-# The band between the 16th and the 84th percentile is one standard deviation of a normal distribution.
-REPLICA_COLUMNS = ["replica", "seed", *QUANTITIES, "converged", "diverged_at_epoch"]
-PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum": 1.0}
-HISTORY_COLUMNS = ["epoch", "quantity", "shipped", *PERCENTILES]
 
 
 def write_outcome(
     outputs: Mapping[str, Path], about: dict[str, Any], trainer: Trainer, task: Task, history: History
 ) -> None:
-    """Write the weights of the replica that ships, once the eager module agrees, the tables, and the report.
+    """Write the weights of the replica that ships, if the eager module agrees with them, the tables, and the report.
 
     Raises:
         DivergenceError: no replica has a finite validation loss.
@@ -43,10 +39,10 @@ def write_outcome(
     about["shipped"] = {"replica": starts.number(shipped), "seed": starts.seed_of(shipped), **final}
     about |= {"convergence": rate, "diverged": int((history.diverged[:count] > 0).sum()), "eager": judged.report()}
     write_report(outputs, about)
-    log.info("%d of %d replicas converged: %.3f (%g %% interval %.3f to %.3f); replica %d ships with loss %.4f, the "
-             "eager module has %.4f with its weights",
-             rate["converged"], rate["replicas"], rate["rate"], 100 * rate["confidence"], *rate["interval"],
-             starts.number(shipped), final["validation_loss"], judged.loss)  # fmt: skip
+    interval = f"{100 * rate['confidence']:g} % interval {rate['interval'][0]:.3f} to {rate['interval'][1]:.3f}"
+    log.info("%d of %d replicas converged: %.3f (%s)", rate["converged"], rate["replicas"], rate["rate"], interval)
+    losses = f"loss {final['validation_loss']:.4f}, the eager module has {judged.loss:.4f} with its weights"
+    log.info("replica %d ships with %s", starts.number(shipped), losses)
 
 
 def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: Task) -> None:
@@ -57,12 +53,6 @@ def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: T
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
     rate = rate_of(0, task.starts.count, task.knobs)
     write_report(outputs, {**about, "shipped": None, "convergence": rate, "diverged": task.starts.count})
-
-
-def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
-    """Write training.json, last of all, with the checksums of the files beside it."""
-    files = {kind: sha256(path) for kind, path in outputs.items() if kind != "training"}
-    write_json(outputs["training"], {**about, "files": files})
 
 
 def last(history: History, quantity: str, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The eager module with the weights that ship, against what was logged of them.
+"""Check that the eager module with the weights that ship has the loss and accuracy that were logged.
 
 Two right evaluations in float32 may differ, by what rounding does to the outputs and what that does to the loss. So the
 module is evaluated in float32 and in float64: `SHIFT` times the largest difference of an output, or of its rounding,
@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load
+from torchship.models.module import load, outputs_of
 from torchship.training.agreement import double, doubled, numbers
-from torchship.training.batches import Batch
 from torchship.training.eager import evaluated, parts
-from torchship.training.engine import Task, outputs_of
+from torchship.training.engine import Task
+from torchship.training.events import Batch
 from torchship.training.losses import FUNCTIONS, Objective, decisions
 from torchship.training.objective import Term
 from torchship.training.rehearsal import require_steady
@@ -36,7 +36,7 @@ SHIFT = 8.0
 USUAL = 0.99
 UNIT_FLOAT32 = 2.0**-24
 SUMS = 1e-5
-# Of its size an output's error, where the network cannot be evaluated in float64.
+# An output's error as a share of its size, if the network cannot be evaluated in float64.
 UNKNOWN = 1e-5
 
 
@@ -55,7 +55,7 @@ class Judged:
 
 
 def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged:
-    """Judge the weights that were written by the eager module in evaluation mode, on the validation set.
+    """Check the weights that were written with the eager module in evaluation mode, on the validation set.
 
     Args:
         logged: validation_loss and validation_accuracy as the training has recorded them.

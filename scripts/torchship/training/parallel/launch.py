@@ -1,6 +1,6 @@
-"""Starting several processes that train one model together, with torchrun, and hearing of their end.
+"""Start several processes that train one model together, with torchrun, and wait for their end.
 
-Nothing listens beyond this machine: the processes find one another through files, and talk over the loopback device.
+No port is open to other machines: the processes meet through files and talk over the loopback device.
 """
 
 import logging
@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torchship.core.errors import TrainingError
 from torchship.core.files import write_json
+from torchship.training.fit import Work
 from torchship.training.parallel import worker
 from torchship.training.parallel.group import GRACE, reported, unexpected
 
@@ -25,38 +26,39 @@ log = logging.getLogger(__name__)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[str]) -> None:
-    """Run torchship.training.parallel.worker in `count` processes with torchrun, and wait for their end.
+def launch(work: Work, logs: Sequence[str], count: int, gpus: Sequence[str], lock: IO[str]) -> None:
+    """Start `count` processes with torchrun, each of which runs torchship.training.parallel.worker; wait for their end.
 
     Args:
-        document: what each of them is given, in JSON.
-        gpus: those that they take, as CUDA_VISIBLE_DEVICES names them, if any.
-        lock: a locked file, which they keep locked as long as one of them lives, even if this process is killed.
+        logs: the name and the log of the step, which they write to as well; empty where there is none.
+        gpus: the GPUs that they use, as CUDA_VISIBLE_DEVICES names them; none on a CPU.
+        lock: a locked file. The processes inherit it: even if this process is killed, it stays locked until the last of
+            them has ended.
 
     Raises:
-        TorchshipError: what one of them has raised.
-        TrainingError: one of them was killed.
+        TorchshipError: the error that one of them reported.
+        TrainingError: one of them was killed, or this process was told to stop.
     """
     scripts = Path(__file__).resolve().parents[3]
     with (
         tempfile.TemporaryDirectory(prefix="torchship-") as name,
-        surroundings(
+        environment_variables(
             PYTHONPATH=os.pathsep.join(filter(None, [str(scripts), os.environ.get("PYTHONPATH")])),
-            # Else torchrun opens a port to the whole network.
+            # Without this, torchrun opens a port to the whole network.
             TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1",
             GLOO_SOCKET_IFNAME="lo",
             NCCL_SOCKET_IFNAME="lo",
-            # Else DistributedDataParallel warns that looking for unused parameters costs time where all are used.
+            # DistributedDataParallel would warn that it looks for unused parameters where there are none.
             TORCH_CPP_LOG_LEVEL=os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
             # torchrun would set it to 1, with a warning; the worker sets its threads itself.
-            OMP_NUM_THREADS=str(document["section"]["train"]["threads"]),
+            OMP_NUM_THREADS=str(work.section["train"]["threads"]),
             **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
         ),
         standard_input(lock),
     ):
         folder = Path(name)
-        write_json(folder / "work.json", {**document, "parent": os.getpid()})
-        # An error has one line of its own; torchrun's say what it has in a table.
+        write_json(folder / "work.json", {"work": vars(work), "logs": [*logs], "parent": os.getpid()})
+        # An error is told in one line, below; torchrun would print it as a table too.
         for logger in [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed")]:
             logging.getLogger(logger).setLevel(logging.CRITICAL)
         options = ["--nproc-per-node", str(count), "--shutdown-timeout", str(GRACE), "--log-dir", name]
@@ -68,22 +70,23 @@ def launch(document: dict[str, Any], count: int, gpus: Sequence[str], lock: IO[s
         except (ChildFailedError, SignalException) as error:
             raise reported(folder) or TrainingError(ended(error, unexpected(folder))) from error
         finally:
-            # torchrun has set its own, for good.
+            # torchrun leaves its own handlers in place.
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
 def ended(error: ChildFailedError | SignalException, tracebacks: Mapping[int, str]) -> str:
-    """Say how a process ended that had no time to say it; log the traceback of one that had no line for it.
+    """Return why the processes ended, where none of them reported an error; log the tracebacks that they left.
 
     Args:
-        tracebacks: by process, the first one first.
+        tracebacks: by process, the earliest first.
     """
     again = "started again it goes on from its last checkpoint, if it had one"
     if isinstance(error, SignalException):
         return f"stopped by {error.sigval.name}; {again}"
     codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
-    # Where one was killed, the others fail for want of it; where one fails, torchrun ends the others by SIGTERM.
+    # One process is the cause, the others follow: if one was killed, the others fail while they wait for it; if one has
+    # failed, torchrun ends the others with SIGTERM. So another signal comes first, then an exit status.
     rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
     if code > 0:
         rank = next(iter(tracebacks), rank)
@@ -99,10 +102,13 @@ def ended(error: ChildFailedError | SignalException, tracebacks: Mapping[int, st
 
 @contextmanager
 def standard_input(stream: IO[str]) -> Iterator[None]:
-    """Have processes that are started meanwhile share an open file, and its locks: torchrun hands on no other."""
+    """Make an open file the standard input inside a `with` block, so that processes started in it hold its lock.
+
+    torchrun passes no other file on to its processes.
+    """
     before = os.dup(0)
     os.dup2(stream.fileno(), 0)
-    # Where this process was started without one, the file may have got that number itself.
+    # If this process was started without a standard input, the file may itself have number 0: dup2 then does nothing.
     os.set_inheritable(0, True)  # noqa: FBT003
     try:
         yield
@@ -112,8 +118,8 @@ def standard_input(stream: IO[str]) -> Iterator[None]:
 
 
 @contextmanager
-def surroundings(**variables: str) -> Iterator[None]:
-    """Set environment variables for a while."""
+def environment_variables(**variables: str) -> Iterator[None]:
+    """Set environment variables inside a `with` block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

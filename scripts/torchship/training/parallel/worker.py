@@ -15,7 +15,7 @@ from torchship.core.step import start_logging
 
 from torchship.core.errors import TorchshipError
 from torchship.core.files import read_json
-from torchship.models.module import choose_device
+from torchship.models.devices import choose_device
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.group import GRACE, joined, report, report_unexpected
 
@@ -23,35 +23,35 @@ log = logging.getLogger("torchship")
 
 
 def main(folder: Path) -> int:
-    """Train what the folder says; give the exit status."""
+    """Train what `work.json` in the folder describes; return the exit status."""
     document, rank = read_json(folder / "work.json"), int(os.environ["RANK"])
-    parent, logs = document.pop("parent"), document.pop("log")
-    # Of axes of one entry, whose strides say nothing.
+    work, logs, parent = Work(**document["work"]), document["logs"], document["parent"]
+    # torch warns about the strides of axes of length 1, which mean nothing.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     threading.Thread(target=follow, args=[parent], daemon=True).start()
     if logs:
         start_logging(logs[0], Path(logs[1]), append=True)
-    # All of them do the same: one says it.
+    # All processes would log the same lines: only the first one does.
     log.setLevel(logging.DEBUG if rank == 0 else logging.ERROR)
     logging.captureWarnings(capture=rank == 0)
     try:
-        device = choose_device(document["section"]["device"], rank, int(os.environ["WORLD_SIZE"]))
+        device = choose_device(work.section["device"], rank, int(os.environ["WORLD_SIZE"]))
         with joined(folder, device) as processes:
-            fit(Work(**document), device, processes)
+            fit(work, device, processes)
     except TorchshipError as error:
         report(folder, rank, error)
         return 1
     except Exception:
-        # When one has gone, those that wait for its numbers fail, too: who waits for all of them knows the reason.
+        # When one process ends, the others fail as well. The one that started them tells the cause from the followers.
         report_unexpected(folder, rank, traceback.format_exc())
         return 1
     return 0
 
 
 def follow(parent: int) -> None:
-    """End as on a signal, with a checkpoint, when the process is gone that waits for this one: nobody else would.
+    """Watch the process that started this one: when it is gone, stop with a checkpoint, as on a signal.
 
-    Meanwhile the standard input holds the lock on the folder that this one writes to (see launch).
+    Until then the standard input holds the lock on the folder that this process writes to (see launch).
     """
     while os.getppid() == parent:
         time.sleep(0.5)
@@ -62,8 +62,9 @@ def follow(parent: int) -> None:
 
 if __name__ == "__main__":
     status = main(Path(sys.argv[1]))
-    # All is written. Python's own end races with threads of torch's process groups that still want its lock, and once
-    # in a few hundred times it aborts ("terminate called without an active exception"); data loaders end by gc.
+    # Everything is written. At a normal exit, threads of torch's process groups may still want Python's lock, and once
+    # in a few hundred times the process aborts ("terminate called without an active exception").
+    # The collection ends the processes of data loaders.
     gc.collect()
     logging.shutdown()
     sys.stdout.flush()

@@ -11,9 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torchship.codegen import run_cpp as cpp
-from torchship.codegen import run_python as handcoded
-from torchship.codegen import to_cpp, to_python
+from torchship.codegen import run_cpp, run_python, to_cpp, to_python
 from torchship.codegen.crosscheck import BOTH_ROUND, check_decisions, eager
 from torchship.codegen.layers import exact, read_network
 from torchship.codegen.tracing import describe, parameter
@@ -80,7 +78,7 @@ def described(module, widths):
 def test_generated_python_agrees_with_torch(drawn):
     module, x, widths = drawn
     network = described(module, widths)
-    found = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
+    found = run_python.evaluate_all(compiled(to_python.generate(network)), x)
     value, bound = evaluate(network, x, UNIT_FLOAT64)
     assert compare(found, eager(module, x, torch.float64), BOTH_ROUND * bound).ratio <= 1.0
     assert compare(value, found, BOTH_ROUND * bound).ratio <= 1.0
@@ -103,9 +101,9 @@ def test_generated_cpp_agrees_with_python(tmp_path, compiler):
     network = described(module, [3, 3])
     header = tmp_path / "a b.hpp"
     header.write_text(to_cpp.generate(network))
-    library = cpp.CompiledNetwork(header, "net", 3, tmp_path, compiler)
+    library = run_cpp.CompiledNetwork(header, "net", 3, tmp_path, compiler)
     x = torch.randn(50, 3).numpy()
-    expected = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
+    expected = run_python.evaluate_all(compiled(to_python.generate(network)), x)
     _, wide = evaluate(network, x, UNIT_FLOAT64)
     _, narrow = evaluate(network, x)
     assert compare(library.evaluate(x.astype(np.float64)), expected, BOTH_ROUND * wide).ratio <= 1.0
@@ -115,7 +113,7 @@ def test_generated_cpp_agrees_with_python(tmp_path, compiler):
 def test_a_broken_header_is_named(tmp_path, compiler):
     (tmp_path / "broken.hpp").write_text("namespace torchship::net_network { int")
     with pytest.raises(GenerationError, match=r"broken.hpp does not compile with .*error"):
-        cpp.CompiledNetwork(tmp_path / "broken.hpp", "net", 1, tmp_path, compiler)
+        run_cpp.CompiledNetwork(tmp_path / "broken.hpp", "net", 1, tmp_path, compiler)
 
 
 class Skip(nn.Module):
@@ -214,7 +212,7 @@ def test_wrong_decisions_stop_the_check(golden):
     golden["parameters"]["l2.bias"]["values"] = [50.0]
     network = read_network(golden)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    outputs = handcoded.evaluate_all(compiled(to_python.generate(network)), x)
+    outputs = run_python.evaluate_all(compiled(to_python.generate(network)), x)
     with pytest.raises(
         ParityError, match=r"2 of 4 decisions are right, 1 of them must be; the first wrong one is event 0"
     ):
@@ -222,7 +220,7 @@ def test_wrong_decisions_stop_the_check(golden):
 
 
 def test_without_a_compiler_the_header_is_loudly_unchecked(trained, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(cpp, "compiler", lambda: None)
+    monkeypatch.setattr(run_cpp, "compiler", lambda: None)
     recheck(trained, tmp_path)
     assert read_json(tmp_path / "check.json")["cpp"] == {"checked": False}
     assert "NOT CHECKED: the C++ header" in caplog.text

@@ -147,7 +147,7 @@ def test_a_module_that_is_another_each_time_is_not_understood():
             return x * self.calls
 
     with pytest.raises(
-        ParityError, match=r"does not understand operation 'bernoulli' at unit/test_torch_arbiter.py:\d+: it draws"
+        ParityError, match=r"does not understand operation 'bernoulli' at gate/test_torch_arbiter.py:\d+: it draws"
     ):
         TorchArbiter(Drawing(), ["x"], ["y"]).witness({"x": EVENTS})
     with pytest.raises(ParityError, match=r"does not understand operation 'mul' at .*: disturbed by nothing"):
@@ -209,7 +209,7 @@ def test_one_nan_among_the_samples_is_counted_and_placed():
     # The cosine is 1 or beside it: every second disturbance of it is beyond.
     assert 0.2 < output.lost.max() < 1.0
     step, given = arbiter.first_not_finite(feed)
-    assert (step.operation, step.line.rpartition(":")[0]) == ("acos", "unit/test_torch_arbiter.py")
+    assert (step.operation, step.line.rpartition(":")[0]) == ("acos", "gate/test_torch_arbiter.py")
     assert float(given) > 1.0
 
 
@@ -341,7 +341,7 @@ def test_whatever_a_module_raises_is_told_with_its_line(raised, told):
 
     with pytest.raises(
         ParityError,
-        match=rf"does not take x \[40, 6\]: {told} at unit/test_torch_arbiter.py:\d+ \(`raise raised`\)",
+        match=rf"does not take x \[40, 6\]: {told} at gate/test_torch_arbiter.py:\d+ \(`raise raised`\)",
     ):
         TorchArbiter(Applied(refusing), ["x"], ["y"]).evaluate({"x": EVENTS})
 

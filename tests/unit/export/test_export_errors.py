@@ -104,7 +104,7 @@ class Mistaken(nn.Module):
 
 def test_what_the_table_does_not_know_is_told_in_its_own_words():
     assert advice("a new kind of error", "batch") == ""
-    with pytest.raises(ExportError, match=r"unit/test_export_errors.py:\d+ \(`return x\[:, 5:6\]"):
+    with pytest.raises(ExportError, match=r"export/test_export_errors.py:\d+ \(`return x\[:, 5:6\]"):
         export(Mistaken().eval(), X, Y, 20)
 
 

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from support import PROJECT
 from torchship.core.errors import TrainingError
 from torchship.core.files import sha256
-from torchship.models import module as networks
+from torchship.models.module import load
+from torchship.models.seeds import derived_seed, random_network
 from torchship.training.agreement import Found, differences
 from torchship.training.engine_choice import FEW
 from trained_networks import NETWORKS, points, tracks, trained
@@ -40,7 +41,7 @@ def test_any_module_trains_and_ships_as_it_was_trained(tmp_path, name):
     assert report["engine"]["engine"] == engine, report["engine"]
     assert re.search(reason, report["engine"]["reason"])
     # By the weights alone, in a module that knows nothing of the training.
-    module = networks.load(NETWORKS / f"{name}.py", {}, outputs["weights"])
+    module = load(NETWORKS / f"{name}.py", {}, outputs["weights"])
     data = load_file(tmp_path / "validation.safetensors")
     target = data.pop("target")
     with torch.no_grad():
@@ -53,9 +54,7 @@ def test_any_module_trains_and_ships_as_it_was_trained(tmp_path, name):
 @pytest.mark.parametrize("name", ["tied", "normalised", "boolean_mask", "view_writes"])
 def test_training_changes_what_it_should(tmp_path, name):
     outputs, _ = trained(tmp_path, name, TRAITS[name][0], replicas=1)
-    start = networks.random_network(
-        NETWORKS / f"{name}.py", {}, {"distribution": "default"}, networks.derived_seed("start", 1, 0)
-    )
+    start = random_network(NETWORKS / f"{name}.py", {}, {"distribution": "default"}, derived_seed("start", 1, 0))
     before, after = start.state_dict(), load_file(outputs["weights"])
     frozen = {"mean"}
     assert before.keys() == after.keys()

@@ -18,11 +18,12 @@ from support import PROJECT, make_data, small_model, train_in
 from torchship.core.errors import DataError, TrainingError
 from torchship.core.files import read_json, sha256
 from torchship.data.datasets import SPLITS
-from torchship.models import module as networks
+from torchship.models.devices import choose_device, gpu_identities, visible_gpus
+from torchship.models.module import load
 from torchship.training.batched import BatchedTrainer
-from torchship.training.batches import EventDataset
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.objective import terms
 from torchship.training.parallel.gpu_locks import any_here, claimed, locked
@@ -173,7 +174,7 @@ def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path, engine):
     model, file = two(batch_size=4, epochs=20, engine=engine), network(tmp_path, NORMS)
     sets = make_data(tmp_path, model)
     outputs = trained(tmp_path, model, network=file)
-    module = networks.load(file, {}, outputs["weights"])
+    module = load(file, {}, outputs["weights"])
     data = load_file(sets["validation"])
     with torch.no_grad():
         output = module(data["x"])
@@ -284,7 +285,7 @@ def test_a_set_may_have_fewer_events_than_there_are_processes(tmp_path, monkeypa
 def test_processes_that_go_on_from_different_epochs_stop(monkeypatch):
     monkeypatch.setattr(Processes, "total", lambda self, tensor: tensor + 7)
     Processes(1, 2).require_same(7, torch.device("cpu"))
-    with pytest.raises(TrainingError, match="process 1 goes on after epoch 8, another after another: run again"):
+    with pytest.raises(TrainingError, match="process 1 goes on after epoch 8, another one does not: run again"):
         Processes(1, 2).require_same(8, torch.device("cpu"))
 
 
@@ -325,7 +326,7 @@ def test_a_point_of_a_scan_may_diverge(tmp_path, devices, epochs):
     assert (report["shipped"], report["diverged"], report["point"]) == (None, 4, {"a": 1})
     assert report["convergence"]["converged"] == 0
     with pytest.raises(DataError, match="does not fit"):
-        networks.load(PROJECT / "models" / "xor.py", {}, outputs["weights"])
+        load(PROJECT / "models" / "xor.py", {}, outputs["weights"])
 
 
 @pytest.mark.parametrize(
@@ -458,7 +459,7 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path, caplog, monkeypatch):
     names = ["0", "1", "GPU-a/b"]
     with claimed(names, 1, tmp_path) as places:
         assert places == [2]
-    assert caplog.messages == ["takes GPU 2 of those that it sees, GPU-a/b"]
+    assert caplog.messages == ["uses GPU 2 of those that it sees, GPU-a/b"]
     # Too few are free: the one that is, and another, not the same for all.
     for number, shared in ((10, 0), (11, 1)):
         monkeypatch.setattr(os, "getpid", lambda number=number: number)
@@ -486,14 +487,14 @@ def test_too_few_gpus_stop_the_training(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(TrainingError, match=r"train/devices is 2, but torch sees 1 GPUs"):
-        networks.choose_device("auto", count=2)
-    assert networks.choose_device("cpu", count=2) == torch.device("cpu")
+        choose_device("auto", count=2)
+    assert choose_device("cpu", count=2) == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=f"GPU-{place}"))
-    assert networks.gpu_identities(2) == ["GPU-0", "GPU-1"]
-    assert networks.choose_device("auto", 1, 2) == torch.device("cuda", 1)
+    assert gpu_identities(2) == ["GPU-0", "GPU-1"]
+    assert choose_device("auto", 1, 2) == torch.device("cuda", 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    assert networks.visible_gpus("auto") == ["4", "7"]
+    assert visible_gpus("auto") == ["4", "7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert networks.visible_gpus("cuda") == ["0", "1"]
-    assert networks.visible_gpus("cpu") == []
+    assert visible_gpus("cuda") == ["0", "1"]
+    assert visible_gpus("cpu") == []

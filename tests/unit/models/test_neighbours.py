@@ -7,7 +7,7 @@ import pytest
 import torch
 from support import PROJECT
 from torchship.core.errors import ConfigError, TrainingError
-from torchship.models import module as networks
+from torchship.models.module import build, network_class
 from torchship.models.neighbours import bundle, digest, neighbours, neighbours_digest
 from torchship.training.checkpoints import Checkpoint
 from trained_networks import trained
@@ -85,7 +85,7 @@ def test_the_digest_is_that_of_what_is_imported(folder):
 
 
 def test_a_network_takes_what_stands_beside_it(folder):
-    module = networks.build(folder / "network.py", {})
+    module = build(folder / "network.py", {})
     assert module(torch.zeros(3, 2)).shape == (3, 1)
 
 
@@ -110,10 +110,10 @@ def test_what_python_imports_is_imported_as_python_does(tmp_path, text):
         "network.py": f"from torch import nn\n\n{text}\n\nclass Network(nn.Module):\n    pass\n",
     })  # fmt: skip
     assert neighbours(tmp_path / "network.py")
-    networks.build(tmp_path / "network.py", {})
+    build(tmp_path / "network.py", {})
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone" / "network.py").write_text(bundle(tmp_path / "network.py"))
-    networks.build(tmp_path / "alone" / "network.py", {})
+    build(tmp_path / "alone" / "network.py", {})
 
 
 def test_a_bundle_imports_nothing_from_the_future_for_its_neighbours(tmp_path):
@@ -122,12 +122,12 @@ def test_a_bundle_imports_nothing_from_the_future_for_its_neighbours(tmp_path):
     (tmp_path / "network.py").write_text(text)
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone" / "network.py").write_text(bundle(tmp_path / "network.py"))
-    assert [networks.build(place / "network.py", {}).kind for place in (tmp_path, tmp_path / "alone")] == [int, int]
+    assert [build(place / "network.py", {}).kind for place in (tmp_path, tmp_path / "alone")] == [int, int]
 
 
 def test_two_folders_do_not_get_each_other_s_modules(folder, tmp_path):
     other = fill(tmp_path / "other", **{"activations.py": "def bend(x):\n    return 0 * x\n"})
-    one, two = (networks.build(place / "network.py", {}) for place in (folder, other))
+    one, two = (build(place / "network.py", {}) for place in (folder, other))
     two.load_state_dict(one.state_dict())
     x = torch.ones(1, 2)
     assert not torch.equal(one(x), two(x))
@@ -139,7 +139,7 @@ def test_a_bundle_stands_alone_and_is_the_same_network(folder, tmp_path):
     assert text == bundle(folder / "network.py")
     (tmp_path / "scan").mkdir()
     (tmp_path / "scan" / "network.py").write_text(text)
-    one, two = (networks.build(place / "network.py", {}) for place in (folder, tmp_path / "scan"))
+    one, two = (build(place / "network.py", {}) for place in (folder, tmp_path / "scan"))
     two.load_state_dict(one.state_dict())
     x = torch.rand(5, 2)
     assert torch.equal(one(x), two(x))
@@ -162,10 +162,10 @@ def test_errors_in_a_neighbour_are_told_with_its_line(folder, tmp_path):
     (folder / "again.py").write_text("from blocks import Block\nfrom broken import x\n")
     (folder / "broken.py").write_text("x = 1 /\n")
     with pytest.raises(ConfigError, match=r"broken.py, line 1: SyntaxError: invalid syntax"):
-        networks.build(folder / "again.py", {})
+        build(folder / "again.py", {})
     (folder / "missing.py").write_text("import blokcs\n")
     with pytest.raises(ConfigError, match=r"^\S+missing.py, line 1: ModuleNotFoundError: No module named 'blokcs'"):
-        networks.build(folder / "missing.py", {})
+        build(folder / "missing.py", {})
 
 
 def test_a_checkpoint_is_not_used_where_a_neighbour_has_changed(folder, tmp_path, monkeypatch, caplog):
@@ -174,6 +174,6 @@ def test_a_checkpoint_is_not_used_where_a_neighbour_has_changed(folder, tmp_path
     monkeypatch.setattr(Checkpoint, "remove", lambda self: saved.append(self.identity))
     trained(tmp_path, folder / "network.py", name="one", replicas=1)
     (folder / "late.py").write_text("def shift(x):\n    return 0.1 * x.sum()\n")
-    networks.network_class.cache_clear()
+    network_class.cache_clear()
     trained(tmp_path, folder / "network.py", name="two", replicas=1)
     assert saved[0] != saved[1]

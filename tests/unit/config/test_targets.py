@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 from support import DEFAULTS, PROJECT, SCHEMA, merge
-from torchship.config import resolve as config
+from torchship.config.resolve import resolve
 from torchship.config.targets import pins_of, require_environments, runtime_of, runtimes_of
 from torchship.core.errors import ConfigError
 from torchship.runtimes.frames import RefusedError
@@ -62,4 +62,4 @@ def test_a_target_without_its_environment_stops_before_any_job():
         require_environments(nothing, ["latest"], PROJECT / "envs")
     changed = {**DEFAULTS, "targets": targets, "export": {**DEFAULTS["export"], "targets": ["mine"]}}
     with pytest.raises(ConfigError, match=r"targets/mine: there is no envs"):
-        config.resolve(changed, SCHEMA, PROJECT)
+        resolve(changed, SCHEMA, PROJECT)

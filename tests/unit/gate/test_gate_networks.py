@@ -182,7 +182,7 @@ def test_witnesses_that_disagree_judge_nobody():
     with pytest.raises(
         ParityError,
         match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
-        r"what rounding does, 'exp' at unit/test_gate_networks.py:\d+ makes it",
+        r"what rounding does, 'exp' at gate/test_gate_networks.py:\d+ makes it",
     ):
         needed_of(TorchArbiter(Overflowing(), ["x"], ["y"]), {"x": x})
 

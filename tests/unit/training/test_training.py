@@ -14,12 +14,14 @@ from support import PROJECT, make_data, small_model, train_in
 from torch import nn
 from torchship.core.errors import ConfigError, DataError, TrainingError
 from torchship.core.files import read_json, sha256
-from torchship.models import module as networks
+from torchship.models.devices import choose_device
+from torchship.models.module import build, load
+from torchship.models.seeds import derived_seed, random_network
 from torchship.training.batched import BatchedTrainer
-from torchship.training.batches import EventDataset
 from torchship.training.checkpoints import Checkpoint
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
+from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
 from torchship.training.metrics import binomial_interval
 from torchship.training.objective import terms
@@ -85,7 +87,7 @@ def test_replicas_learn_what_the_plain_loop_learns(engine):
     starts = Starts(XOR, {}, small_model(train={"replicas": 2})["train"], seed)
     objective = Objective(terms("binary_cross_entropy", ["y"], "target"), 0.5)
     trainer = engine(Task(starts, {"train": dataset, "validation": dataset}, objective, {}, CPU, Processes()))
-    model = networks.build(XOR, {})
+    model = build(XOR, {})
     model.load_state_dict(trainer.state(1))
     plain = torch.optim.Adam(model.parameters(), lr=rate)
     for epoch in range(1, epochs + 1):
@@ -121,7 +123,7 @@ def test_every_order_is_a_permutation_and_all_are_equally_likely():
 def test_normal_starts_are_normal():
     weights = {"distribution": "normal", "mean": 0.5, "std": 2.0}
     values = torch.cat(
-        [networks.random_network(XOR, {}, weights, seed).state_dict()["l1.weight"].ravel() for seed in range(500)]
+        [random_network(XOR, {}, weights, seed).state_dict()["l1.weight"].ravel() for seed in range(500)]
     )
     assert abs(float(values.mean()) - 0.5) < 0.2
     assert abs(float(values.std()) - 2.0) < 0.15
@@ -135,7 +137,7 @@ def test_a_start_comes_from_its_seed_whatever_a_file_draws_it_with(tmp_path):
     )
     before = np.random.get_state()[1].copy(), random.getstate()
     one, same, other = (
-        networks.random_network(tmp_path / "network.py", {}, {"distribution": "default"}, seed).w for seed in (5, 5, 6)
+        random_network(tmp_path / "network.py", {}, {"distribution": "default"}, seed).w for seed in (5, 5, 6)
     )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
@@ -199,8 +201,8 @@ def test_divergence_of_all_stops_and_names_the_epoch(tmp_path):
 def test_cuda_without_a_gpu_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(TrainingError, match=r"device is cuda, but torch .* sees no GPU"):
-        networks.choose_device("cuda")
-    assert networks.choose_device("auto") == CPU
+        choose_device("cuda")
+    assert choose_device("auto") == CPU
 
 
 def test_the_outcome_is_reported(trained):
@@ -226,20 +228,20 @@ def test_wilson_interval():
 
 def test_wrong_networks_and_weights_are_named(tmp_path, trained):
     with pytest.raises(ConfigError, match=r"does not take network/arguments"):
-        networks.build(XOR, {"width": 3})
+        build(XOR, {"width": 3})
     with pytest.raises(ConfigError, match=r"cannot be made with network/arguments {'hidden': -1}: .*negative"):
-        networks.build(XOR, {"hidden": -1})
+        build(XOR, {"hidden": -1})
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ConfigError, match=r"empty.py defines no class Network"):
-        networks.build(tmp_path / "empty.py", {})
+        build(tmp_path / "empty.py", {})
     with pytest.raises(DataError, match=r"size mismatch for l2.weight"):
-        networks.load(XOR, {"hidden": 3}, trained.trained)
+        load(XOR, {"hidden": 3}, trained.trained)
 
 
 @pytest.mark.parametrize("engine", ["batched", "eager"])
 def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch, engine):
     undisturbed = losses(trained_states(tmp_path, 3, engine=engine))
-    monkeypatch.setattr("torchship.training.engine.random_network", poison_second(networks.random_network))
+    monkeypatch.setattr("torchship.training.engine.random_network", poison_second(random_network))
     outputs = trained_states(tmp_path, 3, engine=engine)
     rows = losses(outputs)
     assert (rows[0], rows[2]) == (undisturbed[0], undisturbed[2])
@@ -250,7 +252,7 @@ def test_one_diverged_replica_does_not_disturb_the_others(tmp_path, monkeypatch,
 def poison_second(random_network):
     def start(file, arguments, weights, seed, frozen):
         module = random_network(file, arguments, weights, seed, frozen)
-        if seed == networks.derived_seed("start", 1, 1):
+        if seed == derived_seed("start", 1, 1):
             with torch.no_grad():
                 module.l1.bias.fill_(torch.nan)
         return module

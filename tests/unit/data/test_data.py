@@ -8,7 +8,7 @@ from torchship.core.errors import DataError
 from torchship.core.files import read_json
 from torchship.data.datasets import read_arrays, read_set, split_events, write_arrays
 from torchship.data.targets import suit_all, suited
-from torchship.training.batches import EventDataset
+from torchship.training.events import EventDataset
 
 from generate_data import generate_data
 

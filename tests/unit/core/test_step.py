@@ -59,3 +59,8 @@ def test_scripts_check_before_they_import(path):
     outside = [line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names]
     if path.stem != "verify_archive":
         assert outside[0].startswith("from torchship.core.step import")
+
+
+def test_the_body_of_a_step_is_given_its_job(tmp_path):
+    status, printed, _ = run(tmp_path, "", "with step() as job:\n    print(job.rule, *job.wildcards, file=sys.stderr)")
+    assert (status, printed) == (0, "train xor\n")

@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torchship.core.errors import ConfigError, TrainingError
-from torchship.models import module as networks
+from torchship.models.module import spelled
+from torchship.models.seeds import random_network
 from torchship.training import shipping
 from trained_networks import NETWORKS, points, tracks, trained
 
@@ -34,9 +35,7 @@ def test_frozen_parameters_ship_as_they_started(tmp_path, caplog, frozen, replic
     outputs, report = trained(tmp_path, "two_heads", outputs=TWO, frozen=frozen, replicas=replicas)
     assert report["engine"]["engine"] == ("eager" if replicas == 1 else "batched")
     assert "not trained, as the network's file or train/frozen says: energy.weight, energy.bias" in caplog.text
-    start = networks.random_network(
-        NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"]
-    )
+    start = random_network(NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"])
     after = load_file(outputs["weights"])
     for name, tensor in start.state_dict().items():
         assert torch.equal(tensor, after[name]) == name.startswith("energy"), name
@@ -184,7 +183,6 @@ def test_an_event_that_rounding_decides_does_not_widen_the_bound_of_others(tmp_p
     _, report = trained(tmp_path, file, **knobs)
     assert 1e-3 < report["eager"]["loss_bound"] < 0.05
     assert report["eager"]["accuracy_bound"] < 0.05
-    spelled = networks.spelled
     monkeypatch.setattr(
         "torchship.training.report.spelled", lambda state: spelled({n: t * 1.5 for n, t in state.items()})
     )
@@ -194,7 +192,6 @@ def test_an_event_that_rounding_decides_does_not_widen_the_bound_of_others(tmp_p
 
 def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
     """A small change of one weight is enough."""
-    spelled = networks.spelled
     monkeypatch.setattr(
         "torchship.training.report.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()})
     )

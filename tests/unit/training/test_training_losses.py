@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 from support import DEFAULTS, PROJECT, SCHEMA, small_model
 from torchship.core.errors import ConfigError, DataError
 from torchship.core.files import read_json
-from torchship.models import module as networks
+from torchship.models.module import load
+from torchship.models.seeds import random_network
 from torchship.scan.points import expand
 from torchship.training.losses import Objective, accuracy
 from torchship.training.objective import decisive, targets_of, terms
@@ -42,7 +43,7 @@ def test_the_weighted_sum_is_trained_and_each_is_reported(tmp_path, replicas):
         tmp_path, "two_heads", outputs=OUTPUTS, loss=BOTH, arrays={"momenta": MOMENTA}, replicas=replicas
     )
     assert report["engine"]["engine"] == ("eager" if replicas == 1 else "batched")
-    module = networks.load(NETWORKS / "two_heads.py", {}, outputs["weights"])
+    module = load(NETWORKS / "two_heads.py", {}, outputs["weights"])
     data = load_file(tmp_path / "validation.safetensors")
     with torch.no_grad():
         y, energy = module(data["x"])
@@ -55,9 +56,7 @@ def test_the_weighted_sum_is_trained_and_each_is_reported(tmp_path, replicas):
     right = float(((y > 0.5) == (data["target"] > 0.5)).float().mean())
     assert report["shipped"]["validation_loss"] == pytest.approx(total, rel=1e-5)
     assert report["shipped"]["validation_accuracy"] == pytest.approx(right)
-    start = networks.random_network(
-        NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"]
-    )
+    start = random_network(NETWORKS / "two_heads.py", {}, {"distribution": "default"}, report["shipped"]["seed"])
     assert not torch.equal(start.energy.weight, module.energy.weight)
     model = model_of(NETWORKS / "two_heads.py", {"x": ["batch", 2]}, {"loss": BOTH}, OUTPUTS)
     sets = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}

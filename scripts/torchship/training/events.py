@@ -1,0 +1,67 @@
+"""The events of a set as tensors: inputs and targets side by side, taken by index."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchship.data.datasets import read_set
+from torchship.data.targets import suited
+from torchship.training.objective import terms_of
+
+# Inputs in the network's order, and targets in the order of the losses' terms.
+Batch = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+
+
+class EventDataset(Dataset[Batch]):
+    """Events as (inputs in the network's order, targets).
+
+    An index may be an integer, as everywhere, or a tensor of integers of any shape, which then leads the shape of what
+    comes back: that is how a batch for many replicas is gathered at once. It is always a copy, which a network may
+    write on.
+    """
+
+    def __init__(self, inputs: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> None:
+        self.inputs, self.targets = inputs, targets
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[str], targets: Sequence[str]
+    ) -> "EventDataset":
+        """Take the inputs, in the network's order, and the targets out of named arrays."""
+        taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
+        return cls(*taken)
+
+    def __len__(self) -> int:
+        return len(self.targets[0])
+
+    def __getitem__(self, index: int | Tensor) -> Batch:
+        if isinstance(index, Tensor) and index.dim() == 1:
+            # The same as below, in a third of the time.
+            return (
+                tuple([array.index_select(0, index) for array in self.inputs]),
+                tuple([array.index_select(0, index) for array in self.targets]),
+            )
+        return tuple(array[index] for array in self.inputs), tuple(array[index] for array in self.targets)
+
+    def to(self, device: torch.device) -> "EventDataset":
+        """Return the same events on a device."""
+        return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
+
+
+def read_events(path: Path, datasheet: Path, model: Mapping[str, Any], split: str) -> EventDataset:
+    """Read a set, with each target as the loss of the output that it is for takes it.
+
+    Raises:
+        DataError: the set is not what its datasheet says, or a target does not suit.
+    """
+    named, outputs = read_set(path, datasheet), model["outputs"]
+    targets = []
+    for term in terms_of(model):
+        width = outputs[term.output]["shape"][-1]
+        target, _ = suited(named[term.target], term.function, width, f"the {split} set, {term.target}")
+        targets.append(torch.from_numpy(target))
+    return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))
