@@ -16,11 +16,12 @@ from torchship.export.opsets import bring
 from torchship.export.signature import check_graph
 from torchship.export.translations import read_translation
 from torchship.spec.model import Model, read_model
+from torchship.spec.section import Section
 
 
 def export_onnx(
     program: Path, translated: Path, output: Path, report: Path,
-    *, run: str, target: dict[str, Any], model: dict[str, Any], name: str,
+    *, run: str, target: dict[str, Any], model: Section, name: str,
 ) -> None:  # fmt: skip
     opset, made = file_opset(model["export"]["opset"], target), read_json(translated)
     proto = bring(read_translation(program, translated, native(opset)), opset)

@@ -1,7 +1,6 @@
 """Write every parameter by name, and the layers in the order they are called."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -9,9 +8,10 @@ from torchship.codegen.tracing import describe
 from torchship.core.files import write_json
 from torchship.models.module import load
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
-def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: dict[str, Any]) -> None:
+def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: Section) -> None:
     module = load(network, model["network"].get("arguments", {}), trained)
     document = describe(run, module, model["inputs"], model["outputs"])
     write_json(weights, document)

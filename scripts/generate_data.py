@@ -20,14 +20,17 @@ from torchship.data.datasets import (
     write_arrays,
 )
 from torchship.spec.axes import read_axes
+from torchship.spec.section import Data, Section, read_section
+from torchship.spec.tensor import documents
 
 
 def generate_data(
     outputs: dict[str, Path], datasheet: Path, *,
-    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int,
+    data: Data, model: Section, targets: list[str], seed: int,
 ) -> None:  # fmt: skip
     inputs, target = model["inputs"], data["target"]
-    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
+    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": documents(inputs),
+                             "outputs": documents(model["outputs"])}  # fmt: skip
     if data["source"] == "xor":
         if len(inputs) != 1:
             raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")
@@ -35,7 +38,7 @@ def generate_data(
         check(sets["train"], "the truth table", [target], model)
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
-        path = Path(data["path"])
+        path = Path(data["path"] or "")
         arrays = select(read_arrays(path), inputs, targets)
         count_events(arrays)
         # Before the events are shuffled, so that a message has their numbers in the file.
@@ -49,7 +52,7 @@ def generate_data(
     write_json(datasheet, describe(sets, outputs, about))
 
 
-def check(arrays: Arrays, place: str, targets: list[str], model: dict[str, Any]) -> None:
+def check(arrays: Arrays, place: str, targets: list[str], model: Section) -> None:
     check_inputs(arrays, model["inputs"], targets, place, read_axes(model))
     check_domain(arrays, model["inputs"], place)
 
@@ -60,7 +63,7 @@ if __name__ == "__main__":
             {split: Path(snakemake.output[split]) for split in SPLITS},
             Path(snakemake.output.datasheet),
             data=snakemake.params.data,
-            model=snakemake.params.model,
+            model=read_section(snakemake.params.model),
             targets=snakemake.params.targets,
             seed=snakemake.params.seed,
         )

@@ -22,11 +22,12 @@ from torchship.pages.errors import write_errors
 from torchship.runtimes.remote import Runtime
 from torchship.spec.axes import read_axes
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
 def validate_target(
     file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
-    *, what: str, target: dict[str, Any], model: dict[str, Any], claims: Sequence[Path] = (),
+    *, what: str, target: dict[str, Any], model: Section, claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()

@@ -19,6 +19,7 @@ from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.models.module import network_class
 from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import EVERY
+from torchship.spec.tensor import read_tensors
 
 # Steps set it; two test processes with two threads each would only wait for one another.
 torch.set_num_threads(1)
@@ -31,7 +32,7 @@ VALIDATE = merge(
     DEFAULTS["validate"],
     {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7], "search": {"evaluations": 0}, "never_empty": ["particles"]},
 )
-NETWORKS = {
+DECLARED = {
     "xor": (
         {"x": {"shape": ["batch", 2], **BOUNDS}},
         {"y": {"shape": ["batch", 1]}},
@@ -59,6 +60,7 @@ NETWORKS = {
         {"y": {"shape": ["batch", 3]}},
     ),
 }  # fmt: skip
+NETWORKS = {name: tuple(map(read_tensors, both)) for name, both in DECLARED.items()}
 
 
 class Gated(SimpleNamespace):

@@ -25,6 +25,7 @@ from torchship.core.errors import TorchshipError
 from torchship.core.files import sha256
 from torchship.models.module import save_weights
 from torchship.spec.model import read_model
+from torchship.spec.section import read_section
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx, place_onnx
@@ -90,7 +91,9 @@ def section(name: str, entry: Mapping, **validate) -> dict:
         kind: {key: spelled_out(f"{kind}/{key}", tensor) for key, tensor in entry[kind].items()}
         for kind in ("inputs", "outputs")
     }
-    return {"network": {"file": name}, "axes": {}, **own, **tensors, **merged, "seed": 1, "device": "cpu"}
+    section = {"network": {"file": name}, "axes": {}, **own, **tensors, **merged, "seed": 1, "device": "cpu"}
+    # Of a file its adoption says the rest.
+    return section if "onnx" in own else read_section(section)
 
 
 def check_declaration(name: str, entry: Mapping) -> None:

@@ -25,6 +25,7 @@ from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.pages.plotting import figure
 from torchship.runtimes.local import LocalRuntime, session
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import read_tensors
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000]
 NETWORKS = ["xor", "batch_norm"]
@@ -48,10 +49,11 @@ def subject(name):
     if name not in FOREIGN:
         return gated(name)
     network, axes = foreign(name), read_axes(foreign(name).entry)
-    inputs = {key: spelled_out(key, tensor) for key, tensor in network.entry["inputs"].items()}
-    proto = exported(network.module, inputs, network.entry["outputs"], 18, axes)
-    witnesses = Witnesses(TorchArbiter(network.module, list(inputs), list(network.entry["outputs"])))
-    return SimpleNamespace(module=network.module, inputs=inputs, outputs=network.entry["outputs"], axes=axes,
+    inputs = read_tensors({key: spelled_out(key, tensor) for key, tensor in network.entry["inputs"].items()})
+    outputs = read_tensors(network.entry["outputs"])
+    proto = exported(network.module, inputs, outputs, 18, axes)
+    witnesses = Witnesses(TorchArbiter(network.module, list(inputs), list(outputs)))
+    return SimpleNamespace(module=network.module, inputs=inputs, outputs=outputs, axes=axes,
                            content=proto.SerializeToString(), witnesses=witnesses)  # fmt: skip
 
 

@@ -23,8 +23,9 @@ from torchship.export.torch_export import export
 from torchship.models.module import network_class
 from torchship.runtimes.local import session
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import Tensor, read_tensors
 
-PLAIN = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}, {"y": {"shape": ["batch", 1]}}
+PLAIN = {"x": Tensor(("batch", 2), low=0.0, high=1.0)}, {"y": Tensor(("batch", 1))}
 
 EXPORT = """
 import sys; sys.path[:0] = {path!r}
@@ -67,8 +68,8 @@ class ClassToken(nn.Module):
 
 @pytest.mark.parametrize("opset", [15, 20])
 def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
-    inputs = {"x": {"shape": ["batch", "particles", 3], "low": -1.0, "high": 1.0}}
-    outputs = {"each": {"shape": ["batch", "tokens", 2]}, "pairs": {"shape": ["batch", "pairs"]}}
+    inputs = {"x": Tensor(("batch", "particles", 3), low=-1.0, high=1.0)}
+    outputs = {"each": Tensor(("batch", "tokens", 2)), "pairs": Tensor(("batch", "pairs"))}
     network = ClassToken().eval()
     model = export(network, inputs, outputs, opset)
     feed = {"x": np.linspace(-1.0, 1.0, 30, dtype=np.float32).reshape(2, 5, 3)}
@@ -79,7 +80,7 @@ def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
     # One name for two sizes, the name of an input's axis for another one, and a misspelt one are no less wrong.
     for wrong in (["batch", "tokens"], ["batch", "particles"], ["bacth", "pairs"]):
         with pytest.raises(ExportError, match="output 'pairs' has shape"):
-            export(network, inputs, {**outputs, "pairs": {"shape": wrong}}, opset)
+            export(network, inputs, {**outputs, "pairs": Tensor(tuple(wrong))}, opset)
 
 
 @pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
@@ -208,10 +209,10 @@ def test_the_file_runs_at_any_batch(trained):
 def test_attention_with_a_bias_of_pairs_is_exported():
     """torch's fused attention stops the export there ("Cannot view a tensor"); in single operations it goes through."""
     file, entry = HERE / "networks" / "particle_transformer.py", NETWORKS["particle_transformer"]
-    inputs = {name: spelled_out(name, tensor) for name, tensor in entry["inputs"].items()}
+    inputs = read_tensors({name: spelled_out(name, tensor) for name, tensor in entry["inputs"].items()})
     torch.manual_seed(0)
     module = network_class(file)().eval()
-    model = export(module, inputs, entry["outputs"], 18, read_axes(entry))
+    model = export(module, inputs, read_tensors(entry["outputs"]), 18, read_axes(entry))
     feed = draw_points(entry, np.random.default_rng(0), 4)
     (found,) = session(model.SerializeToString()).run(None, feed)
     with torch.no_grad():

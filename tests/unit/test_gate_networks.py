@@ -24,6 +24,7 @@ from torchship.runtimes.interpreters import interpreter
 from torchship.runtimes.local import LocalRuntime
 from torchship.runtimes.remote import Runtime
 from torchship.spec.axes import shape_matrix, traced_sizes
+from torchship.spec.tensor import Tensor
 
 CORRECT = [name for name in NETWORKS if name != "lost_bias"]
 
@@ -176,7 +177,7 @@ def test_an_output_that_is_all_but_constant_is_told_so():
             return torch.sigmoid(x + self.shift)
 
     def witnessed(shift):
-        inputs = {"x": {"shape": ["batch", 2], "low": -1.0, "high": 1.0}}
+        inputs = {"x": Tensor(("batch", 2), low=-1.0, high=1.0)}
         made = make_inputs(inputs, None, VALIDATE, beyond=2, seed=0)
         return witness_cases(Witnesses(TorchArbiter(Saturated(shift), ["x"], ["y"])), made, VALIDATE["widest_limit"])
 
@@ -216,7 +217,7 @@ def test_an_empty_axis_that_the_module_refuses_is_recorded():
         def forward(self, x):
             return x.max(dim=1).values
 
-    inputs = {"x": {"shape": ["batch", "hits"], "low": 0.0, "high": 1.0}}
+    inputs = {"x": Tensor(("batch", "hits"), low=0.0, high=1.0)}
     validate = {"batch_sizes": [1, 2], "axis_sizes": [1, 2], "never_empty": []}
 
     witnesses = Witnesses(TorchArbiter(Largest(), ["x"], ["y"]))

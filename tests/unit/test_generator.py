@@ -21,6 +21,7 @@ from torchship.core.errors import GenerationError, ParityError
 from torchship.core.files import read_json
 from torchship.gate.compare import compare
 from torchship.gate.witness.error_bound import UNIT_FLOAT64, evaluate
+from torchship.spec.tensor import Tensor
 
 from check_code import check_code
 
@@ -71,7 +72,7 @@ def networks(draw):
 
 
 def described(module, widths):
-    tensors = [{name: {"shape": ["batch", width]}} for name, width in (("x", widths[0]), ("y", widths[-1]))]
+    tensors = [{name: Tensor(("batch", width))} for name, width in (("x", widths[0]), ("y", widths[-1]))]
     return read_network(describe("net", module, *tensors))
 
 
@@ -158,7 +159,7 @@ def test_uncovered_layers_are_named(module, message):
 
 def test_tensors_of_other_shapes_are_refused():
     with pytest.raises(GenerationError, match=r"code is generated for one input \[batch, features\]"):
-        describe("net", nn.Identity(), {"x": {"shape": ["batch", 3, 4]}}, {"y": {"shape": ["batch", 1]}})
+        describe("net", nn.Identity(), {"x": Tensor(("batch", 3, 4))}, {"y": Tensor(("batch", 1))})
 
 
 def test_weights_that_are_not_finite_are_named():

@@ -4,7 +4,7 @@ import collections
 
 import pytest
 import torch
-from gating import NETWORKS, network_file
+from gating import DECLARED, network_file
 from safetensors.torch import load_file, save_file
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
 from torch import nn
@@ -18,6 +18,7 @@ from torchship.models.given_weights import read_state, without_prefix
 from torchship.models.module import network_class
 from torchship.pages.summary import write
 from torchship.spec.model import Model
+from torchship.spec.section import read_section
 
 from check_code import check_code
 from export_onnx import export_onnx
@@ -35,7 +36,7 @@ XOR = PROJECT / "models" / "xor.py"
 def entry(folder, name="xor", weights="mine.pt", **changes):
     """Return the section of a run whose weights come from elsewhere; without data."""
     (folder / weights).touch()
-    inputs, outputs = NETWORKS[name]
+    inputs, outputs = DECLARED[name]
     network = {"file": "xor", "weights": str(folder / weights), "arguments": {}}
     model = {"network": network, "inputs": inputs, "outputs": outputs, **changes}
     return resolve(merge(DEFAULTS, {"runs": ["mine"], "models": {"mine": model}}), SCHEMA, PROJECT)["mine"]
@@ -162,7 +163,7 @@ def test_tied_parameters_are_written_each(tmp_path):
 def road(folder, name, **changes):
     """Take given weights through export and the gate, without any data."""
     torch.save(collections.OrderedDict(state(3, name)), folder / "mine.pt")
-    model = entry(folder, name, **changes)
+    model = read_section(entry(folder, name, **changes))
     take(folder, folder / "mine.pt", name)
     files = {"network": network_file(name), "trained": folder / "taken.weights"}
     onnx, report, cases = folder / "model.onnx", folder / "export.json", folder / "cases.safetensors"
@@ -237,7 +238,7 @@ def test_knobs_of_a_training_are_not_for_given_weights(tmp_path, changes, messag
 
 def test_a_scan_for_all_is_not_for_given_weights(tmp_path):
     (tmp_path / "mine.pt").touch()
-    inputs, outputs = NETWORKS["xor"]
+    inputs, outputs = DECLARED["xor"]
     model = {"network": {"file": "xor", "weights": str(tmp_path / "mine.pt")}, "inputs": inputs, "outputs": outputs}
     changes = {"runs": ["mine"], "models": {"mine": model}, "scan": {"grid": {"seed": [1, 2]}}}
     assert resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)["mine"]["scan"]["grid"] == {}

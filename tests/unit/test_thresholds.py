@@ -15,9 +15,10 @@ from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
 from torchship.gate.witness.thresholds import flips, outcomes
 from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.spec.tensor import Tensor
 
-INPUTS = {"x": {"shape": ["batch", 4], "low": 0.0, "high": 8.0}}
-OUTPUTS = {"y": {"shape": ["batch", 2]}}
+INPUTS = {"x": Tensor(("batch", 4), low=0.0, high=8.0)}
+OUTPUTS = {"y": Tensor(("batch", 2))}
 
 
 class Counted(nn.Module):
@@ -99,7 +100,7 @@ def test_flips_are_met_to_the_last_place_and_not_where_rounding_flips():
     arbiter = TorchArbiter(Two(), ["x"], ["y"])
     generator = np.random.default_rng(0)
     events = {"x": generator.uniform(-2, 2, (256, 2)).astype(np.float32)}
-    found = flips(arbiter, {"x": {"shape": ["batch", 2], **BOUNDS}}, events, generator)
+    found = flips(arbiter, {"x": Tensor(("batch", 2), **BOUNDS)}, events, generator)
     low, high = np.split(found["x"], 2)
     decided = outcomes(arbiter, found)
     one, other = np.split(decided, 2)

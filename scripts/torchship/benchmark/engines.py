@@ -16,6 +16,7 @@ from torchship.codegen.layers import read_network
 from torchship.core.files import read_json
 from torchship.models.module import load
 from torchship.runtimes.local import session
+from torchship.spec.section import Section
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,7 @@ class Engine:
     result: Callable[[], dict[str, Array]]
 
 
-def engines(
-    files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
-) -> dict[str, Callable[[Feed], Engine]]:
+def engines(files: dict[str, Path], onnx: Path, folder: Path, model: Section) -> dict[str, Callable[[Feed], Engine]]:
     """Return what builds each engine for inputs; a file from elsewhere has ONNX Runtime's own settings as peers."""
     outputs = list(model["outputs"])
     makers: dict[str, Callable[[Feed], Engine]] = {}

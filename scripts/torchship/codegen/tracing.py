@@ -1,12 +1,13 @@
 """From a torch module to `weights.json`: its parameters by name, and its layers in the order they are called."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torchship.core.errors import GenerationError
+from torchship.spec.tensor import Tensors
 
 COVERED = "Linear, Sigmoid, Tanh, ReLU, LeakyReLU, Softmax, BatchNorm1d and, without effect, Identity, Dropout, Flatten"
 
@@ -27,7 +28,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
 }
 
 
-def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
+def describe(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> dict[str, Any]:
     """Return the document of weights.json.
 
     Raises:
@@ -35,7 +36,7 @@ def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: M
             [batch, features], or a parameter is not finite; the message names the layer.
     """
     for kind, tensors in (("input", inputs), ("output", outputs)):
-        shapes = {tensor: entry["shape"] for tensor, entry in tensors.items()}
+        shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
         if len(shapes) != 1 or len(next(iter(shapes.values()))) != 2:
             raise GenerationError(
                 f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}"
@@ -50,10 +51,10 @@ def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: M
     }
 
 
-def _tensor(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    ((name, entry),) = tensors.items()
-    features = entry.get("features") or [f"{name}{index}" for index in range(entry["shape"][1])]
-    return {"name": name, "features": features}
+def _tensor(tensors: Tensors) -> dict[str, Any]:
+    ((name, tensor),) = tensors.items()
+    width = int(tensor.shape[1])
+    return {"name": name, "features": list(tensor.features or (f"{name}{index}" for index in range(width)))}
 
 
 def parameter(name: str, value: Tensor) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
 from torchship.data.domain import element_type
 from torchship.spec.axes import BATCH
+from torchship.spec.tensor import Tensor, Tensors, documents
 
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
@@ -30,7 +31,7 @@ MICROSOFT = "com.microsoft"
 
 
 def violations(
-    content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any],
+    content: bytes, target: Mapping[str, Any], *, inputs: Tensors, outputs: Tensors,
     metadata: Mapping[str, Any], input_shapes: bool = False,
 ) -> list[str]:  # fmt: skip
     """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
@@ -58,9 +59,7 @@ def violations(
     return found
 
 
-def notes(
-    content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> list[str]:
+def notes(content: bytes, target: Mapping[str, Any], *, inputs: Tensors, outputs: Tensors) -> list[str]:
     """Return a line for everything that whoever calls a file at its target must keep to, as was declared.
 
     Args:
@@ -74,16 +73,14 @@ def notes(
     ]
 
 
-def fixed_batches(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, int]:
+def fixed_batches(model: ModelProto, inputs: Tensors, outputs: Tensors) -> dict[str, int]:
     """Return the batch of each input and output that is fixed to one, as was declared."""
     sizes = {f"{kind} {value.name!r}": fixed_batch(value, declared)
              for kind, value, declared in signature(model, inputs, outputs)}  # fmt: skip
     return {place: size for place, size in sizes.items() if size is not None}
 
 
-def signature(
-    model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[tuple[str, Any, Tensors]]:
     """Yield the inputs and outputs of a model, each with its kind and what is declared of its kind."""
     # A weight may be listed among the inputs, as IR 3 had it.
     weights = {tensor.name for tensor in model.graph.initializer}
@@ -166,10 +163,10 @@ def wrong_metadata(model: ModelProto, expected: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def flat_length(tensor: Mapping[str, Any]) -> int | None:
+def flat_length(tensor: Tensor) -> int | None:
     """Return the numbers of one event in the flat vector that cms::Ort::ONNXRuntime takes; None where it varies."""
-    axes = [axis for axis in tensor["shape"] if axis != BATCH]
-    return None if any(isinstance(axis, str) for axis in axes) else math.prod(axes)
+    sizes = [axis for axis in tensor.shape if not isinstance(axis, str)]
+    return None if any(isinstance(axis, str) and axis != BATCH for axis in tensor.shape) else math.prod(sizes)
 
 
 def axes_of(value: Any) -> list[str | int]:
@@ -177,13 +174,13 @@ def axes_of(value: Any) -> list[str | int]:
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim]
 
 
-def fixed_batch(value: Any, declared: Mapping[str, Any]) -> int | None:
+def fixed_batch(value: Any, declared: Tensors) -> int | None:
     """Return the batch that an input or output is fixed to, if it is declared so: shape [1, …]."""
-    shape, wanted = axes_of(value), declared.get(value.name, {}).get("shape", [None])
-    return shape[0] if shape and isinstance(shape[0], int) and wanted[:1] == shape[:1] else None
+    shape, wanted = axes_of(value), declared[value.name].shape if value.name in declared else ()
+    return shape[0] if shape and isinstance(shape[0], int) and list(wanted[:1]) == shape[:1] else None
 
 
-def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, into: bool, input_shapes: bool) -> list[str]:
+def cmssw(kind: str, value: Any, declared: Tensors, *, into: bool, input_shapes: bool) -> list[str]:
     """Return what cms::Ort::ONNXRuntime does not take of one input or output, and what it does with it.
 
     Args:
@@ -206,7 +203,7 @@ def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, into: bool, inp
         if fixed_batch(value, declared) is None:
             found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
                          "throws an exception")  # fmt: skip
-    elif value.name in declared and declared[value.name]["shape"][0] != BATCH:
+    elif value.name in declared and declared[value.name].shape[0] != BATCH:
         does = "an exception is thrown" if throws else "its data come out transposed, without an error,"
         found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or {does} as soon as both differ")
     free = [axis for axis in shape[1:] if isinstance(axis, str)]
@@ -225,11 +222,11 @@ def further_axes(kind: str, place: str, free: list[str], *, into: bool, input_sh
     return []
 
 
-def expected_metadata(inputs: Mapping[str, Any], outputs: Mapping[str, Any], working_point: float) -> dict[str, Any]:
+def expected_metadata(inputs: Tensors, outputs: Tensors, working_point: float) -> dict[str, Any]:
     """Return what a consumer reads from a file: names, shapes, types, order of features and classes, flat lengths."""
     return {
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": documents(inputs),
+        "outputs": documents(outputs),
         "types": {name: str(element_type(tensor)) for name, tensor in [*inputs.items(), *outputs.items()]},
         "flat_lengths": {name: flat_length(tensor) for name, tensor in [*inputs.items(), *outputs.items()]},
         "working_point": working_point,

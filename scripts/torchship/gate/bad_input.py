@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, limits_of
 from torchship.data.padding import hidden
 from torchship.gate.judge import Failure, Model, run_feed
 from torchship.gate.witness.limits import ratios
+from torchship.spec.arrays import Array
+from torchship.spec.tensor import Tensor, Tensors
 
-Array = NDArray[Any]
 Feed = dict[str, Array]
 
 # Numbers that a model may make a promise about, by the promise's name.
@@ -21,7 +21,7 @@ NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf
 NOT_KNOWN = "not known"
 
 
-def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
+def bad_numbers(inputs: Tensors, feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
     """Return inputs of which one event, or one entry, holds a bad number.
 
     Yields:
@@ -46,14 +46,14 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
                 yield promise, f"{value:g} in {name}{'[0]' * (changed.ndim > 0)}", {**feed, name: changed}
 
 
-def first_real(tensor: Mapping[str, Any], feed: Feed, name: str) -> int:
+def first_real(tensor: Tensor, feed: Feed, name: str) -> int:
     """Return the place of the first number of the first event that no mask hides, or of the first, in flat order."""
     shape = feed[name].shape
     real = ~np.broadcast_to(hidden(tensor, feed, len(shape)), shape)
     return int(np.argmax(real[:1] if shape else real))
 
 
-def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, str, Feed]]:
+def wrong_calls(inputs: Tensors, feed: Feed) -> Iterator[tuple[str, str, Feed]]:
     """Return calls that don't fit the declaration."""
     for name, tensor in inputs.items():
         array = feed[name]

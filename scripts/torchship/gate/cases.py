@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
 from torchship.gate.witness.limits import SAMPLES, Witnessed, factor, witness_in_parts
+from torchship.spec.arrays import Array, Feed
+from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ def write_inputs(path: Path, cases: Sequence[Case]) -> None:
     write_arrays(path, arrays, {"cases": [case.about for case in cases]})
 
 
-def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Mapping[str, Any]) -> list[Case]:
+def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors) -> list[Case]:
     """Read inputs that an earlier run kept, and ask the witnesses of today; what no longer fits is left out."""
     if not path.exists():
         return []

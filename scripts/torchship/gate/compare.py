@@ -4,13 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError
 from torchship.core.files import finite
 from torchship.core.texts import is_text
 from torchship.gate.witness.limits import ratios
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.texts import is_text
 from torchship.gate.cases import Case
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 def margins(scores: Array, threshold: float) -> tuple[Array, Array]:

@@ -12,10 +12,11 @@ from torchship.core.files import plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
 from torchship.gate.judge import Failure
+from torchship.spec.section import Section
 
 
 def static_failures(
-    content: bytes, report: Mapping[str, Any], target: Mapping[str, Any], version: str, model: Mapping[str, Any]
+    content: bytes, report: Mapping[str, Any], target: Mapping[str, Any], version: str, model: Section
 ) -> list[Failure]:
     """Say what is wrong with a file without running it, and with what it ran in.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.domain import draw, edge_draws
 from torchship.gate import bad_input, decisions, locate
 from torchship.gate import settings as matrix
@@ -28,11 +27,12 @@ from torchship.gate.verdict import STATIC_ONLY
 from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, usual_sizes
+from torchship.spec.section import Validate
 
 log = logging.getLogger(__name__)
 
-Array = NDArray[Any]
 
 # Which kind of failure is said first: what is wrong with the numbers, before what may have caused it.
 ORDER = ("parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static", "promise",
@@ -56,7 +56,7 @@ class Examination:
 
 
 def examine(
-    model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float, validate: Mapping[str, Any], *,
+    model: Model, cases: Sequence[Case], witnesses: Witnesses, factor: float, validate: Validate, *,
     threshold: float, seed: int, others: Sequence[Any] = (), kept: Sequence[Case] = (),
     modules: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Examination:  # fmt: skip
@@ -132,7 +132,7 @@ def replay(done: Examination, model: Model, number: int, kept: Sequence[Case], t
 
 def look_for_worse(
     done: Examination, model: Model, number: int, witnesses: Witnesses, factor: float, cases: Sequence[Case],
-    validate: Mapping[str, Any], seed: int,
+    validate: Validate, seed: int,
 ) -> None:  # fmt: skip
     """Search for the worst input, from the worst cases on, and keep what was found."""
     wanted = validate["search"]

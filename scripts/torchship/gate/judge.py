@@ -5,15 +5,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError
 from torchship.data.domain import element_type, independent
 from torchship.gate.cases import Case
 from torchship.gate.compare import Difference, compare, explain
 from torchship.runtimes.frames import RefusedError
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, EVERY, Axes, single_events
-
-Array = NDArray[Any]
+from torchship.spec.tensor import Tensors
 
 # ONNX Runtime's names of the element types that a model may declare.
 TYPES = {
@@ -56,8 +55,8 @@ class Model:
 
     content: bytes
     runtime: Any
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any]
+    inputs: Tensors
+    outputs: Tensors
     axes: Axes = field(default_factory=lambda: EVERY)
 
     @property
@@ -77,7 +76,7 @@ def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]
             )
             continue
         for name, found, shape in signature[kind]:
-            wanted, place = declared[name]["shape"], f"{kind[:-1]} {name!r}"
+            wanted, place = list(declared[name].shape), f"{kind[:-1]} {name!r}"
             expected = TYPES[str(element_type(declared[name]))]
             if found != expected:
                 failures.append(Failure("signature", place, f"is {found}, declared {expected}"))
@@ -104,7 +103,7 @@ def run_feed(model: Model, number: int, feed: Mapping[str, Array]) -> dict[str, 
 
 
 def judge_case(
-    case: Case, found: Mapping[str, Array] | str, outputs: Mapping[str, Any], tolerance: float, check: str = "parity"
+    case: Case, found: Mapping[str, Array] | str, outputs: Tensors, tolerance: float, check: str = "parity"
 ) -> tuple[dict[str, Difference], list[Failure]]:
     """Compare what a runtime gave for a case with float64; give the differences by output, and what failed."""
     if isinstance(found, str):
@@ -138,7 +137,7 @@ def run_all(model: Model, number: int, cases: Sequence[Case]) -> list[dict[str, 
 
 
 def judge_all(
-    cases: Sequence[Case], results: Sequence[dict[str, Array] | str], outputs: Mapping[str, Any], tolerance: float,
+    cases: Sequence[Case], results: Sequence[dict[str, Array] | str], outputs: Tensors, tolerance: float,
     check: str = "parity",
 ) -> tuple[list[dict[str, Any]], list[Failure], dict[str, Any] | None]:  # fmt: skip
     """Judge all cases; give an entry for each, all failures, and the largest difference in units of the limit."""

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.cases import Case
 from torchship.gate.judge import Model
 from torchship.gate.witness.limits import Recorded, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 # The row of the matrix that is no runtime's.
 ARBITERS_OWN = "the reference's float32"

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from torchship.data.domain import (
     corners,
     discrete,
@@ -30,11 +29,12 @@ from torchship.gate.cases import Case, Witnesses
 from torchship.gate.constants import graph_constants
 from torchship.gate.judge import Failure, Model, judge_case, run_feed
 from torchship.gate.witness.limits import ratios
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, usual_sizes
+from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
 
-Array = NDArray[Any]
 Feed = dict[str, Array]
 
 POPULATION = 256
@@ -103,7 +103,7 @@ def search(
 
 
 def first_population(
-    inputs: Mapping[str, Any], sizes: Mapping[str, int], starts: Sequence[Feed], generator: np.random.Generator,
+    inputs: Tensors, sizes: Mapping[str, int], starts: Sequence[Feed], generator: np.random.Generator,
     constants: Sequence[float], *, together: bool,
 ) -> Feed:  # fmt: skip
     """Return the starts, corners, uniform draws, and draws on constants that are compared with."""
@@ -138,7 +138,7 @@ def score(
 
 
 def next_population(
-    inputs: Mapping[str, Any], sizes: Mapping[str, int], parents: Sequence[Feed], generator: np.random.Generator,
+    inputs: Tensors, sizes: Mapping[str, int], parents: Sequence[Feed], generator: np.random.Generator,
     constants: Sequence[float], *, together: bool,
 ) -> Feed:  # fmt: skip
     """Return children: of two parents each, some of their numbers changed a little, a lot, or to the last place."""

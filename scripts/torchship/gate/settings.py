@@ -1,18 +1,18 @@
 """The runtime matrix: one file at several settings and versions, and what differs bit by bit between them."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.gate.cases import Case
 from torchship.gate.judge import Failure, Model, batch_of_one, judge_all, judge_case, run_all
 from torchship.gate.witness.limits import ratios
 from torchship.runtimes.frames import RefusedError
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH
+from torchship.spec.section import Validate
 
-Array = NDArray[Any]
 Results = Sequence[dict[str, Array] | str]
 
 # What users run unless they say otherwise; every other setting is compared with it.
@@ -21,7 +21,7 @@ USUAL = ("all", 1)
 ONE_BY_ONE = 64
 
 
-def settings(validate: Mapping[str, Any]) -> list[tuple[str, int]]:
+def settings(validate: Validate) -> list[tuple[str, int]]:
     """Return the settings to try beside the usual one: optimization level, and threads."""
     tried = [(level, threads) for level in validate["levels"] for threads in validate["threads"]]
     return [setting for setting in tried if setting != USUAL]
@@ -33,7 +33,7 @@ def describe(version: str, level: str, threads: int) -> str:
 
 
 def run_matrix(
-    model: Model, others: Sequence[Any], cases: Sequence[Case], usual: Results, validate: Mapping[str, Any],
+    model: Model, others: Sequence[Any], cases: Sequence[Case], usual: Results, validate: Validate,
     tolerance: float,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:  # fmt: skip
     """Run the cases at every setting, in other versions, and event by event; give a row for each, and what failed.

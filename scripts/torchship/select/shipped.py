@@ -7,7 +7,8 @@ from typing import Any
 
 from torchship.core.files import sha256
 from torchship.select.ranking import METRICS
-from torchship.spec.model import Model, by_name
+from torchship.spec.model import Model
+from torchship.spec.section import by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")

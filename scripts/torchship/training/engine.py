@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.module import derived_seed, random_network
+from torchship.spec.tensor import Tensors
 from torchship.training.batches import Batches, EventDataset, Order
 from torchship.training.losses import Objective
 from torchship.training.parallel.group import Processes
@@ -61,7 +62,7 @@ class Task:
     starts: Starts
     sets: Mapping[str, EventDataset]
     objective: Objective
-    outputs: Mapping[str, Any]
+    outputs: Tensors
     device: torch.device
     processes: Processes
 

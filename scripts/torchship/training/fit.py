@@ -14,7 +14,7 @@ from torchship.core.files import sha256
 from torchship.data.datasets import check_target, read_set
 from torchship.models.module import describe_device
 from torchship.models.neighbours import digest
-from torchship.spec.model import in_order
+from torchship.spec.section import Section, by_name
 from torchship.training.batches import EventDataset
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
@@ -37,7 +37,7 @@ class Work:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
         code: what stands for the code that trains: other code makes another training.
-        section: the knobs of the candidate that decide the training.
+        section: the knobs of the candidate that decide the training, as `in_order` writes them.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
     """
@@ -80,7 +80,8 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), a signal has
             ended it, or something is wrong with the network; see `rehearse`, `choose_engine` and `require_same`.
     """
-    model, knobs, seed = work.section, work.section["train"], work.section["seed"]
+    model = by_name(work.section)
+    knobs, seed = model["train"], model["seed"]
     torch.set_num_threads(knobs["threads"])
     together = f", {processes.count} processes" if processes.count > 1 else ""
     log.info("device: %s (asked for %s)%s, %d threads, CUDA_VISIBLE_DEVICES %s", describe_device(device),
@@ -93,11 +94,11 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
         "device": describe_device(device), "processes": processes.count, "epochs": knobs["epochs"], "seed": seed,
-        "torch": torch.__version__, "point": work.point, "section": in_order(model),
+        "torch": torch.__version__, "point": work.point, "section": work.section,
         "network_sha256": digest(network), "datasheet_sha256": sha256(datasheet),
     }  # fmt: skip
     files = [about["datasheet_sha256"], about["network_sha256"]]
-    identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
+    identity = fingerprint([work.section, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
     rehearse(task)
@@ -121,7 +122,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         saved.remove()
 
 
-def read_events(path: Path, datasheet: Path, model: dict[str, Any], split: str) -> EventDataset:
+def read_events(path: Path, datasheet: Path, model: Section, split: str) -> EventDataset:
     """Read a set, and check each target against the loss and the output that it is for.
 
     Raises:
@@ -129,6 +130,6 @@ def read_events(path: Path, datasheet: Path, model: dict[str, Any], split: str) 
     """
     named, terms = read_set(path, datasheet), terms_of(model)
     for term in terms:
-        width = model["outputs"][term.output]["shape"][-1]
+        width = int(model["outputs"][term.output].shape[-1])
         check_target(named[term.target], term.function, width, f"the {split} set, {term.target}")
     return EventDataset.from_arrays(named, list(model["inputs"]), [term.target for term in terms])

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
+from torchship.spec.tensor import Tensors
 from torchship.training.engine import Task, outputs_of
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def _without_gradient(task: Task, module: nn.Module, learned: Mapping[str, nn.Pa
     return list(waiting)
 
 
-def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], events: int) -> None:
+def check_outputs(outputs: Sequence[Tensor], declared: Tensors, events: int) -> None:
     """Check what a network returns for so many events against the declared outputs.
 
     Raises:
@@ -70,14 +70,14 @@ def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], events
             f"Network.forward returns {len(outputs)} tensors, and the model declares the outputs {', '.join(declared)}"
         )
     for output, (name, tensor) in zip(outputs, declared.items(), strict=False):
-        shape = [events if axis == "batch" else axis for axis in tensor["shape"]]
+        shape = [events if axis == "batch" else axis for axis in tensor.shape]
         fits = output.dim() == len(shape) and all(
             isinstance(want, str) or want == have for want, have in zip(shape, output.shape, strict=True)
         )
         if not fits:
             raise TrainingError(
                 f"output {name} of Network.forward has shape {list(output.shape)} for {events} events, declared "
-                f"{tensor['shape']}: change the network, or outputs/{name}/shape"
+                f"{tensor.spelled}: change the network, or outputs/{name}/shape"
             )
 
 

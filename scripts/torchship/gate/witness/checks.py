@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import WitnessError
 from torchship.data.domain import rows
 from torchship.gate.witness.limits import MOST_OF_TORCH, Witnessed, ratios
 from torchship.gate.witness.widths import MOST_WIDE, Width, amplifier, describe, too_wide, widths
+from torchship.spec.arrays import Array
 
-Array = NDArray[Any]
 # What is known of a case, its inputs, and what the witnesses say of its outputs.
 Asked = Sequence[tuple[Mapping[str, Any], Mapping[str, Array], Mapping[str, Witnessed]]]
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.texts import is_text
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 UNIT_FLOAT32 = 2.0**-24
 SMALLEST_FLOAT32 = 2.0**-126

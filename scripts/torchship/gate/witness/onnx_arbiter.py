@@ -3,13 +3,12 @@
 It says what the file means. Whether the file is what its maker meant, only a reference from elsewhere can say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.version_converter
-from numpy.typing import NDArray
 from onnx import ModelProto
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.constants import graph_constants
@@ -18,9 +17,8 @@ from torchship.gate.witness.onnx.evaluator import Evaluator, Monitor, evaluator,
 from torchship.gate.witness.onnx.kernels import opinions
 from torchship.gate.witness.onnx.widening import units_of, widen
 from torchship.gate.witness.thresholds import Comparisons
+from torchship.spec.arrays import Array, Feed
 
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
 # By name and operator.
 Values = list[tuple[str, str, Array]]
 

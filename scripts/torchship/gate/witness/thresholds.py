@@ -5,13 +5,13 @@ A file that has `>=` where `>` is meant is right everywhere but on one number, w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.padding import hidden, masks, pad
+from torchship.spec.arrays import Array
+from torchship.spec.tensor import Tensors
 
-Array = NDArray[Any]
 Feed = dict[str, Array]
 
 # Pairs of events that are brought together, and halvings of what is between them. Beside a threshold of 0 there would
@@ -52,7 +52,7 @@ def some_of(constants: set[float]) -> tuple[float, ...]:
     return tuple(ordered[:: max(1, -(-len(ordered) // (4 * MOST_CONSTANTS)))])
 
 
-def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator: np.random.Generator) -> Feed | None:
+def flips(comparer: Comparer, inputs: Tensors, events: Feed, generator: np.random.Generator) -> Feed | None:
     """Return events in pairs, as near to each other as float32 has them, between which a comparison flips.
 
     Pairs of events for which some comparison has different outcomes are halved again and again. In the first half of
@@ -93,7 +93,7 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
     return {name: array[steady] for name, array in both.items()} if steady.any() else None
 
 
-def pairs(inputs: Mapping[str, Any], events: Feed, generator: np.random.Generator) -> tuple[Feed, Feed]:
+def pairs(inputs: Tensors, events: Feed, generator: np.random.Generator) -> tuple[Feed, Feed]:
     """Return events, and to each a partner: another event, or for every second the same with one number of another.
 
     Masks are those of a whole event, and padding is no number to take over.
@@ -117,12 +117,12 @@ def pairs(inputs: Mapping[str, Any], events: Feed, generator: np.random.Generato
     return {name: array.copy() for name, array in events.items()}, pad(inputs, partner)
 
 
-def between(inputs: Mapping[str, Any], low: Feed, high: Feed) -> Feed:
+def between(inputs: Tensors, low: Feed, high: Feed) -> Feed:
     """Return what is in the middle of each pair and in the domain: what has no middle there is as in the first."""
     middle = {}
     for name, tensor in inputs.items():
         rank = low[name].ndim
-        kept = hidden(tensor, low, rank) | hidden(tensor, high, rank) | ("values" in tensor)
+        kept = hidden(tensor, low, rank) | hidden(tensor, high, rank) | (tensor.values is not None)
         middle[name] = np.where(kept, low[name], halfway(low[name], high[name]))
     return middle
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchship.core.errors import ParityError, WitnessError
 from torchship.gate.witness.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
@@ -22,9 +21,7 @@ from torchship.gate.witness.thresholds import Comparisons, some_of
 from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
 from torchship.models.user_code import line_of_traceback, user_folder
-
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
+from torchship.spec.arrays import Array, Feed
 
 # Samples that are evaluated at once, as one larger batch. What depends on weights alone is disturbed once for all of
 # them, so there must be some evaluations, too: with four such numbers a spread is hardly ever far too small.

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torchship.gate.witness.noise import Noise
 from torchship.gate.witness.op_rules import Operation
 from torchship.gate.witness.thresholds import constants_of
 from torchship.gate.witness.torch_modes import Rounding, tensors
 from torchship.models.user_code import line_of_stack
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 @dataclass

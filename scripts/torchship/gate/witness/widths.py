@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.gate.case_inputs import USUAL_ORIGINS
 from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded
-
-Array = NDArray[Any]
 
 # The share of an output's numbers whose limits may be wide before nothing is said to be validated.
 MOST_WIDE = 0.01

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, defs
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpFunction, RuntimeContextError
@@ -17,8 +16,7 @@ from torchship.gate.witness.limits import UNIT_FLOAT32
 from torchship.gate.witness.onnx.kernels import Kernel
 from torchship.gate.witness.onnx.operators import operator_class
 from torchship.gate.witness.onnx.widening import widen_node
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 # As in `roundoff`: operators that round nothing, those with an absolute error and those that round each element once.
 # Those in STEPPED disturb their own steps, those in CONTAINERS hold graphs whose nodes are disturbed. All others sum:
