@@ -13,8 +13,9 @@ from torchship.core.errors import ParityError
 from torchship.core.files import read_json, write_text
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.gate.evidence import static_failures, write_evidence
-from torchship.gate.examine import conclude, examine
-from torchship.gate.judge import Model
+from torchship.gate.examine import Examination
+from torchship.gate.judge import Judge
+from torchship.gate.session import ExportedFile
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.witnesses import read_witnesses
 from torchship.pages import gate as gate_page
@@ -33,13 +34,14 @@ def validate_target(
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
-        done = examine(
-            Model(content, own, model["inputs"], model["outputs"], read_axes(model)), judged, witnesses, factor,
-            model["validate"], threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
+        done = Examination(
+            ExportedFile(content, model["inputs"], model["outputs"], read_axes(model)),
+            Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]), own, judged, model["validate"],
+            threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
             kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
-        )  # fmt: skip
+        ).conduct()  # fmt: skip
         static = static_failures(content, report, target, own.version, model)
-        document = conclude(done, static, {
+        document = done.conclude(static, {
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
             "notes": report.get("notes", []),

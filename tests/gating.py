@@ -12,8 +12,9 @@ from torchship.export.contract import expected_metadata, violations
 from torchship.export.torch_export import export
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.examine import conclude, examine
-from torchship.gate.judge import Failure, Model
+from torchship.gate.examine import Examination
+from torchship.gate.judge import Failure, Judge
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness.checks import require_rounding
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.models.module import network_class
@@ -68,16 +69,24 @@ class Gated(SimpleNamespace):
 
     def judge(self, content=None, runtime=None, **changes):
         """Examine a file, the correct one unless another is given; give the evidence."""
-        model = Model(content or self.content, runtime or LocalRuntime(), self.inputs, self.outputs)
-        done = examine(
-            model, self.cases, self.witnesses, self.facts["factor"], merge(VALIDATE, changes),
-            threshold=0.5, seed=1, modules=self.modules,
-        )  # fmt: skip
+        validate, content = merge(VALIDATE, changes), content or self.content
+        done = examined(
+            self, ExportedFile(content, self.inputs, self.outputs), self.cases, self.facts, validate, runtime
+        )
         lines = violations(
-            model.content, TARGET, inputs=self.inputs, outputs=self.outputs,
+            content, TARGET, inputs=self.inputs, outputs=self.outputs,
             metadata=expected_metadata(self.inputs, self.outputs, 0.5),
         )  # fmt: skip
-        return conclude(done, [Failure("static", "", line) for line in lines], self.facts)
+        return done.conclude([Failure("static", "", line) for line in lines], self.facts)
+
+
+def examined(network, file, cases, facts, validate, runtime=None):
+    """Examine a file for a network that has `witnesses`, and perhaps the `modules` of its nodes."""
+    judge = Judge(network.witnesses, facts["factor"], file.outputs, validate["tolerance"])
+    return Examination(
+        file, judge, runtime or LocalRuntime(), cases, validate, threshold=0.5, seed=1,
+        modules=getattr(network, "modules", {}),
+    ).conduct()  # fmt: skip
 
 
 @cache

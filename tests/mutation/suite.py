@@ -22,7 +22,8 @@ from outcome_page import page
 from random_networks import largest_ratio
 from torchship.data.domain import corners, draw, uniform
 from torchship.gate.cases import Case
-from torchship.gate.judge import Model, check_signature, judge_case, run_feed
+from torchship.gate.judge import Judge, check_signature
+from torchship.gate.session import ExportedFile, Session
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import BATCH, USUAL, dynamic_axes, shape_matrix
@@ -73,17 +74,17 @@ def truth(network, mutant, cases):
     """Say why a file is broken, None if it is not, and the largest ratio to the limit."""
     if mutant.static:
         return "its target does not take it, or it lies", np.inf
-    runtime = LocalRuntime()
-    model = Model(mutant.content, runtime, network.inputs, network.outputs)
+    runtime, file = LocalRuntime(), ExportedFile(mutant.content, network.inputs, network.outputs)
+    judge = Judge(network.witnesses, network.facts["factor"], network.outputs)
     try:
-        number = runtime.open(mutant.content)
+        session = Session(file, runtime, runtime.open(mutant.content))
     except RefusedError:
         return "does not load", np.inf
-    if check_signature(runtime.signature(number), model):
+    if check_signature(runtime.signature(session.number), file):
         return "another signature", np.inf
     largest = 0.0
     for case in cases:
-        differences, failures = judge_case(case, run_feed(model, number, case.feed), network.outputs, 1.0)
+        differences, failures = judge.case(case, session.run(case.feed))
         if any(failure.check != "parity" for failure in failures):
             return f"{failures[0].check} at {case.about['sizes']}", np.inf
         largest = max([largest, *(difference.ratio for difference in differences.values())])

@@ -1,7 +1,9 @@
 """What is declared of inputs, on networks as the field writes them: neighbours, lists with padding, in-file norms."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import gating
 import numpy as np
 import onnx
 import pytest
@@ -17,10 +19,8 @@ from torchship.export.canonical import canonicalize
 from torchship.export.torch_export import example
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.examine import examine
-from torchship.gate.judge import Model
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness.torch_arbiter import TorchArbiter
-from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import EVERY, read_axes
 from torchship.spec.tensor import Tensor, read_tensors
 
@@ -109,8 +109,8 @@ def lists():
 def examined(module, content, inputs, axes=EVERY, evaluations=512):
     witnesses, cases, facts = witnessed(module, inputs, axes)
     validate = merge(VALIDATE, {"search": {"evaluations": evaluations}})
-    model = Model(content, LocalRuntime(), inputs, OUTPUTS, axes)
-    return examine(model, cases, witnesses, facts["factor"], validate, threshold=0.5, seed=1), cases
+    file, network = ExportedFile(content, inputs, OUTPUTS, axes), SimpleNamespace(witnesses=witnesses)
+    return gating.examined(network, file, cases, facts, validate), cases
 
 
 def test_padded_lists_with_features_of_all_sizes_pass(lists):

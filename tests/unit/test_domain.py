@@ -15,7 +15,7 @@ from torchship.data.checks import check_domain, check_inputs
 from torchship.data.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform
 from torchship.data.padding import hidden
 from torchship.gate import bad_input
-from torchship.gate.search import first_population, next_population
+from torchship.gate.search import Breeding
 from torchship.gate.witness.thresholds import Comparisons, flips
 from torchship.spec.axes import read_axes
 from torchship.spec.tensor import Padding, Tensor, read_tensors
@@ -146,14 +146,16 @@ def test_a_grid_has_each_features_ends():
 def test_the_search_keeps_to_each_features_domain_and_to_the_masks():
     """Over many generations: masks change, and what they reveal is drawn, not left at the padding's value."""
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
-    population = first_population(PARTICLES, sizes, [], generator, (), together=True)
+    breeding = Breeding(PARTICLES, sizes, generator, (), together=True)
+    population = breeding.first([])
     for _ in range(20):
         require_in_domain(population)
         parents = [rows(population, slice(event, event + 1)) for event in range(32)]
-        population = next_population(PARTICLES, sizes, parents, generator, (), together=True)
-    alone = first_population(PARTICLES, {"batch": 4, "particles": 5}, [], generator, (), together=False)
+        population = breeding.next(parents)
+    single = Breeding(PARTICLES, {"batch": 4, "particles": 5}, generator, (), together=False)
+    alone = single.first([])
     for _ in range(20):
-        alone = next_population(PARTICLES, {"batch": 4, "particles": 5}, [alone], generator, (), together=False)
+        alone = single.next([alone])
         require_in_domain(alone)
 
 
@@ -161,7 +163,7 @@ def test_steps_of_the_search_are_as_wide_as_each_feature():
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
     middle = {"particles": np.full((1, 5, 4), 0.0, np.float32) + (np.array(LOW) + HIGH).astype(np.float32) / 2,
               "charge": np.ones((1, 5), np.float32), "present": np.ones((1, 5), np.float32)}  # fmt: skip
-    child = next_population(PARTICLES, sizes, [middle], generator, (), together=True)
+    child = Breeding(PARTICLES, sizes, generator, (), together=True).next([middle])
     moved = (child["particles"] != middle["particles"]) & (child["present"] == 1)[..., None]
     far = np.abs(child["particles"] - middle["particles"]) / (np.array(HIGH) - LOW)
     for place in range(4):

@@ -14,8 +14,9 @@ from torchship.core.errors import ParityError, WitnessError
 from torchship.data.domain import draw, edge_draws
 from torchship.gate.case_inputs import LARGE_DRAWS, make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.judge import Model, check_signature
+from torchship.gate.judge import check_signature
 from torchship.gate.locate import lacking
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness import limits
 from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios, witness_in_parts
 from torchship.gate.witness.torch_arbiter import TorchArbiter
@@ -248,21 +249,21 @@ def test_draws_stay_in_the_domain():
 
 def test_a_signature_is_compared_name_by_name_and_axis_by_axis():
     network = gated("transformer")
-    model = Model(network.content, LocalRuntime(), network.inputs, network.outputs)
-    signature = model.runtime.signature(model.runtime.open(network.content))
-    assert check_signature(signature, model) == []
+    file, runtime = ExportedFile(network.content, network.inputs, network.outputs), LocalRuntime()
+    signature = runtime.signature(runtime.open(network.content))
+    assert check_signature(signature, file) == []
     frozen = copy.deepcopy(signature)
     frozen["inputs"][0][2][1] = 7
-    assert "axis 'particles' (axis 1) is frozen at 7" in str(check_signature(frozen, model)[0])
+    assert "axis 'particles' (axis 1) is frozen at 7" in str(check_signature(frozen, file)[0])
     other = copy.deepcopy(signature)
     other["inputs"][1][1] = "tensor(double)"
-    assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, model)[0])
+    assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, file)[0])
     swapped = copy.deepcopy(signature)
     swapped["outputs"].reverse()
-    assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, model)[0])
+    assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, file)[0])
     wide = copy.deepcopy(signature)
     wide["inputs"][0][2][2] = 5
-    assert "axis 2 is 5, declared 4" in str(check_signature(wide, model)[0])
+    assert "axis 2 is 5, declared 4" in str(check_signature(wide, file)[0])
 
 
 def test_bad_input_is_tabled_and_promises_are_tested():

@@ -1,7 +1,7 @@
 """What draws the cases: events of the data and near them, points of the domain, its edges, comparisons."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from torchship.data.datasets import Arrays
@@ -22,7 +22,24 @@ from torchship.spec.axes import (
 from torchship.spec.section import Validate
 from torchship.spec.tensor import Tensors
 
-Made = Iterator[tuple[dict[str, Any], dict[str, Array]]]
+
+class About(TypedDict):
+    """Where a case is from.
+
+    Attributes:
+        origin: what drew it.
+        sizes: of the dynamic axes.
+        number: its place among all cases.
+        first: of cases from the test set their first event.
+    """
+
+    origin: str
+    sizes: Mapping[str, int]
+    number: NotRequired[int]
+    first: NotRequired[int]
+
+
+Made = Iterator[tuple[About, dict[str, Array]]]
 
 # Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
 LARGE_DRAWS = 16
@@ -89,7 +106,9 @@ def data_inputs(inputs: Tensors, events: Arrays, batches: AxisRange, largest: in
         # The last batch has a size that it may have: it shares events with the one before, or holds some twice.
         size = batches.nearest(min(largest, count - start))
         first = min(start, max(count - size, 0))
-        about = {"origin": "test set", "sizes": {**sizes, BATCH: size}, **({"first": first} if size <= count else {})}
+        about: About = {"origin": "test set", "sizes": {**sizes, BATCH: size}}
+        if size <= count:
+            about["first"] = first
         yield about, rows(given, (first + np.arange(size)) % count)
     for batch in sorted(batch_sizes - {0, count}):
         feed = rows({name: events[name] for name in inputs}, np.arange(batch) % count)

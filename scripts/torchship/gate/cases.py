@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
+from torchship.gate.case_inputs import About
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
 from torchship.gate.witness.limits import SAMPLES, Witnessed, factor, witness_in_parts
 from torchship.spec.arrays import Array, Feed
+from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
@@ -27,13 +29,12 @@ class Case:
     """Inputs, where they are from, and what a correct file gives for them.
 
     Attributes:
-        about: `number`, `origin`, `sizes` of the dynamic axes, and of cases from the test set `first`, their first
-            event.
+        about: where they are from.
         feed: the inputs by name.
         exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
     """
 
-    about: dict[str, Any]
+    about: About
     feed: dict[str, Array]
     exact: dict[str, Array]
     single: dict[str, Array]
@@ -44,6 +45,14 @@ class Case:
         """Say which case it is, for a message."""
         sizes = ", ".join(f"{axis} {size}" for axis, size in self.about["sizes"].items())
         return f"{self.about['origin']}, {sizes}"
+
+
+def select(case: Case, chosen: slice) -> Case:
+    """Return a case with some of its events, which must be independent of one another."""
+    parts = {part: {name: array[chosen] for name, array in getattr(case, part).items()}
+             for part in ("feed", "exact", "single", "limit")}  # fmt: skip
+    count = len(next(iter(parts["feed"].values())))
+    return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)
 
 
 class Witnesses:
@@ -75,7 +84,7 @@ class Witnesses:
 
 
 def witness_cases(
-    witnesses: Witnesses, made: Iterable[tuple[dict[str, Any], dict[str, Array]]], widest: float = np.inf
+    witnesses: Witnesses, made: Iterable[tuple[About, dict[str, Array]]], widest: float = np.inf
 ) -> tuple[list[Case], dict[str, Any]]:
     """Ask the witnesses for all cases.
 
@@ -93,7 +102,7 @@ def witness_cases(
     """
     asked, not_taken = [], []
     for number, (about, feed) in enumerate(made):
-        numbered = {"number": number, **about}
+        numbered: About = {"number": number, **about}
         try:
             output = witness_in_parts(witnesses.arbiter, feed)
         except WitnessError:
@@ -174,7 +183,9 @@ def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors
         try:
             if len(feed) == len(inputs):
                 exact, limit = witnesses.judge(feed, factor)
-                cases.append(Case({**described, "origin": "worst of an earlier run"}, feed, exact, {}, limit))
+                cases.append(
+                    Case({"origin": "worst of an earlier run", "sizes": described["sizes"]}, feed, exact, {}, limit)
+                )
         except ParityError as error:
             log.warning("an input of the last run no longer fits: %s", error)
     return cases

@@ -1,4 +1,4 @@
-"""What the gate found, in words. Standard library only."""
+"""The verdict in words; `examine` decides it. Standard library only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ STATIC_ONLY = "static only"
 
 
 # Arbiters that nothing needs to be said of; others are told in the verdict, since it rests on them.
-USUAL = ("torch eager", "ONNX reference evaluator")
+UNSAID = ("torch eager", "ONNX reference evaluator")
 
 
 def verdict_line(document: Mapping[str, Any]) -> str:
     """Say in one line how a file did."""
-    arbiter = document.get("arbiter", USUAL[0])
-    rests = "" if arbiter in USUAL else f"; rests on the {arbiter}"
+    arbiter = document.get("arbiter", UNSAID[0])
+    rests = "" if arbiter in UNSAID else f"; rests on the {arbiter}"
     if document["failures"]:
         first, *rest = document["failures"]
         text = f"{first['place']}: {first['message']}" if first["place"] else str(first["message"])

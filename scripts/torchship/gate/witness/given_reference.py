@@ -12,7 +12,7 @@ from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, UnjudgedError, WitnessError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, fixed_batch, independent, rows
-from torchship.gate.case_inputs import data_inputs
+from torchship.gate.case_inputs import About, data_inputs
 from torchship.spec.arrays import Array
 from torchship.spec.axes import ANY_SIZE, BATCH, Axes, shape_matrix
 from torchship.spec.section import Section, Validate
@@ -66,7 +66,7 @@ class GivenReference:
 
     def cases(
         self, validate: Validate, axes: Axes, beyond: int
-    ) -> Iterator[tuple[dict[str, Any], Told]]:  # fmt: skip
+    ) -> Iterator[tuple[About, Told]]:  # fmt: skip
         """Yield all its events, and the first at each batch size, with what a `Case` has as `about`."""
         batches = axes.get(BATCH, ANY_SIZE)
         sizes = {shape[BATCH] for shape in shape_matrix(self._inputs, validate, beyond, axes) if BATCH in shape}
