@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torchship.core.step import log, step
 
-from torchship.codegen.tracing import describe
+from torchship.codegen.tracing import weights_document
 from torchship.core.files import write_json
 from torchship.models.module import load
 from torchship.spec.model import read_model
@@ -13,7 +13,7 @@ from torchship.spec.section import Section
 
 def extract_weights(network: Path, trained: Path, weights: Path, *, run: str, model: Section) -> None:
     module = load(network, model["network"].get("arguments", {}), trained)
-    document = describe(run, module, model["inputs"], model["outputs"])
+    document = weights_document(run, module, model["inputs"], model["outputs"])
     write_json(weights, document)
     log.info("%d parameters in %d layers", sum(p.numel() for p in module.parameters()), len(document["layers"]))
 

@@ -12,7 +12,7 @@ from torchship.data.datasets import (
     SPLITS,
     Arrays,
     count_events,
-    describe,
+    make_datasheet,
     read_arrays,
     select,
     split_events,
@@ -49,7 +49,7 @@ def generate_data(
     for split in SPLITS:
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][targets[0]]))
-    write_json(datasheet, describe(sets, outputs, about))
+    write_json(datasheet, make_datasheet(sets, outputs, about))
 
 
 def check(arrays: Arrays, place: str, targets: list[str], model: Section) -> None:

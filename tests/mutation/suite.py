@@ -26,7 +26,7 @@ from torchship.gate.judge import Judge, check_signature
 from torchship.gate.session import ExportedFile, Session
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.local import LocalRuntime
-from torchship.spec.axes import BATCH, USUAL, dynamic_axes, shape_matrix
+from torchship.spec.axes import BATCH, USUAL_SIZE, dynamic_axes, shape_matrix
 
 FRESH = 20_000
 # Of one run of a network, so that a graph is no larger than those that networks see.
@@ -56,7 +56,7 @@ def fresh_cases(network, count=FRESH, seed=99):
     feeds = []
     for number in range(max(1, count // size)):
         way = dict.fromkeys(network.inputs, corners if number % 5 == 4 else uniform)
-        sizes = dict.fromkeys(axes, USUAL) | {axes[0]: size}
+        sizes = dict.fromkeys(axes, USUAL_SIZE) | {axes[0]: size}
         feeds.append((sizes, draw(network.inputs, way, sizes, generator)))
     way = dict.fromkeys(network.inputs, uniform)
     shapes = shape_matrix(network.inputs, VALIDATE, 64)

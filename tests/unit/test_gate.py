@@ -66,7 +66,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     settings = [row["setting"] for row in evidence["runtimes"]]
     assert [text.split(", ", 1)[-1] for text in settings] == [
         "optimization all, 2 threads", "optimization disabled, 1 thread", "optimization disabled, 2 threads",
-        "optimization all, 1 thread, event by event", "the reference's float32",
+        "optimization all, 1 thread, event by event", "the arbiter's own float32",
     ]  # fmt: skip
     errors = read_arrays(tmp_path / "errors.safetensors")
     assert len(errors["input"]) == len(errors["ratio"]) == sum(case["sizes"]["batch"] for case in evidence["cases"])

@@ -17,8 +17,9 @@ from torchship.gate.cases import Witnesses, witness_cases
 from torchship.gate.judge import check_signature
 from torchship.gate.locate import lacking
 from torchship.gate.session import ExportedFile
-from torchship.gate.witness import limits
-from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios, witness_in_parts
+from torchship.gate.witness import arbiter as arbiters
+from torchship.gate.witness.arbiter import witness_in_parts
+from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.interpreters import interpreter
@@ -160,7 +161,7 @@ def test_witnesses_that_disagree_judge_nobody():
     x = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]
     with pytest.raises(
         ParityError,
-        match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
+        match=r"the witnesses disagree: the arbiter's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
         r"what rounding does, 'exp' at unit/test_gate_networks.py:\d+ makes it",
     ):
         needed_of(TorchArbiter(Overflowing(), ["x"], ["y"]), {"x": x})
@@ -353,7 +354,7 @@ def test_axes_are_frozen_by_an_example_of_one_size():
 
 
 def test_a_large_batch_is_witnessed_in_parts_only_if_its_events_are_independent(monkeypatch):
-    monkeypatch.setattr(limits, "PART", 16)
+    monkeypatch.setattr(arbiters, "PART", 16)
     network = gated("batch_norm")
     feed = {"x": np.random.default_rng(0).uniform(-2, 2, (50, 4)).astype(np.float32)}
     arbiter = network.witnesses.arbiter

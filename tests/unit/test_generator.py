@@ -16,7 +16,7 @@ from torchship.codegen import run_python as handcoded
 from torchship.codegen import to_cpp, to_python
 from torchship.codegen.crosscheck import BOTH_ROUND, check_decisions, eager
 from torchship.codegen.layers import exact, read_network
-from torchship.codegen.tracing import describe, parameter
+from torchship.codegen.tracing import parameter, weights_document
 from torchship.core.errors import GenerationError, ParityError
 from torchship.core.files import read_json
 from torchship.gate.compare import compare
@@ -73,7 +73,7 @@ def networks(draw):
 
 def described(module, widths):
     tensors = [{name: Tensor(("batch", width))} for name, width in (("x", widths[0]), ("y", widths[-1]))]
-    return read_network(describe("net", module, *tensors))
+    return read_network(weights_document("net", module, *tensors))
 
 
 @settings(max_examples=60, deadline=None)
@@ -159,7 +159,7 @@ def test_uncovered_layers_are_named(module, message):
 
 def test_tensors_of_other_shapes_are_refused():
     with pytest.raises(GenerationError, match=r"code is generated for one input \[batch, features\]"):
-        describe("net", nn.Identity(), {"x": Tensor(("batch", 3, 4))}, {"y": Tensor(("batch", 1))})
+        weights_document("net", nn.Identity(), {"x": Tensor(("batch", 3, 4))}, {"y": Tensor(("batch", 1))})
 
 
 def test_weights_that_are_not_finite_are_named():

@@ -322,7 +322,7 @@ def test_an_evaluator_that_stands_alone_condemns_nobody():
 
 def test_one_setting_that_agrees_is_enough_to_blame_the_others():
     row = {"setting": "a", "refused": None, "elements": 9, "ratio": 50.0}
-    own = {**row, "setting": "the reference's float32", "ratio": 0.1}
+    own = {**row, "setting": "the arbiter's own float32", "ratio": 0.1}
     assert everyone_differs([row, {**row, "refused": "no", "ratio": 0.0}, own], 1.0)
     assert everyone_differs([{**row, "ratio": float("nan")}], 1.0)
     assert not everyone_differs([row, {**row, "ratio": 0.5}], 1.0)

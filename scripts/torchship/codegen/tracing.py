@@ -28,7 +28,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
 }
 
 
-def describe(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> dict[str, Any]:
+def weights_document(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> dict[str, Any]:
     """Return the document of weights.json.
 
     Raises:

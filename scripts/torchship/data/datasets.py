@@ -146,7 +146,7 @@ def floating(tensor: Tensor | None) -> np.dtype[Any]:
     return np.dtype(tensor.dtype if tensor is not None and tensor.dtype.startswith("float") else FLOAT32)
 
 
-def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+def make_datasheet(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
     return {
         **about,

@@ -17,7 +17,7 @@ def element_type(tensor: Tensor) -> np.dtype[Any]:
     return dtype
 
 
-def limits_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
+def ends_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
     """Return the lower and upper ends of a tensor's domain, as arrays that broadcast against the tensor.
 
     Each is one number, or has one for each entry of the last axis. An index goes from 0 to the last of its axis.
@@ -31,9 +31,9 @@ def limits_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
     return np.asarray(tensor.low), np.asarray(tensor.high)
 
 
-def ends_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
+def typed_ends_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
     """Return the ends of a tensor's domain in the type of its elements."""
-    low, high = limits_of(tensor, sizes)
+    low, high = ends_of(tensor, sizes)
     return low.astype(element_type(tensor)), high.astype(element_type(tensor))
 
 
@@ -42,29 +42,31 @@ def uniform(tensor: Tensor, sizes: Sizes, generator: np.random.Generator) -> Arr
     shape, dtype = shape_of(tensor, sizes), element_type(tensor)
     if tensor.values is not None:
         return np.asarray(generator.choice(np.array(tensor.values), shape)).astype(dtype)
-    low, high = limits_of(tensor, sizes)
+    low, high = ends_of(tensor, sizes)
     if dtype.kind in "iub":
         drawn = generator.integers(low.astype(np.int64), high.astype(np.int64), shape, endpoint=True)
         return np.asarray(drawn).astype(dtype)
     # Rounding to float32 may leave the domain by half a unit in the last place.
-    return np.asarray(np.clip(np.asarray(generator.uniform(low, high, shape)).astype(dtype), *ends_of(tensor, sizes)))
+    return np.asarray(
+        np.clip(np.asarray(generator.uniform(low, high, shape)).astype(dtype), *typed_ends_of(tensor, sizes))
+    )
 
 
 def corners(tensor: Tensor, sizes: Sizes, generator: np.random.Generator) -> Array:
     """Draw a tensor whose elements are each at one end of the domain."""
-    low, high = ends_of(tensor, sizes)
+    low, high = typed_ends_of(tensor, sizes)
     drawn: Array = np.where(generator.choice(np.array([False, True]), shape_of(tensor, sizes)), high, low)
     return drawn
 
 
 def lowest(tensor: Tensor, sizes: Sizes, _: np.random.Generator) -> Array:
     """Return a tensor with all its elements at the lower end: a mask that hides all, indices that are all equal."""
-    return np.broadcast_to(ends_of(tensor, sizes)[0], shape_of(tensor, sizes)).copy()
+    return np.broadcast_to(typed_ends_of(tensor, sizes)[0], shape_of(tensor, sizes)).copy()
 
 
 def highest(tensor: Tensor, sizes: Sizes, _: np.random.Generator) -> Array:
     """Return a tensor with all its elements at the upper end."""
-    return np.broadcast_to(ends_of(tensor, sizes)[1], shape_of(tensor, sizes)).copy()
+    return np.broadcast_to(typed_ends_of(tensor, sizes)[1], shape_of(tensor, sizes)).copy()
 
 
 def discrete(tensor: Tensor) -> bool:
@@ -108,7 +110,7 @@ def grid(tensor: Tensor, points: int, most: int, generator: np.random.Generator)
     batch, width = str(tensor.shape[0]), int(tensor.shape[1])
     if points**width > most:
         return uniform(tensor, {batch: most}, generator)
-    low, high = (np.broadcast_to(end, width) for end in limits_of(tensor, {}))
+    low, high = (np.broadcast_to(end, width) for end in ends_of(tensor, {}))
     axes = [np.linspace(start, stop, points) for start, stop in zip(low, high, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, width).astype(np.float32)
 
@@ -178,7 +180,7 @@ def with_special(
 
 def parts_of(tensor: Tensor, sizes: Sizes, rank: int) -> Iterator[tuple[tuple[Any, ...], tuple[int, ...], Any, Any]]:
     """Yield the parts of a tensor that have a domain of their own: how to index it, where its ends are, and these."""
-    low, high = np.broadcast_arrays(*ends_of(tensor, sizes))
+    low, high = np.broadcast_arrays(*typed_ends_of(tensor, sizes))
     for entry in np.ndindex(low.shape):
         # An end that holds for all of an axis has length 1 there.
         chosen = [index if length > 1 else slice(None) for index, length in zip(entry, low.shape, strict=True)]
@@ -246,7 +248,7 @@ def moved_a_little(tensor: Tensor, array: Array, padding: Array, sizes: Sizes, g
     swapped = np.where(given[order], array, array[order]) if array.ndim else array
     if tensor.values is not None or array.dtype.kind not in "fiu":
         return np.asarray(np.where(kind < 3, swapped, array))
-    low, high = ends_of(tensor, sizes)
+    low, high = typed_ends_of(tensor, sizes)
     if array.dtype.kind in "iu":
         shift = generator.integers(-1, 1, array.shape, endpoint=True).astype(np.float64)
     else:

@@ -122,10 +122,10 @@ def dynamic_shapes(inputs: Tensors, axes: Axes = EVERY) -> tuple[dict[int, Any],
 def dimension(axis: str, sizes: AxisRange) -> Any:
     """Return an axis as torch's exporter takes it; of multiples, that of the factor, times the multiple."""
     least, most = -(-sizes.least // sizes.multiple), sizes.most if sizes.most is None else sizes.most // sizes.multiple
-    limits = {"min": least or None, "max": most}
+    allowed = {"min": least or None, "max": most}
     if sizes.multiple == 1:
-        return torch.export.Dim(axis, **limits)
-    return sizes.multiple * torch.export.Dim(factor_name(axis), **limits)
+        return torch.export.Dim(axis, **allowed)
+    return sizes.multiple * torch.export.Dim(factor_name(axis), **allowed)
 
 
 def factor_name(axis: str) -> str:

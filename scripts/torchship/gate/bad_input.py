@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
-from torchship.data.domain import element_type, limits_of, rows
+from torchship.data.domain import element_type, ends_of, rows
 from torchship.data.padding import hidden
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Result, Session
@@ -32,7 +32,7 @@ def bad_numbers(inputs: Tensors, feed: Feed, sizes: Mapping[str, int]) -> Iterat
         if not feed[name].size or kind.kind not in "fiu":
             continue  # every truth value is one that is expected, and no text is a bad number
         place = first_real(tensor, feed, name)
-        low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in limits_of(tensor, sizes))
+        low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in ends_of(tensor, sizes))
         if kind.kind == "f":
             far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
         else:

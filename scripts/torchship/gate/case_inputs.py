@@ -52,7 +52,7 @@ SPECIAL_DRAWS = 8
 
 UNIFORM = "uniform over the domain"
 # Where inputs lie as they do in use, and limits must be narrow; elsewhere ties and edges are sought.
-USUAL_ORIGINS = ("test set", "reference", "training set", "near the data", UNIFORM)
+ORIGINS_IN_USE = ("test set", "reference", "training set", "near the data", UNIFORM)
 
 
 def make_inputs(

@@ -15,8 +15,9 @@ import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
 from torchship.gate.case_inputs import About
+from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
-from torchship.gate.witness.limits import SAMPLES, Witnessed, factor, witness_in_parts
+from torchship.gate.witness.limits import Witnessed, factor
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensors
@@ -59,13 +60,13 @@ class Witnesses:
     """All who say what a correct file gives: an arbiter of the whole network, and functions of single outputs.
 
     Args:
-        arbiter: has `witness(feed, samples)`, see `roundoff`.
+        arbiter: of the whole network.
         bound: gives for the inputs a rigorous bound by output, where the layers are covered; else None.
         handcoded: gives for the inputs what the hand-coded function gives, and how far that may be from float64.
     """
 
     def __init__(
-        self, arbiter: Any, bound: Callable[[Feed], dict[str, Array]] | None = None,
+        self, arbiter: Arbiter, bound: Callable[[Feed], dict[str, Array]] | None = None,
         handcoded: Callable[[Feed], dict[str, tuple[Array, Array]]] | None = None,
     ) -> None:  # fmt: skip
         self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded

@@ -9,7 +9,7 @@ from torchship.data.domain import element_type
 from torchship.gate.cases import Case, Witnesses
 from torchship.gate.compare import Difference, compare, explain
 from torchship.gate.session import ExportedFile, Result
-from torchship.gate.witness.limits import SAMPLES
+from torchship.gate.witness.arbiter import SAMPLES
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.tensor import Tensor, Tensors
 

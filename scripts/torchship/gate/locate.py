@@ -15,7 +15,7 @@ from torchship.runtimes.protocol import Runtime
 from torchship.spec.arrays import Array, Feed
 
 # The row of the matrix that is no runtime's.
-ARBITERS_OWN = "the reference's float32"
+ARBITERS_OWN = "the arbiter's own float32"
 # The row of the usual setting again, with the first events alone.
 ONE_BY_ONE = "event by event"
 # Values of that many nodes are held at once.

@@ -17,7 +17,7 @@ from torchship.data.domain import (
     draw,
     edge_draws,
     element_type,
-    limits_of,
+    ends_of,
     on_values,
     rows,
     special_draw,
@@ -116,7 +116,7 @@ class Breeding:
         if discrete(tensor):
             found: Array = np.where(chosen & (generator.random(child.shape) < 0.2), fresh, child)
             return found
-        low, high = limits_of(tensor, self.sizes)
+        low, high = ends_of(tensor, self.sizes)
         # From a tenth of the domain down to the last place, and now and then to anywhere.
         step = (
             (high - low) * 10.0 ** generator.uniform(-8.0, -0.5, child.shape) * generator.standard_normal(child.shape)

@@ -41,7 +41,7 @@ class Matrix:
     file: ExportedFile
     judge: Judge
     cases: Sequence[Case]
-    usual: Sequence[Result]
+    default: Sequence[Result]
 
     def run(self, runtime: Runtime, others: Sequence[Runtime], validate: Validate) -> tuple[list[Row], list[Failure]]:
         """Run the cases at every setting, in other versions, and event by event; return a row for each, and failures.
@@ -52,7 +52,7 @@ class Matrix:
             others: further runtimes, each run at the default setting; newer versions read older files, and must agree.
         """
         rows, failures = [], []
-        known = {failure.place for failure in self.judge.cases(self.cases, self.usual).failures}
+        known = {failure.place for failure in self.judge.cases(self.cases, self.default).failures}
         plan = [(runtime, setting) for setting in settings(validate)]
         for one, setting in [*plan, *[(other, DEFAULT_SETTING) for other in others]]:
             row, wrong = self.at(one, setting)
@@ -67,7 +67,9 @@ class Matrix:
             rows.append(row)
             failures += wrong
         single = [case.single for case in self.cases]
-        rows.append({"setting": "the reference's float32", "refused": None, **against(single, self.usual, self.cases)})
+        rows.append(
+            {"setting": "the arbiter's own float32", "refused": None, **against(single, self.default, self.cases)}
+        )
         return rows, failures
 
     def at(self, runtime: Runtime, setting: Setting) -> tuple[Row, list[Failure]]:
@@ -78,7 +80,7 @@ class Matrix:
                 results = session.run_all(self.cases)
         except RefusedError as refused:
             return {"setting": name, "refused": str(refused)}, [Failure("refused", "", str(refused))]
-        row = {"setting": name, "refused": first_refusal(results), **against(results, self.usual, self.cases)}
+        row = {"setting": name, "refused": first_refusal(results), **against(results, self.default, self.cases)}
         return row, self.judge.cases(self.cases, results).failures
 
     def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[Row, list[Failure]]:
@@ -99,7 +101,7 @@ class Matrix:
     def larger(self) -> list[tuple[Case, dict[str, Array]]]:
         """Return the largest case of each origin with what came out: another size of the same draws adds nothing."""
         found: dict[str, tuple[Case, dict[str, Array]]] = {}
-        ordered = sorted(zip(self.cases, self.usual, strict=True), key=lambda pair: -pair[0].about["sizes"][BATCH])
+        ordered = sorted(zip(self.cases, self.default, strict=True), key=lambda pair: -pair[0].about["sizes"][BATCH])
         for case, batch in ordered:
             if not isinstance(batch, str) and case.about["sizes"][BATCH] > 1:
                 found.setdefault(case.about["origin"], (case, batch))
@@ -111,8 +113,8 @@ def first_refusal(results: Sequence[Result]) -> str | None:
     return next((result for result in results if isinstance(result, str)), None)
 
 
-def against(results: Sequence[Result], usual: Sequence[Result], cases: Sequence[Case]) -> dict[str, Any]:
-    """Count the outputs whose bits differ from the usual setting's, and give the largest differences.
+def against(results: Sequence[Result], default: Sequence[Result], cases: Sequence[Case]) -> dict[str, Any]:
+    """Count the outputs whose bits differ from the default setting's, and give the largest differences.
 
     Returns:
         `elements` compared, how many are `different`, the largest difference between both in units in the last place
@@ -120,7 +122,7 @@ def against(results: Sequence[Result], usual: Sequence[Result], cases: Sequence[
     """
     elements, different, ulp = 0, 0, 0.0
     largest: dict[str, float] = {}
-    for found, other, case in zip(results, usual, cases, strict=True):
+    for found, other, case in zip(results, default, cases, strict=True):
         if isinstance(found, str) or isinstance(other, str):
             continue
         for name, exact in case.exact.items():

@@ -20,7 +20,7 @@ def verdict_line(document: Mapping[str, Any]) -> str:
         text = f"{first['place']}: {first['message']}" if first["place"] else str(first["message"])
         located = document.get("located")
         if located:
-            text += f"; {describe_location(located)}"
+            text += f"; {told_location(located)}"
         others = sorted({failure["check"] for failure in rest} - {first["check"]})
         if rest:
             text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
@@ -32,7 +32,7 @@ def verdict_line(document: Mapping[str, Any]) -> str:
     return f"passed: {text}"
 
 
-def describe_location(located: Mapping[str, Any]) -> str:
+def told_location(located: Mapping[str, Any]) -> str:
     """Say where in the graph a file first differs, what it lacks, and whether the file or the runtime is to blame."""
     after = f", after {located['after']!r}" if located["after"] else ""
     text = f"first differs at node {located['node']!r} ({located['operator']}){in_code(located)}{after}"

@@ -12,7 +12,7 @@ Sizes = Mapping[str, int]
 BATCH = "batch"
 
 # The other axes while one is varied.
-USUAL = 5
+USUAL_SIZE = 5
 # The batch of draws of the domain's edges.
 USUAL_BATCH = 64
 
@@ -118,7 +118,7 @@ def own_size(allowed: AxisRange, place: int, taken: set[int | None]) -> int:
     return next((size for size in itertools.chain(within, every) if size not in taken), allowed.nearest(2))
 
 
-def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL) -> dict[str, int]:
+def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL_SIZE) -> dict[str, int]:
     """Return a size of each dynamic axis that is neither special nor large, with a batch of `batch` where it may be.
 
     The least size may be special (as many particles as neighbours), so an axis that needs more than usual is as traced.
@@ -126,8 +126,8 @@ def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL) -> dict
     traced = traced_sizes(inputs, axes)
     ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
     return {
-        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL
-        else allowed.nearest(USUAL)
+        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL_SIZE
+        else allowed.nearest(USUAL_SIZE)
         for axis, allowed in ranges.items()
     }  # fmt: skip
 
@@ -145,7 +145,7 @@ def shape_matrix(inputs: Tensors, validate: Validate, beyond: int, axes: Axes = 
     training has seen. A size that an axis may not have becomes the next that it may.
     """
     traced = traced_sizes(inputs, axes)
-    base = usual_sizes(inputs, axes, validate["batch_sizes"][-1] if list(traced) == [BATCH] else USUAL)
+    base = usual_sizes(inputs, axes, validate["batch_sizes"][-1] if list(traced) == [BATCH] else USUAL_SIZE)
     ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
     filled = [axis for axis in traced if axis in validate["never_empty"] or not ranges[axis].allows(0)]
     found = []

@@ -49,6 +49,18 @@ class GivenReference:
         """Say that inputs are not among its own."""
         raise UnjudgedError("nobody says what is right for these inputs: the given reference has its own events alone")
 
+    def evaluate(self, feed: Arrays) -> NoReturn:
+        """Say the same."""
+        self.witness(feed)
+
+    def record(self, feed: Arrays, samples: int = 0) -> NoReturn:  # noqa: ARG002 -- as of any arbiter
+        """Say the same."""
+        self.witness(feed)
+
+    def comparisons(self, feed: Arrays, *, disturbed: int = 0) -> NoReturn:  # noqa: ARG002 -- as of any arbiter
+        """Say the same."""
+        self.witness(feed)
+
     def told(self, arrays: Arrays) -> Told:
         """Return what some of its own events say."""
         exact = {name: wide(arrays[name]) for name in self._outputs}

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import ParityError, WitnessError
-from torchship.gate.witness.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
+from torchship.gate.witness.arbiter import PART, SAME, SAMPLES
+from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
 from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
@@ -141,7 +142,7 @@ class TorchArbiter:
         noise = Noise(EXAGGERATED * UNIT_FLOAT32, self.seed + disturbed) if disturbed else None
         comparing = Comparing(noise, tensors)
         self._evaluate(tensors, torch.float64, comparing)
-        return Comparisons(comparing.outcomes, some_of(comparing.constants))
+        return Comparisons(comparing.answers, some_of(comparing.constants))
 
     def _disturbed(self, feed: Feed, exact: Mapping[str, Array], samples: int) -> Iterator[dict[str, Array]]:
         """Yield the outputs of disturbed evaluations, several at once where events are independent."""
