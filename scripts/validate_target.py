@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -24,11 +23,12 @@ from torchship.runtimes.remote import Runtime
 from torchship.spec.axes import read_axes
 from torchship.spec.model import read_model
 from torchship.spec.section import Section
+from torchship.spec.target import Target, read_target
 
 
 def validate_target(
     file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
-    *, what: str, target: dict[str, Any], model: Section, claims: Sequence[Path] = (),
+    *, what: str, target: Target, model: Section, claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
@@ -45,8 +45,8 @@ def validate_target(
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
             "notes": report.get("notes", []),
-            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
-                                          "static_only": not target["wheel"]},
+            "target": target.document(), "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
+                                          "static_only": not target.wheel},
         })  # fmt: skip
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
@@ -75,7 +75,7 @@ if __name__ == "__main__":
             {**{name: Path(path) for name, path in snakemake.output.items()},
              **{name: Path(snakemake.log[name]) for name in ("evidence", "worst", "page")}},
             what="/".join(snakemake.wildcards),
-            target=snakemake.params.target,
+            target=read_target(snakemake.params.target),
             model=section,
             claims=[Path(path) for path in snakemake.params.claims],
         )  # fmt: skip

@@ -20,6 +20,7 @@ from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.models.module import network_class
 from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import EVERY
+from torchship.spec.target import Target
 from torchship.spec.tensor import read_tensors
 
 # Steps set it; two test processes with two threads each would only wait for one another.
@@ -27,7 +28,7 @@ torch.set_num_threads(1)
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 # What the files are exported for.
-TARGET = {"opset": 18, "ir": 8, "contract": None}
+TARGET = Target("1.14.1", opset=18, ir=8)
 # Quick, and without the search, which tests of its own try.
 VALIDATE = merge(
     DEFAULTS["validate"],
@@ -90,9 +91,7 @@ def examined(network, file, cases, facts, validate, runtime=None):
 
 
 @cache
-def gated(
-    name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_sizes"]), axes=tuple(VALIDATE["axis_sizes"])
-):
+def gated(name, seed=0, opset=TARGET.opset, batches=tuple(VALIDATE["batch_sizes"]), axes=tuple(VALIDATE["axis_sizes"])):
     """Build, export and witness one of the tests' networks, trained by nothing but chance."""
     inputs, outputs = NETWORKS[name]
     torch.manual_seed(seed)
@@ -106,7 +105,7 @@ def gated(
                 value.copy_(torch.rand_like(value) + 0.5 if "var" in buffer else torch.randn_like(value))
     proto = exported(module, inputs, outputs, opset)
     about = expected_metadata(inputs, outputs, 0.5)
-    modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET["ir"], about=about)
+    modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET.ir, about=about)
     witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
     validate = {**VALIDATE, "batch_sizes": batches, "axis_sizes": axes}
     made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed, comparer=witnesses.arbiter)

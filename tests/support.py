@@ -8,6 +8,7 @@ import yaml
 from torchship.config.resolve import merge, resolve
 from torchship.data.datasets import SPLITS
 from torchship.spec.section import read_section
+from torchship.spec.target import read_targets
 from torchship.training.objective import targets_of
 
 from generate_data import generate_data
@@ -21,6 +22,7 @@ def document(name):
 
 
 DEFAULTS = {**document("config.yaml"), **document("targets.yaml")}
+TARGETS = read_targets(DEFAULTS["targets"])
 SCHEMA = document("schemas/config.schema.yaml")
 
 

@@ -3,18 +3,19 @@
 import copy
 import json
 import re
+from dataclasses import replace
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from support import DEFAULTS
+from support import DEFAULTS, TARGETS
 from torchship.config.targets import require_classes
 from torchship.core.errors import ConfigError
 from torchship.core.files import read_json
 from torchship.export.contract import expected_metadata, flat_length, notes, violations
 from torchship.spec.tensor import Tensor
 
-TARGET = DEFAULTS["targets"]["cmssw_14_2"]
+TARGET = TARGETS["cmssw_14_2"]
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_each_violation_is_named(trained, model, change, message):
     assert any(re.search(message, line) for line in lines), lines
 
 
-INTO = {**TARGET, "class": "into"}
+INTO = replace(TARGET, generation="into")
 
 
 def free_output(model):
@@ -174,7 +175,7 @@ def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
                         for place in ("input 'x'", "output 'y'")]  # fmt: skip
     # Where the declaration says that it is dynamic, it is a violation.
     assert any("axis 0 must be the dynamic batch" in line for line in broken(trained, model))
-    assert notes(model.SerializeToString(), {**TARGET, "contract": None}, **fixed) == []
+    assert notes(model.SerializeToString(), replace(TARGET, contract=None), **fixed) == []
 
 
 def test_one_batch_cannot_be_two():
@@ -187,20 +188,20 @@ def test_one_batch_cannot_be_two():
     kinds = {"inputs": {name: declared[name] for name in "xt"}, "outputs": {"y": declared["y"]}}
     (line,) = violations(content, TARGET, metadata={}, **kinds)
     assert "takes one batch for all inputs and outputs, but axis 0 is fixed to 1 in input 'x', 8 in input 't'" in line
-    assert violations(content, {**TARGET, "contract": None}, metadata={}, **kinds) == []
+    assert violations(content, replace(TARGET, contract=None), metadata={}, **kinds) == []
 
 
 def test_every_target_of_cmssw_says_which_generation_it_has():
     for name, facts in DEFAULTS["targets"].items():
         assert facts["class"] == (None if name == "latest" else "into" if name == "cmssw_dev" else "allocating")
     with pytest.raises(ConfigError, match=r"targets/mine/class is None with contract 'cmssw'"):
-        require_classes({"mine": {**TARGET, "class": None}})
+        require_classes({"mine": replace(TARGET, generation=None).document()})
 
 
 def test_other_targets_have_no_such_contract(trained, model):
     free_width(model)
     freeze_batch(model)
-    assert broken(trained, model, target={**TARGET, "contract": None}) == []
+    assert broken(trained, model, target=replace(TARGET, contract=None)) == []
 
 
 def test_input_shapes_allow_further_dynamic_axes(trained, model):

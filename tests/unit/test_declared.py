@@ -101,8 +101,8 @@ def test_the_traced_example_has_a_size_that_the_network_takes():
 def lists():
     torch.manual_seed(0)
     module = Lists().eval()
-    proto = exported(module, LISTS, OUTPUTS, TARGET["opset"])
-    canonicalize(proto, graph="lists", opset=TARGET["opset"], ir=TARGET["ir"], about={})
+    proto = exported(module, LISTS, OUTPUTS, TARGET.opset)
+    canonicalize(proto, graph="lists", opset=TARGET.opset, ir=TARGET.ir, about={})
     return module, proto
 
 

@@ -12,7 +12,7 @@ import torch
 from building import HERE, NETWORKS
 from independent import draw_points
 from onnx import TensorProto, helper
-from support import DEFAULTS, PROJECT
+from support import PROJECT, TARGETS
 from torch import nn
 from torchship.config.domain_checks import spelled_out
 from torchship.core.errors import ExportError
@@ -30,13 +30,13 @@ PLAIN = {"x": Tensor(("batch", 2), low=0.0, high=1.0)}, {"y": Tensor(("batch", 1
 EXPORT = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from support import DEFAULTS, small_model
+from support import TARGETS, small_model
 from export_onnx import export_onnx
 from translate_network import translate_network
 translated = Path("translated.zip"), Path("translated.json")
 translate_network(Path({network!r}), Path({weights!r}), *translated, model=small_model(), opsets=[20])
 export_onnx(*translated, Path("model.onnx"), Path("export.json"),
-            run="xor", target=DEFAULTS["targets"]["latest"], model=small_model(), name="latest")
+            run="xor", target=TARGETS["latest"], model=small_model(), name="latest")
 """
 
 
@@ -85,10 +85,10 @@ def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
 
 @pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
 def test_a_file_is_what_its_target_takes(trained, target):
-    model, facts = onnx.load(trained.onnx[target]), DEFAULTS["targets"][target]
+    model, facts = onnx.load(trained.onnx[target]), TARGETS[target]
     onnx.checker.check_model(model, full_check=True)
-    assert model.ir_version == facts["ir"]
-    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", min(20, facts["opset"]))]
+    assert model.ir_version == facts.ir
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", min(20, facts.opset))]
     report = read_json(trained.export[target])
     assert report["sha256"] == sha256(trained.onnx[target])
     assert report["operators"] == {"Gemm": 2, "Sigmoid": 2}

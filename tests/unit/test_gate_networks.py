@@ -8,7 +8,7 @@ import pytest
 import torch
 from gating import NETWORKS, VALIDATE, gated, needed_of, network_file
 from onnx import numpy_helper
-from support import DEFAULTS, PROJECT
+from support import PROJECT, TARGETS
 from torch import nn
 from torchship.core.errors import ParityError, WitnessError
 from torchship.data.domain import draw, edge_draws
@@ -47,7 +47,7 @@ def test_correct_files_pass(name):
 
 @pytest.mark.parametrize("name", CORRECT)
 def test_correct_files_pass_in_the_oldest_runtime_that_is_installed(name):
-    version = DEFAULTS["targets"]["cmssw_14_2"]["onnxruntime"]
+    version = TARGETS["cmssw_14_2"].onnxruntime
     with Runtime(interpreter(PROJECT / "envs" / f"onnxruntime-{version}.yaml")) as runtime:
         evidence = gated(name).judge(runtime=runtime)
     assert evidence["failures"] == []

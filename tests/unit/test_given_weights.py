@@ -6,7 +6,7 @@ import pytest
 import torch
 from gating import DECLARED, network_file
 from safetensors.torch import load_file, save_file
-from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
+from support import DEFAULTS, PROJECT, SCHEMA, TARGETS, case_outputs, merge
 from torch import nn
 from torchship.config.checks import has_data
 from torchship.config.resolve import resolve
@@ -167,9 +167,9 @@ def road(folder, name, **changes):
     take(folder, folder / "mine.pt", name)
     files = {"network": network_file(name), "trained": folder / "taken.weights"}
     onnx, report, cases = folder / "model.onnx", folder / "export.json", folder / "cases.safetensors"
-    target = DEFAULTS["targets"]["latest"]
+    target = TARGETS["latest"]
     program, translated = folder / "translated.zip", folder / "translated.json"
-    opsets = natives([file_opset(model["export"]["opset"], target)])
+    opsets = natives([file_opset(model["export"]["opset"], target.document())])
     translate_network(files["network"], files["trained"], program, translated, model=model, opsets=opsets)
     export_onnx(program, translated, onnx, report, run="mine", target=target, model=model, name="latest")
     if model["extract"]["handcode"]:
@@ -179,7 +179,7 @@ def road(folder, name, **changes):
         code = (files["weights"], files["python"], files["header"], files["network"], files["trained"])
         check_code(*code, None, None, folder / "check.json", model=model)
     make_cases(files, case_outputs(cases), run="mine", model=model)
-    find_runtime(PROJECT / "envs" / f"onnxruntime-{target['onnxruntime']}.yaml", folder / "r.json")
+    find_runtime(PROJECT / "envs" / f"onnxruntime-{target.onnxruntime}.yaml", folder / "r.json")
     outputs = {key: folder / f"{key}.json" for key in ("validation", "evidence")}
     outputs |= {key: folder / f"{key}.safetensors" for key in ("errors", "worst")} | {"page": folder / "gate.html"}
     validate_target(onnx, report, cases, read_witnesses(model, files), [folder / "r.json"], outputs,

@@ -8,7 +8,7 @@ import torch
 from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, travel, value, weights
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from support import DEFAULTS
+from support import TARGETS
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
 from torchship.core.files import sha256
 from torchship.data.datasets import read_arrays, write_arrays
@@ -216,7 +216,7 @@ def test_a_fixed_batch_is_a_fact_and_judged_at_that_size(tmp_path):
 
 def test_cmssw_takes_a_fixed_batch_that_is_declared_and_no_other():
     content, ends = affine(batch=1).SerializeToString(), lambda batch: Tensor((batch, 4))
-    check = {"target": DEFAULTS["targets"]["cmssw_14_2"], "metadata": {}, "outputs": {"y": Tensor((1, 3))}}
+    check = {"target": TARGETS["cmssw_14_2"], "metadata": {}, "outputs": {"y": Tensor((1, 3))}}
     assert violations(content, inputs={"x": ends(1)}, **check) == []
     assert "axis 0 must be the dynamic batch" in violations(content, inputs={"x": ends("batch")}, **check)[0]
 

@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 from support import DEFAULTS, SCHEMA
 from torchship.spec.section import by_name, in_order, read_section
+from torchship.spec.target import read_target
 from torchship.spec.tensor import Padding, Tensor, TensorEntry, read_tensor, read_tensors
 
 FULL = {
@@ -58,3 +59,10 @@ def test_a_section_keeps_the_order_of_its_tensors_where_keys_are_sorted():
     assert list(by_name(written)["inputs"]) == ["z", "a"]
     assert by_name(written) == section
     assert read_tensors(DEFAULTS["models"]["xor"]["inputs"])["x"].features == ("a", "b")
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS["targets"]))
+def test_a_target_is_written_as_it_was_read(name):
+    entry = DEFAULTS["targets"][name]
+    assert read_target(entry).document() == entry
+    assert set(read_target(entry).document()) == set(SCHEMA["$defs"]["target"]["properties"])

@@ -14,14 +14,11 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
 from torchship.data.domain import element_type
 from torchship.spec.axes import BATCH
+from torchship.spec.target import CMSSW, INTO, Target
 from torchship.spec.tensor import Tensor, Tensors, documents
 
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
-
-# The two generations of that class, as targets.yaml has them under `class`: in the older one ONNX Runtime allocates the
-# outputs; the newer one, since March 2026, has it write into memory whose size it works out before (`runInto`).
-INTO = "into"
 
 # The names of the domain of ONNX's own operators, and that of its trees and encoders, which ONNX Runtime is built with.
 ONNX = ("", "ai.onnx")
@@ -31,14 +28,14 @@ MICROSOFT = "com.microsoft"
 
 
 def violations(
-    content: bytes, target: Mapping[str, Any], *, inputs: Tensors, outputs: Tensors,
+    content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors,
     metadata: Mapping[str, Any], input_shapes: bool = False,
 ) -> list[str]:  # fmt: skip
     """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
 
     Args:
         content: the file that ships.
-        target: an entry of targets.yaml: `opset`, `ir`, `contract`, cmssw or null, and `class`, its generation.
+        target: what it goes to.
         inputs, outputs: the declared tensors by name.
         metadata: what the file must say of itself, by key.
         input_shapes: the caller passes the sizes of further dynamic axes, as newer series of CMSSW can.
@@ -48,9 +45,9 @@ def violations(
     except DecodeError as error:
         return [f"the file is no ONNX model: {error}"]
     found = [*versions(model, target), *operators(model), *external(model), *wrong_metadata(model, metadata)]
-    if target.get("contract") == "cmssw":
+    if target.contract == CMSSW:
         for kind, value, declared in signature(model, inputs, outputs):
-            found += cmssw(kind, value, declared, into=target["class"] == INTO, input_shapes=input_shapes)
+            found += cmssw(kind, value, declared, into=target.generation == INTO, input_shapes=input_shapes)
         batches = fixed_batches(model, inputs, outputs)
         if len(set(batches.values())) > 1:
             found.append(f"cms::Ort::ONNXRuntime takes one batch for all inputs and outputs, but axis 0 is fixed to "
@@ -59,13 +56,13 @@ def violations(
     return found
 
 
-def notes(content: bytes, target: Mapping[str, Any], *, inputs: Tensors, outputs: Tensors) -> list[str]:
+def notes(content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors) -> list[str]:
     """Return a line for everything that whoever calls a file at its target must keep to, as was declared.
 
     Args:
         content, target, inputs, outputs: see `violations`.
     """
-    if target.get("contract") != "cmssw":
+    if target.contract != CMSSW:
         return []
     fixed = fixed_batches(onnx.load_from_string(content), inputs, outputs)
     return [
@@ -88,17 +85,17 @@ def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[
     yield from (("output", value, outputs) for value in model.graph.output)
 
 
-def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
+def versions(model: ModelProto, target: Target) -> list[str]:
     """Compare operator set and IR version with what the target accepts."""
     found = []
     opset = operator_set(model)
-    if opset > target["opset"]:
-        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export "
-                     f"anew, or convert: onnx.version_converter.convert_version(model, {target['opset']})")  # fmt: skip
-    if model.ir_version > target["ir"]:
+    if opset > target.opset:
+        found.append(f"opset {opset} is newer than the target's {target.opset}: lower export/opset, export "
+                     f"anew, or convert: onnx.version_converter.convert_version(model, {target.opset})")  # fmt: skip
+    if model.ir_version > target.ir:
         found.append(
-            f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew, or lower it, which "
-            f"changes no operator: model = onnx.load(file); model.ir_version = {target['ir']}; onnx.save(model, file)"
+            f"IR version {model.ir_version} is newer than the target's {target.ir}: export anew, or lower it, which "
+            f"changes no operator: model = onnx.load(file); model.ir_version = {target.ir}; onnx.save(model, file)"
         )
     return found
 
