@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, ends_of, rows
 from torchship.data.padding import hidden
+from torchship.gate.documents import BadInputRow
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Result, Session
 from torchship.gate.witness.limits import ratios
@@ -90,8 +90,6 @@ def as_torch(found: Mapping[str, Array], expected: Mapping[str, Array], limit: M
 
 
 Expected = tuple[dict[str, Array], dict[str, Array]] | str
-# A row of the table, as validation.json has it.
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class Trials:
     good: Feed
     sizes: Mapping[str, int]
 
-    def run(self, promises: Mapping[str, str]) -> tuple[list[Row], list[Failure]]:
+    def run(self, promises: Mapping[str, str]) -> tuple[list[BadInputRow], list[Failure]]:
         """Try all bad inputs; return a row for each, and what broke a promise.
 
         Args:
@@ -116,7 +114,7 @@ class Trials:
         failures += [Failure("promise", row["what"], message) for row in table if (message := breaks(row))]
         for condition, what, call in wrong_calls(self.session.file.inputs, self.good):
             found = self.session.run(call)
-            row: Row = {"condition": condition, "what": what, "promise": "refused", "outcome": "returned"}
+            row: BadInputRow = {"condition": condition, "what": what, "promise": "refused", "outcome": "returned"}
             if isinstance(found, str):
                 row |= {"outcome": "refused", "message": found}
             else:
@@ -124,9 +122,11 @@ class Trials:
             table.append(row)
         return table, failures
 
-    def numbers(self, good: Mapping[str, Array], promises: Mapping[str, str]) -> tuple[list[Row], list[Failure]]:
+    def numbers(
+        self, good: Mapping[str, Array], promises: Mapping[str, str]
+    ) -> tuple[list[BadInputRow], list[Failure]]:
         """Try bad numbers, and a batch of no events; `good` is what the good input gives."""
-        table: list[Row] = []
+        table: list[BadInputRow] = []
         failures: list[Failure] = []
         separate = self.session.file.separate
         trials = list(bad_numbers(self.session.file.inputs, self.good, self.sizes))
@@ -165,10 +165,10 @@ class Trials:
         except ParityError:
             return "refused"
 
-    def try_numbers(self, expected: Expected, feed: Feed) -> tuple[Row, Result]:
+    def try_numbers(self, expected: Expected, feed: Feed) -> tuple[BadInputRow, Result]:
         """Run spoilt inputs; return what came out beside what torch gives, and the outputs."""
         found = self.session.run(feed)
-        row: Row = {"torch": expected if isinstance(expected, str) else kind_of(expected[0])}
+        row: BadInputRow = {"torch": expected if isinstance(expected, str) else kind_of(expected[0])}
         if isinstance(found, str):
             return {**row, "outcome": "refused", "message": found}, found
         same = not isinstance(expected, str) and as_torch(found, *expected)
@@ -180,7 +180,7 @@ def same_but_first(found: Array, good: Array) -> bool:
     return found.shape == good.shape and np.array_equal(found[1:], good[1:], equal_nan=found.dtype.kind == "f")
 
 
-def breaks(row: Mapping[str, Any]) -> str | None:
+def breaks(row: BadInputRow) -> str | None:
     """Say how a row breaks the model's promise, if it does."""
     match row["promise"]:
         case None:

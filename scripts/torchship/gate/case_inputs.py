@@ -1,11 +1,11 @@
 """What draws the cases: events of the data and near them, points of the domain, its edges, comparisons."""
 
 from collections.abc import Iterator, Mapping
-from typing import NotRequired, TypedDict
 
 import numpy as np
 from torchship.data.datasets import Arrays
 from torchship.data.domain import draw, edge_draws, fixed_batch, independent, near, on_values, rows
+from torchship.gate.about import About
 from torchship.gate.witness.thresholds import Comparer, flips
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.axes import (
@@ -21,23 +21,6 @@ from torchship.spec.axes import (
 )
 from torchship.spec.section import Validate
 from torchship.spec.tensor import Tensors
-
-
-class About(TypedDict):
-    """Where a case is from.
-
-    Attributes:
-        origin: what drew it.
-        sizes: of the dynamic axes.
-        number: its place among all cases.
-        first: of cases from the test set their first event.
-    """
-
-    origin: str
-    sizes: Mapping[str, int]
-    number: NotRequired[int]
-    first: NotRequired[int]
-
 
 Made = Iterator[tuple[About, dict[str, Array]]]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
-from torchship.gate.case_inputs import About
+from torchship.gate.about import About
 from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
 from torchship.gate.witness.limits import Witnessed, factor

@@ -9,6 +9,7 @@ import numpy as np
 from torchship.data.domain import draw, edge_draws
 from torchship.gate import bad_input, decisions, locate
 from torchship.gate.cases import Case, select
+from torchship.gate.documents import CaseEntry, Located
 from torchship.gate.judge import Failure, Judge, check_signature, shape_failures
 from torchship.gate.search import Search
 from torchship.gate.session import ExportedFile, Result, Session
@@ -148,7 +149,7 @@ class Examination:
             self.failures += found.failures
             self.worst = [found.worst]
 
-    def _locate(self, session: Session) -> dict[str, Any] | None:
+    def _locate(self, session: Session) -> Located | None:
         """Find where in the graph the failing case with the smallest inputs goes wrong."""
         arbiter, tolerance = self.judge.witnesses.arbiter, self.judge.tolerance
         failing = [case for case, entry in zip(self.cases, self.evidence["cases"], strict=True)
@@ -184,7 +185,7 @@ def largest_errors(evidence: Mapping[str, Any]) -> dict[str, float]:
 
 
 def worst_cases(
-    cases: Sequence[Case], entries: Sequence[Mapping[str, Any]], most: int = 4, *, separate: bool = True
+    cases: Sequence[Case], entries: Sequence[CaseEntry], most: int = 4, *, separate: bool = True
 ) -> list[Case]:
     """Return the cases with the largest differences, each with the event where it is, if events are independent."""
     scored = [

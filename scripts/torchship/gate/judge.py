@@ -8,6 +8,7 @@ from torchship.core.errors import ParityError
 from torchship.data.domain import element_type
 from torchship.gate.cases import Case, Witnesses
 from torchship.gate.compare import Difference, compare, explain
+from torchship.gate.documents import CaseEntry, Worst
 from torchship.gate.session import ExportedFile, Result
 from torchship.gate.witness.arbiter import SAMPLES
 from torchship.spec.arrays import Array, Feed
@@ -107,9 +108,9 @@ class Judged:
         worst: the largest difference in units of the limit, and where it is; None where nothing was compared.
     """
 
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[CaseEntry] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    worst: dict[str, Any] | None = None
+    worst: Worst | None = None
     worst_ratio: float = 0.0
 
 
@@ -167,7 +168,7 @@ def check_signature(signature: Mapping[str, Any], file: ExportedFile) -> list[Fa
     return failures
 
 
-def shape_failures(entries: Sequence[Mapping[str, Any]]) -> list[Failure]:
+def shape_failures(entries: Sequence[CaseEntry]) -> list[Failure]:
     """Name the axes that a file does not take at every size, from the cases that were refused."""
     failures = []
     for axis in dict.fromkeys(axis for entry in entries for axis in entry["sizes"]):

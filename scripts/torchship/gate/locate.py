@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.cases import Case
+from torchship.gate.documents import Located, Place, SettingRow
 from torchship.gate.witness.limits import Recorded, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
@@ -35,7 +35,7 @@ def locate(
     record: Sequence[Recorded],
     factor: float,
     modules: Mapping[str, Mapping[str, str]],
-) -> dict[str, Any] | None:
+) -> Located | None:
     """Find the first node from which on nothing that the file computes is anything that the arbiter computed.
 
     Each node's output is added to the outputs of a copy, some at a time, and looked for among the arbiter's values,
@@ -80,9 +80,11 @@ def locate(
     place = next((place for place in suspects if proto.graph.node[place].op_type not in MOVES), suspects[0])
     node = proto.graph.node[place]
     before = [earlier for earlier in proto.graph.node[:place] if any(agrees.get(name) for name in earlier.output)]
+    module, line = origin_of(modules, node.name)
+    after = before[-1].name if before else None
     return {
-        "node": node.name, "operator": node.op_type, **origin_of(modules, node.name),
-        "after": before[-1].name if before else None, "lacks": lacking(record, there),
+        "node": node.name, "operator": node.op_type, "module": module, "line": line, "after": after,
+        "lacks": lacking(record, there),
     }  # fmt: skip
 
 
@@ -98,13 +100,13 @@ def telling(value: Array) -> bool:
     return value.dtype.kind == "f" and bool(((value != 0.0) & (value != 1.0)).any())
 
 
-def origin_of(modules: Mapping[str, Mapping[str, str]], node: str) -> dict[str, str]:
+def origin_of(modules: Mapping[str, Mapping[str, str]], node: str) -> tuple[str, str]:
     """Return the torch module and the line of code that a node is from, '' where that is not known."""
     found = modules.get(node) or {}
-    return {key: found.get(key, "") for key in ("module", "line")}
+    return found.get("module", ""), found.get("line", "")
 
 
-def lacking(record: Sequence[Recorded], there: Container[int]) -> dict[str, str] | None:
+def lacking(record: Sequence[Recorded], there: Container[int]) -> Place | None:
     """Return the first value of a record from which on nothing is in the file, though all before it is.
 
     Args:
@@ -128,7 +130,7 @@ def lacking(record: Sequence[Recorded], there: Container[int]) -> dict[str, str]
 
 
 def fault(
-    content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0
+    content: bytes, case: Case, runtimes: Sequence[SettingRow] | None = None, tolerance: float = 1.0
 ) -> str | None:
     """Say whether a file is wrong itself, or right and computed wrongly: `file`, `runtime`, or `alone`.
 
@@ -157,7 +159,7 @@ def fault(
     return "runtime" if right else "file"
 
 
-def everyone_differs(runtimes: Sequence[Mapping[str, Any]], tolerance: float) -> bool:
+def everyone_differs(runtimes: Sequence[SettingRow], tolerance: float) -> bool:
     """Say whether every runtime, at every setting that ran, is beyond the limit.
 
     Args:

@@ -2,10 +2,10 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torchship.gate.cases import Case
+from torchship.gate.documents import Agreement, SettingRow
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import DEFAULT_SETTING, ExportedFile, Result, Setting
 from torchship.gate.witness.limits import ratios
@@ -17,9 +17,6 @@ from torchship.spec.section import Validate
 
 # Events of a case that are run one by one.
 ONE_BY_ONE = 64
-
-# A row of the matrix, as validation.json has it.
-Row = dict[str, Any]
 
 
 def settings(validate: Validate) -> list[Setting]:
@@ -43,7 +40,9 @@ class Matrix:
     cases: Sequence[Case]
     default: Sequence[Result]
 
-    def run(self, runtime: Runtime, others: Sequence[Runtime], validate: Validate) -> tuple[list[Row], list[Failure]]:
+    def run(
+        self, runtime: Runtime, others: Sequence[Runtime], validate: Validate
+    ) -> tuple[list[SettingRow], list[Failure]]:
         """Run the cases at every setting, in other versions, and event by event; return a row for each, and failures.
 
         A case that fails at the default setting is not said again for each of the others.
@@ -72,7 +71,7 @@ class Matrix:
         )
         return rows, failures
 
-    def at(self, runtime: Runtime, setting: Setting) -> tuple[Row, list[Failure]]:
+    def at(self, runtime: Runtime, setting: Setting) -> tuple[SettingRow, list[Failure]]:
         """Run the cases at one setting."""
         name = spelled(runtime.version, setting)
         try:
@@ -80,10 +79,14 @@ class Matrix:
                 results = session.run_all(self.cases)
         except RefusedError as refused:
             return {"setting": name, "refused": str(refused)}, [Failure("refused", "", str(refused))]
-        row = {"setting": name, "refused": first_refusal(results), **against(results, self.default, self.cases)}
+        row: SettingRow = {
+            "setting": name,
+            "refused": first_refusal(results),
+            **against(results, self.default, self.cases),
+        }
         return row, self.judge.cases(self.cases, results).failures
 
-    def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[Row, list[Failure]]:
+    def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[SettingRow, list[Failure]]:
         """Run events one by one that were run in larger batches."""
         name = f"{spelled(runtime.version, DEFAULT_SETTING)}, event by event"
         parts, results, batches, failures = [], [], [], []
@@ -113,7 +116,7 @@ def first_refusal(results: Sequence[Result]) -> str | None:
     return next((result for result in results if isinstance(result, str)), None)
 
 
-def against(results: Sequence[Result], default: Sequence[Result], cases: Sequence[Case]) -> dict[str, Any]:
+def against(results: Sequence[Result], default: Sequence[Result], cases: Sequence[Case]) -> Agreement:
     """Count the outputs whose bits differ from the default setting's, and give the largest differences.
 
     Returns:

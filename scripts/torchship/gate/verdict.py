@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from torchship.gate.documents import Located, Place, Worst
+
 # The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
 STATIC_ONLY = "static only"
 
@@ -32,7 +34,7 @@ def verdict_line(document: Mapping[str, Any]) -> str:
     return f"passed: {text}"
 
 
-def told_location(located: Mapping[str, Any]) -> str:
+def told_location(located: Located) -> str:
     """Say where in the graph a file first differs, what it lacks, and whether the file or the runtime is to blame."""
     after = f", after {located['after']!r}" if located["after"] else ""
     text = f"first differs at node {located['node']!r} ({located['operator']}){in_code(located)}{after}"
@@ -53,13 +55,13 @@ def told_location(located: Mapping[str, Any]) -> str:
             return text
 
 
-def in_code(place: Mapping[str, Any]) -> str:
+def in_code(place: Located | Place) -> str:
     """Say which torch module and line of code something is from, as far as that is known."""
     module = f" of torch module {place['module']!r}" if place.get("module") else ""
     return f"{module} at {place['line']}" if place.get("line") else module
 
 
-def in_words(worst: Mapping[str, Any] | None) -> str:
+def in_words(worst: Worst | None) -> str:
     """Say how large the largest error is and where."""
     if worst is None:
         return "of none"

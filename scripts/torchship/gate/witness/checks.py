@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from torchship.core.errors import WitnessError
 from torchship.data.domain import rows
+from torchship.gate.about import About
 from torchship.gate.witness.arbiter import Arbiter
 from torchship.gate.witness.limits import MOST_OF_TORCH, Witnessed, ratios
 from torchship.gate.witness.widths import MOST_WIDE, Width, amplifier, told_amplifier, too_wide, widths
 from torchship.spec.arrays import Array
 
 # What is known of a case, its inputs, and what the witnesses say of its outputs.
-Asked = Sequence[tuple[Mapping[str, Any], Mapping[str, Array], Mapping[str, Witnessed]]]
+Asked = Sequence[tuple[About, Mapping[str, Array], Mapping[str, Witnessed]]]
 
 # The share of disturbed evaluations that may be NaN where the network gives a number: the spread is that of the others.
 MOST_LOST = 0.5
@@ -131,6 +132,6 @@ def first_of(array: Array) -> int:
     return int(np.unravel_index(int(array.argmax()), array.shape)[0]) if array.ndim else 0
 
 
-def told_case(about: Mapping[str, Any]) -> str:
+def told_case(about: About) -> str:
     """Say which case it is."""
     return ", ".join([about["origin"], *(f"{axis} {size}" for axis, size in about["sizes"].items())])

@@ -12,7 +12,8 @@ from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, UnjudgedError, WitnessError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, fixed_batch, independent, rows
-from torchship.gate.case_inputs import About, data_inputs
+from torchship.gate.about import About
+from torchship.gate.case_inputs import data_inputs
 from torchship.spec.arrays import Array
 from torchship.spec.axes import ANY_SIZE, BATCH, Axes, shape_matrix
 from torchship.spec.section import Section, Validate
