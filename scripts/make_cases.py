@@ -40,7 +40,7 @@ def make_cases(
         beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
     )  # fmt: skip
     try:
-        if alone:
+        if isinstance(witnesses.arbiter, GivenReference):
             cases, facts = cases_alone(witnesses.arbiter, model, model["train"]["batch_size"])
         else:
             cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
