@@ -1,8 +1,7 @@
 """Take an ONNX file that was made elsewhere: one file with all its weights, and a description of what it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -12,11 +11,12 @@ from torchship.core.claims import withdraw
 from torchship.core.files import replacing, sha256
 from torchship.data.datasets import read_arrays
 from torchship.spec.model import Model, write_model
+from torchship.spec.tensor import TensorEntry, Tensors
 
 
 def adopt_onnx(
     file: Path, reference: Path | None, output: Path, shipped: Path,
-    *, run: str, section: dict[str, Any], claims: Sequence[Path] = (),
+    *, run: str, section: Mapping[str, Mapping[str, TensorEntry]], claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     proto, beside = read_model(file)
     arrays = None if reference is None else read_arrays(reference)
@@ -31,17 +31,16 @@ def adopt_onnx(
     with replacing(output) as part:
         part.write_bytes(content)
     source = {"file": file.name, "sha256": sha256(file), "beside": {path.name: sha256(path) for path in beside}}
-    complete_section = {**section, "inputs": inputs, "outputs": outputs}
     files = {output.name: sha256(output)}
-    write_model(shipped, Model(run, complete_section, files, source=source, notes=tuple(notes)))
+    write_model(shipped, Model(run, {"inputs": inputs, "outputs": outputs}, files, source=source, notes=tuple(notes)))
     for line in notes:
         log.info("%s: %s", file, line)
     log.info("%s: inputs %s; outputs %s", file, *map(listed, (inputs, outputs)))
 
 
-def listed(tensors: dict[str, Any]) -> str:
+def listed(tensors: Tensors) -> str:
     """Return names, shapes and types of tensors in one line."""
-    return ", ".join(f"{name} {tensor['shape']} {tensor['dtype']}" for name, tensor in tensors.items())
+    return ", ".join(f"{name} {tensor.spelled} {tensor.dtype}" for name, tensor in tensors.items())
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.witnesses import judged_inputs, read_witnesses
 from torchship.spec.axes import ANY_SIZE, dynamic_axes, read_axes, usual_sizes
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 QUANTILE = ["quantile", "seconds_per_call", "low", "high", "events_per_second"]
 COLUMNS = ["engine", "batch", *QUANTILE, "samples", "calls_per_sample", "note"]
 
 
 def benchmark_engines(
-    files: dict[str, Path], onnx: Path, table: Path, *, run: str, factor: float, model: dict[str, Any]
+    files: dict[str, Path], onnx: Path, table: Path, *, run: str, factor: float, model: Section
 ) -> None:
     """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
     torch.set_num_threads(1)

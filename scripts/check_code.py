@@ -1,7 +1,6 @@
 """Check the generated Python and C++ against torch, on the test set and on a grid over the domain."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -15,6 +14,7 @@ from torchship.data.datasets import read_set
 from torchship.data.domain import grid
 from torchship.models.module import load
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 # Enough to show in the report, few enough to read.
 SHOWN_EVENTS = 8
@@ -23,7 +23,7 @@ SHOWN_EVENTS = 8
 def check_code(
     weights: Path, python: Path, header: Path, network: Path, trained: Path, test: Path | None, datasheet: Path | None,
     check: Path,
-    *, model: dict[str, Any],
+    *, model: Section,
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     described = read_network(read_json(weights))

@@ -3,19 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
 import torch
 from torchship.core.errors import TorchshipError
 from torchship.core.files import write_json
+from torchship.spec.section import Section, read_section
 from torchship.training.first_pass import first_pass
 
 
-def check_network(
-    files: Sequence[Path], report: Path, *, section: dict[str, Any], networks: Sequence[dict[str, Any]]
-) -> None:
+def check_network(files: Sequence[Path], report: Path, *, section: Section, networks: Sequence[Section]) -> None:
     by_name, found = {file.stem: file for file in files}, []
     for network in networks:
         try:
@@ -37,6 +35,6 @@ if __name__ == "__main__":
         check_network(
             [Path(snakemake.input.network)],
             Path(snakemake.output.checked),
-            section=snakemake.params.section,
+            section=read_section(snakemake.params.section),
             networks=snakemake.params.networks,
         )

@@ -11,6 +11,7 @@ from torchship.data.datasets import SPLITS, write_arrays
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 from torchship.training.evaluation import measured
 from torchship.training.events import read_events
 from torchship.training.losses import Objective
@@ -19,7 +20,7 @@ from torchship.training.objective import terms_of
 
 def evaluate_network(
     sets: dict[str, Path], datasheet: Path, network: Path, weights: Path, metrics: Path, predictions: Path,
-    *, model: dict[str, Any],
+    *, model: Section,
 ) -> None:  # fmt: skip
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)

@@ -1,7 +1,6 @@
 """Evaluate a network of two features over a plane of them."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
@@ -10,9 +9,10 @@ import torch
 from torchship.data.datasets import write_arrays
 from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
-def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: dict[str, Any]) -> None:
+def evaluate_surface(network: Path, weights: Path, surface: Path, *, model: Section) -> None:
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)
     knobs = model["evaluate"]["surface"]

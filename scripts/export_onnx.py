@@ -2,7 +2,6 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -16,13 +15,15 @@ from torchship.export.opsets import bring
 from torchship.export.signature import check_graph
 from torchship.export.translations import read_translation
 from torchship.spec.model import Model, read_model
+from torchship.spec.section import Section
+from torchship.spec.target import Target, read_target
 
 
 def export_onnx(
     program: Path, translated: Path, output: Path, report: Path,
-    *, run: str, target: dict[str, Any], model: dict[str, Any], name: str,
+    *, run: str, target: Target, model: Section, name: str,
 ) -> None:  # fmt: skip
-    opset, made = file_opset(model["export"]["opset"], target), read_json(translated)
+    opset, made = file_opset(model["export"]["opset"], target.document()), read_json(translated)
     proto = bring(read_translation(program, translated, native(opset)), opset)
     check_graph(proto, model["inputs"], model["outputs"])
     about = {
@@ -31,7 +32,7 @@ def export_onnx(
         **expected_metadata(model["inputs"], model["outputs"], model["evaluate"]["threshold"]),
         "weights_sha256": made["weights_sha256"],
     }
-    origins = canonicalize(proto, graph=run, opset=opset, ir=target["ir"], about=about)
+    origins = canonicalize(proto, graph=run, opset=opset, ir=target.ir, about=about)
     content, declared = proto.SerializeToString(), {key: model[key] for key in ("inputs", "outputs")}
     broken = violations(content, target, **declared, metadata=about, input_shapes=model["export"]["input_shapes"])
     if broken:
@@ -43,7 +44,7 @@ def export_onnx(
         "bytes": output.stat().st_size,
         "opset": opset,
         "ir_version": proto.ir_version,
-        "target": {"name": name, **target},
+        "target": {"name": name, **target.document()},
         "operators": dict(Counter(node.op_type for node in proto.graph.node)),
         "modules": origins,
         "metadata": about,
@@ -54,7 +55,7 @@ def export_onnx(
     log.info("opset %d, IR %d, %d bytes, sha256 %s", opset, proto.ir_version, document["bytes"], document["sha256"])
 
 
-def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: str, target: dict[str, Any]) -> None:
+def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: str, target: Target) -> None:
     """Place a file that was made elsewhere where a target's exported file is, and say what it is."""
     content = file.read_bytes()
     proto = onnx.load_from_string(content)
@@ -69,7 +70,7 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
         "bytes": len(content),
         "opset": operator_set(proto),
         "ir_version": proto.ir_version,
-        "target": {"name": name, **target},
+        "target": {"name": name, **target.document()},
         "operators": dict(Counter(node.op_type for node in proto.graph.node)),
         "modules": {},
         # What a file from elsewhere says of itself is its own affair.
@@ -85,15 +86,16 @@ if __name__ == "__main__":
     with step() as snakemake:
         shipped, given = read_model(Path(snakemake.input.shipped)), snakemake.input
         outputs, name = (Path(snakemake.output.file), Path(snakemake.output.report)), snakemake.wildcards.target
+        target = read_target(snakemake.params.target)
         if given.get("onnx"):
-            place_onnx(Path(given.onnx), shipped, *outputs, name=name, target=snakemake.params.target)
+            place_onnx(Path(given.onnx), shipped, *outputs, name=name, target=target)
         else:
             export_onnx(
                 Path(given.program),
                 Path(given.translated),
                 *outputs,
                 run=shipped.run,
-                target=snakemake.params.target,
+                target=target,
                 model=shipped.with_knobs(snakemake.params.knobs),
                 name=name,
             )

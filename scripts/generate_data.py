@@ -13,7 +13,7 @@ from torchship.data.datasets import (
     SPLITS,
     Arrays,
     count_events,
-    describe,
+    make_datasheet,
     read_arrays,
     select,
     split_events,
@@ -22,14 +22,17 @@ from torchship.data.datasets import (
 )
 from torchship.data.targets import suit_all
 from torchship.spec.axes import read_axes
+from torchship.spec.section import Data, Section, read_section
+from torchship.spec.tensor import documents
 
 
 def generate_data(
     outputs: dict[str, Path], datasheet: Path, *,
-    data: dict[str, Any], model: dict[str, Any], targets: list[str], seed: int, wanted: Sequence[dict[str, Any]] = (),
+    data: Data, model: Section, targets: list[str], seed: int, wanted: Sequence[dict[str, Any]] = (),
 ) -> None:  # fmt: skip
     inputs, target = model["inputs"], data["target"]
-    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": inputs, "outputs": model["outputs"]}
+    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": documents(inputs),
+                             "outputs": documents(model["outputs"])}  # fmt: skip
     if data["source"] == "xor":
         if len(inputs) != 1:
             raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")
@@ -37,7 +40,7 @@ def generate_data(
         check(sets["train"], "the truth table", [target], model)
         about["note"] = "the truth table is the whole population: the three sets are equal, nothing is held out"
     else:
-        path = Path(data["path"])
+        path = Path(data["path"] or "")
         read = read_arrays(path)
         unused = sorted(read.keys() - {*inputs, *targets})
         if unused:
@@ -55,10 +58,10 @@ def generate_data(
     for split in SPLITS:
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][targets[0]]))
-    write_json(datasheet, describe(sets, outputs, about))
+    write_json(datasheet, make_datasheet(sets, outputs, about))
 
 
-def check(arrays: Arrays, place: str, targets: list[str], model: dict[str, Any]) -> None:
+def check(arrays: Arrays, place: str, targets: list[str], model: Section) -> None:
     check_inputs(arrays, model["inputs"], targets, place, read_axes(model))
     check_domain(arrays, model["inputs"], place)
 
@@ -69,7 +72,7 @@ if __name__ == "__main__":
             {split: Path(snakemake.output[split]) for split in SPLITS},
             Path(snakemake.output.datasheet),
             data=snakemake.params.data,
-            model=snakemake.params.model,
+            model=read_section(snakemake.params.model),
             targets=snakemake.params.targets,
             seed=snakemake.params.seed,
             wanted=snakemake.params.wanted,

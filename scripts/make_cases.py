@@ -1,7 +1,6 @@
 """Make the cases that every target is validated on, with what the witnesses say of each."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -21,10 +20,11 @@ from torchship.gate.witness.witnesses import (
 from torchship.pages.witnesses import write_failure
 from torchship.spec.axes import read_axes
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
 def make_cases(
-    files: dict[str, Path], outputs: dict[str, Path], *, run: str, model: dict[str, Any]
+    files: dict[str, Path], outputs: dict[str, Path], *, run: str, model: Section
 ) -> None:  # fmt: skip
     """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
@@ -40,7 +40,7 @@ def make_cases(
         beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
     )  # fmt: skip
     try:
-        if alone:
+        if isinstance(witnesses.arbiter, GivenReference):
             cases, facts = cases_alone(witnesses.arbiter, model, model["train"]["batch_size"])
         else:
             cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])

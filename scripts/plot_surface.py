@@ -8,15 +8,14 @@ from torchship.core.step import step
 from torchship.data.datasets import read_arrays
 from torchship.pages.plotting import colormap, figure
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
-def plot_surface(
-    surface: Path, test: Path, svg: Path, png: Path, *, model: dict[str, Any], style: dict[str, Any]
-) -> None:
+def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: Section, style: dict[str, Any]) -> None:
     grid, events = read_arrays(surface), read_arrays(test)
     ((name, tensor),) = model["inputs"].items()
     ((output, described),) = model["outputs"].items()
-    features = tensor.get("features") or [f"{name}[0]", f"{name}[1]"]
+    features = tensor.features or [f"{name}[0]", f"{name}[1]"]
     points, labels = events[name], events[model["data"]["target"]].reshape(-1)
     with figure(svg, png, style, size=(5.6, 4.6)) as axes:
         image = axes.pcolormesh(
@@ -28,7 +27,7 @@ def plot_surface(
             vmax=1,
             rasterized=True,
         )
-        axes.figure.colorbar(image, label=f"{output} [{described.get('unit', '1')}]")
+        axes.figure.colorbar(image, label=f"{output} [{described.unit or '1'}]")
         if grid["output"].min() < model["evaluate"]["threshold"] < grid["output"].max():
             axes.contour(grid["axis"], grid["axis"], grid["output"], [model["evaluate"]["threshold"]], colors="black")
         for label, marker in zip(sorted(set(labels.tolist())), "osD^v", strict=False):

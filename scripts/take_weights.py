@@ -1,7 +1,6 @@
 """Take a network's weights that were trained elsewhere, as a candidate of their own."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -9,11 +8,11 @@ from torchship.core.files import sha256, write_rows
 from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
-from torchship.spec.model import in_order
+from torchship.spec.section import Section, in_order, read_section
 from torchship.training.tables import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
 
-def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: dict[str, Any]) -> None:
+def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: Section) -> None:
     """Write what a training writes: the weights, tables without a row, and a report that says where they are from."""
     module = build(network, section["network"].get("arguments", {}))
     state, key = read_state(given)
@@ -46,5 +45,5 @@ if __name__ == "__main__":
             Path(snakemake.input.network),
             Path(snakemake.input.given),
             {name: Path(path) for name, path in snakemake.output.items()},
-            section=snakemake.params.section,
+            section=read_section(snakemake.params.section),
         )

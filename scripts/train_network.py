@@ -7,6 +7,7 @@ from torchship.core.step import logs, step
 
 from torchship.core.files import exclusive
 from torchship.models.devices import choose_device, gpu_identities, visible_gpus
+from torchship.spec.section import Section, in_order, read_section
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.gpu_locks import claimed
 from torchship.training.parallel.group import Processes
@@ -21,7 +22,7 @@ def train_network(
     checkpoint: Path,
     code: str,
     *,
-    section: dict[str, Any],
+    section: Section,
     watch: dict[str, Any],
     point: dict[str, Any],
 ) -> None:
@@ -32,7 +33,7 @@ def train_network(
         outputs={name: str(path) for name, path in outputs.items()},
         checkpoint=str(checkpoint),
         code=code,
-        section=section,
+        section=in_order(section),
         watch=watch,
         point=point,
     )
@@ -57,7 +58,7 @@ if __name__ == "__main__":
             {name: Path(path) for name, path in snakemake.output.items()},
             checkpoint,
             snakemake.params.code,
-            section=snakemake.params.section,
+            section=read_section(snakemake.params.section),
             # Not a parameter: how one watches changes nothing.
             watch=snakemake.config["watch"],
             point=snakemake.params.point,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -15,10 +14,11 @@ from torchship.export.translations import write_translations
 from torchship.models.module import load
 from torchship.spec.axes import read_axes, traced_sizes
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
 
 
 def translate_network(
-    network: Path, weights: Path, output: Path, report: Path, *, model: dict[str, Any], opsets: Sequence[int]
+    network: Path, weights: Path, output: Path, report: Path, *, model: Section, opsets: Sequence[int]
 ) -> None:
     module = load(network, model["network"].get("arguments", {}), weights)
     axes = read_axes(model)

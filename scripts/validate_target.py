@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -13,8 +12,9 @@ from torchship.core.errors import ParityError
 from torchship.core.files import read_json, write_text
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.gate.evidence import static_failures, write_evidence
-from torchship.gate.examine import conclude, examine
-from torchship.gate.judge import Model
+from torchship.gate.examine import Examination
+from torchship.gate.judge import Judge
+from torchship.gate.session import ExportedFile
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.witnesses import read_witnesses
 from torchship.pages import gate as gate_page
@@ -22,28 +22,31 @@ from torchship.pages.errors import write_errors
 from torchship.runtimes.remote import Runtime
 from torchship.spec.axes import read_axes
 from torchship.spec.model import read_model
+from torchship.spec.section import Section
+from torchship.spec.target import Target, read_target
 
 
 def validate_target(
     file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
-    *, what: str, target: dict[str, Any], model: dict[str, Any], claims: Sequence[Path] = (),
+    *, what: str, target: Target, model: Section, claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
-        done = examine(
-            Model(content, own, model["inputs"], model["outputs"], read_axes(model)), judged, witnesses, factor,
-            model["validate"], threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
+        done = Examination(
+            ExportedFile(content, model["inputs"], model["outputs"], read_axes(model)),
+            Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]), own, judged, model["validate"],
+            threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
             kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
-        )  # fmt: skip
+        ).conduct()  # fmt: skip
         static = static_failures(content, report, target, own.version, model)
-        document = conclude(done, static, {
+        document = done.conclude(static, {
             **{key: value for key, value in facts.items() if key != "cases"},
             **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
             "notes": report.get("notes", []),
-            "target": target, "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
-                                          "static_only": not target["wheel"]},
+            "target": target.document(), "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
+                                          "static_only": not target.wheel},
         })  # fmt: skip
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
@@ -74,7 +77,7 @@ if __name__ == "__main__":
              # Not declared, or Snakemake would delete the worst inputs with the failed job that found them.
              "worst": Path(snakemake.output.validation).with_name(".worst.safetensors")},
             what="/".join(snakemake.wildcards),
-            target=snakemake.params.target,
+            target=read_target(snakemake.params.target),
             model=section,
             claims=[Path(path) for path in snakemake.params.claims],
         )  # fmt: skip

@@ -4,7 +4,7 @@ import copy
 from types import SimpleNamespace
 
 import pytest
-from support import DEFAULTS, PROJECT, case_outputs, make_data, small_model, train_in, want
+from support import DEFAULTS, PROJECT, TARGETS, case_outputs, make_data, small_model, train_in, want
 from torchship.codegen import run_cpp
 from torchship.config.targets import file_opset, natives
 
@@ -57,9 +57,9 @@ def trained(tmp_path_factory):
     make_cases(
         {**witnesses, "test": sets["test"], "train": sets["train"]}, case_outputs(files.cases), run="xor", model=model
     )
-    targets = {name: DEFAULTS["targets"][name] for name in model["export"]["targets"]}
+    targets = {name: TARGETS[name] for name in model["export"]["targets"]}
     files.program, files.translated = folder / "translated.zip", folder / "translated.json"
-    opsets = natives(file_opset(model["export"]["opset"], target) for target in targets.values())
+    opsets = natives(file_opset(model["export"]["opset"], DEFAULTS["targets"][name]) for name in targets)
     translate_network(files.network, files.trained, files.program, files.translated, model=model, opsets=opsets)
     files.onnx, files.export = {}, {}
     for name, target in targets.items():

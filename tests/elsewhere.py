@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
+from support import DEFAULTS, PROJECT, SCHEMA, TARGETS, case_outputs, merge
 from torchship.config.resolve import resolve
 from torchship.core.files import read_json
 from torchship.data.datasets import read_about
@@ -112,7 +112,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
     """Take the whole road of a file, to its page; give what each step made."""
     road = adopt(folder, content, targets=(target,), **entry)
     placed, report = folder / "placed.onnx", folder / "export.json"
-    place_onnx(road.onnx, read_model(road.shipped), placed, report, name=target, target=DEFAULTS["targets"][target])
+    place_onnx(road.onnx, read_model(road.shipped), placed, report, name=target, target=TARGETS[target])
     files = {"onnx": road.onnx, **({"reference": road.reference} if road.reference else {})}
     cases = folder / "cases.safetensors"
     make_cases(files, case_outputs(cases), run="mine", model=road.model)
@@ -121,7 +121,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
     outputs |= {name: folder / f"{name}.safetensors" for name in ("errors", "worst")} | {"page": folder / "gate.html"}
     validate_target(
         placed, report, cases, read_witnesses(road.model, files), [folder / "r.json"], outputs,
-        what=f"mine/{target}", target=DEFAULTS["targets"][target], model=road.model,
+        what=f"mine/{target}", target=TARGETS[target], model=road.model,
     )  # fmt: skip
     svg = folder / "errors.svg"
     plot_errors({target: outputs["errors"]}, {target: outputs["validation"]}, svg, folder / "errors.png",

@@ -12,26 +12,29 @@ from torchship.export.contract import expected_metadata, violations
 from torchship.export.torch_export import export
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.examine import conclude, examine
-from torchship.gate.judge import Failure, Model
+from torchship.gate.examine import Examination
+from torchship.gate.judge import Failure, Judge
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness.checks import require_rounding
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.models.module import network_class
 from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import EVERY
+from torchship.spec.target import Target
+from torchship.spec.tensor import read_tensors
 
 # Steps set it; two test processes with two threads each would only wait for one another.
 torch.set_num_threads(1)
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 # What the files are exported for.
-TARGET = {"opset": 18, "ir": 8, "contract": None}
+TARGET = Target("1.14.1", opset=18, ir=8)
 # Quick, and without the search, which tests of its own try.
 VALIDATE = merge(
     DEFAULTS["validate"],
     {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7], "search": {"evaluations": 0}, "never_empty": ["particles"]},
 )
-NETWORKS = {
+DECLARED = {
     "xor": (
         {"x": {"shape": ["batch", 2], **BOUNDS}},
         {"y": {"shape": ["batch", 1]}},
@@ -63,6 +66,7 @@ NETWORKS = {
         {"y": {"shape": ["batch", 3]}},
     ),
 }  # fmt: skip
+NETWORKS = {name: tuple(map(read_tensors, both)) for name, both in DECLARED.items()}
 
 
 class Gated(SimpleNamespace):
@@ -70,22 +74,28 @@ class Gated(SimpleNamespace):
 
     def judge(self, content=None, runtime=None, **changes):
         """Examine a file, the correct one unless another is given; give the evidence."""
-        model = Model(content or self.content, runtime or LocalRuntime(), self.inputs, self.outputs)
-        done = examine(
-            model, self.cases, self.witnesses, self.facts["factor"], merge(VALIDATE, changes),
-            threshold=0.5, seed=1, modules=self.modules,
-        )  # fmt: skip
+        validate, content = merge(VALIDATE, changes), content or self.content
+        done = examined(
+            self, ExportedFile(content, self.inputs, self.outputs), self.cases, self.facts, validate, runtime
+        )
         lines = violations(
-            model.content, TARGET, inputs=self.inputs, outputs=self.outputs,
+            content, TARGET, inputs=self.inputs, outputs=self.outputs,
             metadata=expected_metadata(self.inputs, self.outputs, 0.5),
         )  # fmt: skip
-        return conclude(done, [Failure("static", "", line) for line in lines], self.facts)
+        return done.conclude([Failure("static", "", line) for line in lines], self.facts)
+
+
+def examined(network, file, cases, facts, validate, runtime=None):
+    """Examine a file for a network that has `witnesses`, and perhaps the `modules` of its nodes."""
+    judge = Judge(network.witnesses, facts["factor"], file.outputs, validate["tolerance"])
+    return Examination(
+        file, judge, runtime or LocalRuntime(), cases, validate, threshold=0.5, seed=1,
+        modules=getattr(network, "modules", {}),
+    ).conduct()  # fmt: skip
 
 
 @cache
-def gated(
-    name, seed=0, opset=TARGET["opset"], batches=tuple(VALIDATE["batch_sizes"]), axes=tuple(VALIDATE["axis_sizes"])
-):
+def gated(name, seed=0, opset=TARGET.opset, batches=tuple(VALIDATE["batch_sizes"]), axes=tuple(VALIDATE["axis_sizes"])):
     """Build, export and witness one of the tests' networks, trained by nothing but chance."""
     inputs, outputs = NETWORKS[name]
     torch.manual_seed(seed)
@@ -99,7 +109,7 @@ def gated(
                 value.copy_(torch.rand_like(value) + 0.5 if "var" in buffer else torch.randn_like(value))
     proto = exported(module, inputs, outputs, opset)
     about = expected_metadata(inputs, outputs, 0.5)
-    modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET["ir"], about=about)
+    modules = canonicalize(proto, graph=name, opset=opset, ir=TARGET.ir, about=about)
     witnesses = Witnesses(TorchArbiter(module, list(inputs), list(outputs), seed))
     validate = {**VALIDATE, "batch_sizes": batches, "axis_sizes": axes}
     made = make_inputs(inputs, None, validate, beyond=max(batches), seed=seed, comparer=witnesses.arbiter)

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from torchship.config.resolve import merge, resolve
 from torchship.data.datasets import SPLITS
+from torchship.spec.section import read_section
+from torchship.spec.target import read_targets
 from torchship.training.objective import targets_of
 
 from generate_data import generate_data
@@ -20,13 +22,14 @@ def document(name):
 
 
 DEFAULTS = {**document("config.yaml"), **document("targets.yaml")}
+TARGETS = read_targets(DEFAULTS["targets"])
 SCHEMA = document("schemas/config.schema.yaml")
 
 
 def small_model(**changes):
     """Return the section of the run `xor` with the tests' configuration, and changes to its sections."""
     merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
-    return resolve(merged, SCHEMA, PROJECT)["xor"]
+    return read_section(resolve(merged, SCHEMA, PROJECT)["xor"])
 
 
 def want(tool, reason):

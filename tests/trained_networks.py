@@ -6,6 +6,7 @@ import numpy as np
 from support import DEFAULTS, PROJECT, merge
 from torchship.core.files import read_json
 from torchship.data.datasets import SPLITS
+from torchship.spec.section import read_section
 from torchship.training.objective import targets_of
 
 from generate_data import generate_data
@@ -33,14 +34,14 @@ def tracks(generator, events=EVENTS):
 
 def model_of(file, inputs, train, outputs=None):
     """Return the section of a run as the configuration would resolve it."""
-    return {
+    return read_section({
         "network": {"file": Path(file).stem, "arguments": {}},
         "inputs": {name: {"shape": shape, **DOMAIN} for name, shape in inputs.items()},
         "outputs": outputs or {"y": {"shape": ["batch", 1]}},
         "data": merge(DEFAULTS["data"], {"source": "file"}),
         "train": merge(DEFAULTS["train"], merge(QUICK, train)),
         "evaluate": DEFAULTS["evaluate"], "seed": 1, "device": "cpu",
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def trained(folder, network, made=points, name="run", outputs=None, arrays=None, checkpoint=None, **train):

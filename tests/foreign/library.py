@@ -18,6 +18,7 @@ import torch
 from building import EVENTS, called
 from independent import draw_points
 from support import DEFAULTS, PROJECT, SCHEMA, case_outputs
+from support import TARGETS as ALL_TARGETS
 from torchship.config.domain_checks import spelled_out
 from torchship.config.resolve import check, merge
 from torchship.config.targets import file_opset, natives
@@ -25,6 +26,7 @@ from torchship.core.errors import TorchshipError
 from torchship.core.files import sha256
 from torchship.models.module import save_weights
 from torchship.spec.model import read_model
+from torchship.spec.section import read_section
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx, place_onnx
@@ -90,7 +92,9 @@ def section(name: str, entry: Mapping, **validate) -> dict:
         kind: {key: spelled_out(f"{kind}/{key}", tensor) for key, tensor in entry[kind].items()}
         for kind in ("inputs", "outputs")
     }
-    return {"network": {"file": name}, "axes": {}, **own, **tensors, **merged, "seed": 1, "device": "cpu"}
+    section = {"network": {"file": name}, "axes": {}, **own, **tensors, **merged, "seed": 1, "device": "cpu"}
+    # Of a file its adoption says the rest.
+    return section if "onnx" in own else read_section(section)
 
 
 def check_declaration(name: str, entry: Mapping) -> None:
@@ -180,7 +184,7 @@ class Bench:
         if program.exists():
             self.stages.run(
                 f"export{tag}/{target}", export_onnx, program, translated, path, path.with_suffix(".json"), run=self.name,
-                target=DEFAULTS["targets"][target], model=self.section, name=target,
+                target=ALL_TARGETS[target], model=self.section, name=target,
             )  # fmt: skip
         return path if path.exists() else None
 
@@ -205,7 +209,7 @@ class Bench:
         if shipped.exists():
             self.stages.run(
                 f"export{tag}/{target}", place_onnx, adopted, read_model(shipped), path, path.with_suffix(".json"), name=target,
-                target=DEFAULTS["targets"][target],
+                target=ALL_TARGETS[target],
             )  # fmt: skip
         return path if path.exists() else None
 
@@ -219,12 +223,12 @@ class Bench:
         runtimes = [self._runtime(name) for name in dict.fromkeys([target, "latest"])]
         self.stages.run(
             f"gate{tag}/{target}", validate_target, file, file.with_suffix(".json"), cases, witnesses(self.section),
-            runtimes, outputs, what=f"{self.name}/{target}", target=DEFAULTS["targets"][target], model=self.section,
+            runtimes, outputs, what=f"{self.name}/{target}", target=ALL_TARGETS[target], model=self.section,
         )  # fmt: skip
         return json.loads(outputs["evidence"].read_text()) if outputs["evidence"].exists() else None
 
     def _runtime(self, target):
-        version = DEFAULTS["targets"][target]["onnxruntime"]
+        version = ALL_TARGETS[target].onnxruntime
         there = PROJECT / ".runtimes" / f"onnxruntime-{version}" / "bin" / "python"
         path = self.folder / f"{version}.runtime.json"
         path.write_text(json.dumps({"python": str(there if there.exists() else sys.executable)}))

@@ -13,7 +13,7 @@ from torch.onnx._internal.exporter._verification import verify_onnx_program
 from torchship.data.domain import draw, uniform
 from torchship.export.torch_export import example
 from torchship.runtimes.local import session
-from torchship.spec.axes import BATCH, USUAL, dynamic_axes
+from torchship.spec.axes import BATCH, USUAL_SIZE, dynamic_axes
 
 # torch/onnx/_internal/exporter/_core.py, step 6: what `verify=True` warns of.
 TORCH_ABSOLUTE, TORCH_RELATIVE = 5e-3, 1e-1
@@ -51,7 +51,7 @@ def torch_verify(network):
 def compared(network, events, close):
     """Compare the file with the eager module on random events."""
     axes = dynamic_axes(network.inputs)
-    sizes = dict.fromkeys(axes, USUAL) | {axes[0]: events}
+    sizes = dict.fromkeys(axes, USUAL_SIZE) | {axes[0]: events}
     feed = draw(network.inputs, dict.fromkeys(network.inputs, uniform), sizes, np.random.default_rng(7))
     with torch.no_grad():
         wanted = network.module(*map(torch.from_numpy, feed.values()))
@@ -69,7 +69,7 @@ def compared(network, events, close):
 
 def one_input(network):
     """As in torch's tutorial."""
-    return compared(network, USUAL if BATCH not in dynamic_axes(network.inputs) else 1,
+    return compared(network, USUAL_SIZE if BATCH not in dynamic_axes(network.inputs) else 1,
                     lambda one, two: np.allclose(one, two, rtol=1e-3, atol=1e-5))  # fmt: skip
 
 

@@ -14,17 +14,17 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from building import foreign
-from gating import VALIDATE, exported, gated
+from gating import VALIDATE, examined, exported, gated
 from support import DEFAULTS, PROJECT, merge
 from torchship.config.domain_checks import spelled_out
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.examine import examine
-from torchship.gate.judge import Model
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.pages.plotting import figure
-from torchship.runtimes.local import LocalRuntime, session
+from torchship.runtimes.local import session
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import read_tensors
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000]
 NETWORKS = ["xor", "batch_norm"]
@@ -48,10 +48,11 @@ def subject(name):
     if name not in FOREIGN:
         return gated(name)
     network, axes = foreign(name), read_axes(foreign(name).entry)
-    inputs = {key: spelled_out(key, tensor) for key, tensor in network.entry["inputs"].items()}
-    proto = exported(network.module, inputs, network.entry["outputs"], 18, axes)
-    witnesses = Witnesses(TorchArbiter(network.module, list(inputs), list(network.entry["outputs"])))
-    return SimpleNamespace(module=network.module, inputs=inputs, outputs=network.entry["outputs"], axes=axes,
+    inputs = read_tensors({key: spelled_out(key, tensor) for key, tensor in network.entry["inputs"].items()})
+    outputs = read_tensors(network.entry["outputs"])
+    proto = exported(network.module, inputs, outputs, 18, axes)
+    witnesses = Witnesses(TorchArbiter(network.module, list(inputs), list(outputs)))
+    return SimpleNamespace(module=network.module, inputs=inputs, outputs=outputs, axes=axes,
                            content=proto.SerializeToString(), witnesses=witnesses)  # fmt: skip
 
 
@@ -68,10 +69,10 @@ def measure(name, size):
             ),
         )
     )
-    model = Model(network.content, LocalRuntime(), network.inputs, network.outputs, axes)
+    file = ExportedFile(network.content, network.inputs, network.outputs, axes)
 
     def judge(section):
-        return examine(model, cases, network.witnesses, facts["factor"], section, threshold=0.5, seed=0)
+        return examined(network, file, cases, facts, section)
 
     alone, done = timed(lambda: judge(validate))
     assert done.failures == []

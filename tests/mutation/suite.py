@@ -22,10 +22,11 @@ from outcome_page import page
 from random_networks import largest_ratio
 from torchship.data.domain import corners, draw, uniform
 from torchship.gate.cases import Case
-from torchship.gate.judge import Model, check_signature, judge_case, run_feed
+from torchship.gate.judge import Judge, check_signature
+from torchship.gate.session import ExportedFile, Session
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.local import LocalRuntime
-from torchship.spec.axes import BATCH, USUAL, dynamic_axes, shape_matrix
+from torchship.spec.axes import BATCH, USUAL_SIZE, dynamic_axes, shape_matrix
 
 FRESH = 20_000
 # Of one run of a network, so that a graph is no larger than those that networks see.
@@ -55,7 +56,7 @@ def fresh_cases(network, count=FRESH, seed=99):
     feeds = []
     for number in range(max(1, count // size)):
         way = dict.fromkeys(network.inputs, corners if number % 5 == 4 else uniform)
-        sizes = dict.fromkeys(axes, USUAL) | {axes[0]: size}
+        sizes = dict.fromkeys(axes, USUAL_SIZE) | {axes[0]: size}
         feeds.append((sizes, draw(network.inputs, way, sizes, generator)))
     way = dict.fromkeys(network.inputs, uniform)
     shapes = shape_matrix(network.inputs, VALIDATE, 64)
@@ -73,17 +74,17 @@ def truth(network, mutant, cases):
     """Say why a file is broken, None if it is not, and the largest ratio to the limit."""
     if mutant.static:
         return "its target does not take it, or it lies", np.inf
-    runtime = LocalRuntime()
-    model = Model(mutant.content, runtime, network.inputs, network.outputs)
+    runtime, file = LocalRuntime(), ExportedFile(mutant.content, network.inputs, network.outputs)
+    judge = Judge(network.witnesses, network.facts["factor"], network.outputs)
     try:
-        number = runtime.open(mutant.content)
+        session = Session(file, runtime, runtime.open(mutant.content))
     except RefusedError:
         return "does not load", np.inf
-    if check_signature(runtime.signature(number), model):
+    if check_signature(runtime.signature(session.number), file):
         return "another signature", np.inf
     largest = 0.0
     for case in cases:
-        differences, failures = judge_case(case, run_feed(model, number, case.feed), network.outputs, 1.0)
+        differences, failures = judge.case(case, session.run(case.feed))
         if any(failure.check != "parity" for failure in failures):
             return f"{failures[0].check} at {case.about['sizes']}", np.inf
         largest = max([largest, *(difference.ratio for difference in differences.values())])

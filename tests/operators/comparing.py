@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from operator_cases import OperatorCase
 from torchship.core.errors import TorchshipError
-from torchship.gate.witness.limits import LEAST, SAMPLES, SMALLEST_FLOAT32, UNIT_FLOAT32, Witnessed, ratios
-from torchship.gate.witness.onnx.evaluator import EXACT
+from torchship.gate.witness.arbiter import SAMPLES
+from torchship.gate.witness.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
+from torchship.gate.witness.op_rules import Rule, onnx_rule
 
 Array = NDArray[Any]
 
@@ -120,7 +121,7 @@ def precision(kind: str, name: str, meant: Witnessed) -> Outcome | None:
     if exact.dtype != np.float64:
         return Outcome("coarse", 0.0, f"{name} is {exact.dtype}")
     finite = exact[np.isfinite(exact)]
-    if kind in EXACT:
+    if onnx_rule(kind) is Rule.EXACT:
         spread = meant.scale - UNIT_FLOAT32 * np.abs(exact) - SMALLEST_FLOAT32
         wide = np.isfinite(exact) & (spread > 1e-3 * UNIT_FLOAT32 * np.abs(exact))
         return Outcome("wide", float(spread[wide].max()), name) if wide.any() else None

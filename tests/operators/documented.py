@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from own_cases import Maker
+from torchship.spec.tensor import Tensor
 
 
 def graph_model(nodes, inputs, outputs, initializers=(), opset=13, functions=(), more=(), ir=8):
@@ -58,5 +59,5 @@ def documented(broken=False):
     return model.SerializeToString(), reference
 
 
-INPUTS = {"x": {"shape": ["batch", 4], "low": -2.0, "high": 2.0}}
-OUTPUTS = {"y": {"shape": ["batch", 3]}}
+INPUTS = {"x": Tensor(("batch", 4), low=-2.0, high=2.0)}
+OUTPUTS = {"y": Tensor(("batch", 3))}

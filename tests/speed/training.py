@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from support import PROJECT, small_model
 from torch import nn
+from torchship.spec.tensor import Tensor
 from torchship.training.batched import BatchedTrainer
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
@@ -45,7 +46,7 @@ def make_task(case, replicas):
     knobs = small_model(train={"replicas": replicas, "batch_size": batch})["train"]
     objective = Objective(terms("binary_cross_entropy", ["y"], "target"), 0.5)
     return Task(Starts(Path(file), arguments, knobs, 1), {"train": dataset, "validation": dataset}, objective,
-                {"y": {"shape": ["batch", 1]}}, torch.device("cpu"), Processes())  # fmt: skip
+                {"y": Tensor(("batch", 1))}, torch.device("cpu"), Processes())  # fmt: skip
 
 
 def plain(task):

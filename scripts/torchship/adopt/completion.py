@@ -7,20 +7,20 @@ configuration, or it is the range of the inputs that come with the reference out
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torchship.adopt.onnx_file import Axis, Said, Signature
+from torchship.adopt.onnx_file import Said, SaidAxis, Signature
 from torchship.config.naming import suggest
 from torchship.config.tensor_checks import check_tensors
 from torchship.core.errors import ConfigError, DataError
 from torchship.data.domain import fixed_batch
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH
+from torchship.spec.tensor import Axis, Tensor, TensorEntry, Tensors, read_tensors
 
-Array = NDArray[Any]
-Tensor = dict[str, Any]
-Tensors = dict[str, Tensor]
+# What the configuration says of inputs and outputs, by kind and name.
+Declared = Mapping[str, Mapping[str, TensorEntry]]
+Entries = dict[str, TensorEntry]
 
 # What exporters call the batch, the surest first; names that they make up, which say no more than that two axes are
 # equal; and no names.
@@ -31,8 +31,8 @@ WAYS = ("low", "high", "values", "indexes")
 
 
 def complete(
-    place: str, section: Mapping[str, Any], signature: Signature, reference: Mapping[str, Array] | None
-) -> tuple[Tensors, Tensors, list[str]]:
+    place: str, section: Declared, signature: Signature, reference: Mapping[str, Array] | None
+) -> tuple[dict[str, Tensor], dict[str, Tensor], list[str]]:
     """Return the complete inputs and outputs, and what a reader of the verdict must know of them.
 
     Args:
@@ -53,14 +53,15 @@ def complete(
             )
     names = axis_names(section, signature)
     inputs, outputs = (
-        {said.name: tensor_of(f"{place}/{kind}/{said.name}", said, section[kind].get(said.name, {}), names)
+        {said.name: entry_of(f"{place}/{kind}/{said.name}", said, section[kind].get(said.name, {}), names)
          for said in values}
         for kind, values in known_names(place, section, signature)
     )  # fmt: skip
     notes = [f"{name!r} has a value in the file, which it is left at" for name in signature.defaults]
     notes += fill_domains(place, inputs, reference)
     check_tensors(place, {"inputs": inputs, "outputs": outputs})
-    return inputs, outputs, [*notes, *notes_on_axes(inputs, outputs)]
+    tensors = read_tensors(inputs), read_tensors(outputs)
+    return *tensors, [*notes, *notes_on_axes(*tensors)]
 
 
 def notes_on_axes(inputs: Tensors, outputs: Tensors) -> list[str]:
@@ -68,7 +69,7 @@ def notes_on_axes(inputs: Tensors, outputs: Tensors) -> list[str]:
     fixed = fixed_batch({**inputs, **outputs})
     if fixed is not None:
         return [f"the batch is fixed at {fixed}: judged at that size alone; a caller must call with batch {fixed}"]
-    firsts = {tensor["shape"][0] for tensor in [*inputs.values(), *outputs.values()] if tensor["shape"]}
+    firsts = {tensor.shape[0] for tensor in [*inputs.values(), *outputs.values()] if tensor.shape}
     (first,) = firsts if len(firsts) == 1 else (BATCH,)
     if isinstance(first, str) and first != BATCH:
         return [
@@ -77,7 +78,7 @@ def notes_on_axes(inputs: Tensors, outputs: Tensors) -> list[str]:
     return []
 
 
-def known_names(place: str, section: Mapping[str, Any], signature: Signature) -> list[tuple[str, Sequence[Said]]]:
+def known_names(place: str, section: Declared, signature: Signature) -> list[tuple[str, Sequence[Said]]]:
     """Check that the file has all that the configuration names, and return both kinds with what the file has."""
     kinds = [("inputs", signature.inputs), ("outputs", signature.outputs)]
     for kind, values in kinds:
@@ -91,7 +92,7 @@ def known_names(place: str, section: Mapping[str, Any], signature: Signature) ->
     return kinds
 
 
-def axis_names(section: Mapping[str, Any], signature: Signature) -> dict[str, str]:
+def axis_names(section: Declared, signature: Signature) -> dict[str, str]:
     """Return the name in the configuration, or a plain one, of each axis that the file names."""
     names: dict[str, str] = {}
     for kind, values in (("inputs", signature.inputs), ("outputs", signature.outputs)):
@@ -118,7 +119,7 @@ def beside_the_batch(values: Sequence[Said]) -> set[str]:
     return found
 
 
-def is_named(own: Axis) -> bool:
+def is_named(own: SaidAxis) -> bool:
     """Tell whether a file has a name for an axis."""
     return isinstance(own, str) and own.lower() not in NO_NAMES
 
@@ -135,26 +136,26 @@ def unnamed(index: int, said: Said) -> str:
     return BATCH if index == 0 else f"{plain(said.name, set())}_axis{index}"
 
 
-def tensor_of(place: str, said: Said, declared: Tensor, names: Mapping[str, str]) -> Tensor:
-    """Return one complete tensor.
+def entry_of(place: str, said: Said, declared: TensorEntry, names: Mapping[str, str]) -> TensorEntry:
+    """Return one complete tensor, but for its domain.
 
     Raises:
         ConfigError: the configuration says otherwise than the file.
     """
     if declared.get("dtype", said.dtype) != said.dtype:
         raise ConfigError(f"{place}/dtype is {declared['dtype']}, but the file has {said.dtype}")
-    tensor = {**declared, "dtype": said.dtype}
+    tensor: TensorEntry = {**declared, "dtype": said.dtype}
     if "shape" in declared:
         check_shape(place, said, declared["shape"])
         return tensor
     if said.axes is None:
         raise ConfigError(f"{place}: the file does not say its shape: declare it")
-    shape = [own if isinstance(own, int) else names[str(own)] if is_named(own) else unnamed(index, said)
+    tensor["shape"] = [own if isinstance(own, int) else names[str(own)] if is_named(own) else unnamed(index, said)
              for index, own in enumerate(said.axes)]  # fmt: skip
-    return {**tensor, "shape": shape}
+    return tensor
 
 
-def check_shape(place: str, said: Said, declared: Sequence[Any]) -> None:
+def check_shape(place: str, said: Said, declared: Sequence[Axis]) -> None:
     """Check a shape of the configuration against the file's, where that says any."""
     if said.axes is None:
         return
@@ -180,7 +181,7 @@ def plain(text: str, taken: set[str]) -> str:
     )  # fmt: skip
 
 
-def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | None) -> list[str]:
+def fill_domains(place: str, inputs: Entries, reference: Mapping[str, Array] | None) -> list[str]:
     """Fill in where the values of each input lie that the configuration says nothing of; return what was taken.
 
     Raises:
@@ -188,7 +189,7 @@ def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | N
     """
     notes, missing = [], []
     for name, tensor in inputs.items():
-        if any(way in tensor for way in WAYS):
+        if domain_of(tensor):
             continue
         if tensor["dtype"] == "bool":
             tensor["values"] = [0, 1]
@@ -207,7 +208,7 @@ def fill_domains(place: str, inputs: Tensors, reference: Mapping[str, Array] | N
     return notes
 
 
-def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> Tensor:
+def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> TensorEntry:
     """Return the domain of an input that holds what the reference has of it, of each entry of the last axis if asked.
 
     An entry that never changes would have no domain: it has the range of all.
@@ -232,12 +233,18 @@ def ranges_of(name: str, reference: Mapping[str, Array], *, each: bool) -> Tenso
     return {"low": low, "high": high} if low < high else {"values": [low]}
 
 
-def spelled(tensor: Mapping[str, Any]) -> str:
+def domain_of(tensor: TensorEntry) -> dict[str, object]:
+    """Return what an input says of where its values lie, by the key that says it."""
+    return {way: value for way, value in tensor.items() if way in WAYS}
+
+
+def spelled(tensor: TensorEntry) -> str:
     """Spell a domain."""
-    return ", ".join(f"{way} {tensor[way]}" for way in WAYS if way in tensor)
+    domain = domain_of(tensor)
+    return ", ".join(f"{way} {domain[way]}" for way in WAYS if way in domain)
 
 
-def to_paste(inputs: Tensors, missing: Sequence[str]) -> str:
+def to_paste(inputs: Entries, missing: Sequence[str]) -> str:
     """Spell inputs as a configuration, in one line, with what is missing left open."""
     document = {
         name: {**tensor, **({"values": ["…"]} if tensor["dtype"] == "string" else {"low": "…", "high": "…"})}

@@ -35,7 +35,7 @@ NOT_TENSORS = {
 }
 ZIPMAP = "; skl2onnx's ZipMap makes it: convert with options={'zipmap': False}, which gives probabilities as a tensor"
 
-Axis = int | str | None
+SaidAxis = int | str | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Said:
 
     name: str
     dtype: str
-    axes: tuple[Axis, ...] | None
+    axes: tuple[SaidAxis, ...] | None
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def holds_map(kind: Any) -> bool:
     return bool(inner.WhichOneof("value") == "map_type")
 
 
-def axis(dim: Any) -> Axis:
+def axis(dim: Any) -> SaidAxis:
     """Return an axis as a file says it: its size, its name, or None; sizes below one mean any."""
     if dim.WhichOneof("value") == "dim_value":
         return int(dim.dim_value) if dim.dim_value > 0 else None

@@ -15,6 +15,7 @@ from torchship.codegen.layers import read_network
 from torchship.core.files import read_json
 from torchship.models.module import load
 from torchship.runtimes.local import session
+from torchship.spec.section import Section
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,7 @@ class Engine:
     result: Callable[[], dict[str, Array]]
 
 
-def engines(
-    files: dict[str, Path], onnx: Path, folder: Path, model: dict[str, Any]
-) -> dict[str, Callable[[Feed], Engine]]:
+def engines(files: dict[str, Path], onnx: Path, folder: Path, model: Section) -> dict[str, Callable[[Feed], Engine]]:
     """Return what builds each engine for inputs; a file from elsewhere is timed with optimization and without."""
     outputs = list(model["outputs"])
     makers: dict[str, Callable[[Feed], Engine]] = {}

@@ -14,6 +14,7 @@ from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import Network
 from torchship.core.errors import ParityError
 from torchship.gate.compare import compare, require
+from torchship.gate.documents import DifferenceDocument
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.torch_modes import Wide, plain_kernels
 from torchship.training.metrics import decide, true_classes
@@ -86,7 +87,7 @@ def others(
 
 def compared(
     network: Network, name: str, expected: Array, found: dict[str, tuple[Array, Array]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, DifferenceDocument]:
     """Compare what implementations have found on the points of that name with what is expected, within their bounds.
 
     Raises:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torchship.core.errors import GenerationError
+from torchship.spec.tensor import Tensors
 
 COVERED = "Linear, Sigmoid, Tanh, ReLU, LeakyReLU, Softmax, BatchNorm1d and, without effect, Identity, Dropout, Flatten"
 
@@ -30,7 +31,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
 INSTEAD = "; set extract/handcode: false, and all other stages take the network as it is"
 
 
-def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
+def weights_document(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> dict[str, Any]:
     """Return the document of weights.json.
 
     Raises:
@@ -52,24 +53,24 @@ def describe(name: str, module: nn.Module, inputs: Mapping[str, Any], outputs: M
     }
 
 
-def require_vectors(name: str, declared: Mapping[str, Mapping[str, Any]]) -> None:
+def require_vectors(name: str, declared: Mapping[str, Tensors]) -> None:
     """Check that there are one input and one output, each [batch, features].
 
     Raises:
         GenerationError: there are not.
     """
     for kind, tensors in declared.items():
-        shapes = {tensor: entry["shape"] for tensor, entry in tensors.items()}
+        shapes = {tensor: list(entry.shape) for tensor, entry in tensors.items()}
         if len(shapes) != 1 or len(next(iter(shapes.values()))) != 2:
             raise GenerationError(
                 f"network {name!r}: code is generated for one {kind} [batch, features], not for {shapes}"
             )
 
 
-def _tensor(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    ((name, entry),) = tensors.items()
-    features = entry.get("features") or [f"{name}{index}" for index in range(entry["shape"][1])]
-    return {"name": name, "features": features}
+def _tensor(tensors: Tensors) -> dict[str, Any]:
+    ((name, tensor),) = tensors.items()
+    width = int(tensor.shape[1])
+    return {"name": name, "features": list(tensor.features or (f"{name}{index}" for index in range(width)))}
 
 
 def parameter(name: str, value: Tensor) -> dict[str, Any]:

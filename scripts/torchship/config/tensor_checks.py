@@ -6,7 +6,8 @@ from typing import Any
 from torchship.config.domain_checks import check_numbers, check_padding, spelled_out
 from torchship.config.naming import require_known
 from torchship.core.errors import ConfigError
-from torchship.spec.axes import AxisRange, dynamic_axes
+from torchship.spec.axes import AxisRange, named_axes
+from torchship.spec.tensor import TensorEntry
 
 # Element types that can be places along an axis.
 INTEGERS = ("int64", "int32")
@@ -27,7 +28,7 @@ def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = Tr
             check_tensor(f"{place}/{kind}/{name}", tensor)
     for name, tensor in section["inputs"].items():
         if complete or any(key in tensor for key in ("low", "high", "values")):
-            check_domain(f"{place}/inputs/{name}", tensor, dynamic_axes(section["inputs"]), typed=complete)
+            check_domain(f"{place}/inputs/{name}", tensor, declared_axes(section["inputs"]), typed=complete)
         if "network" in section and tensor["shape"][:1] != ["batch"]:
             raise ConfigError(
                 f"{place}/inputs/{name}/shape is {tensor['shape']}: the first axis of what is trained on must be batch"
@@ -37,6 +38,11 @@ def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = Tr
     both = section["inputs"].keys() & section["outputs"].keys()
     if both:
         raise ConfigError(f"{place}: {min(both)!r} is the name of an input and of an output: rename one")
+
+
+def declared_axes(entries: Mapping[str, TensorEntry]) -> list[str]:
+    """Return the names of all dynamic axes of declared inputs, of whose shapes a file from elsewhere may say some."""
+    return named_axes(entry.get("shape", ()) for entry in entries.values())
 
 
 def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
@@ -86,7 +92,7 @@ def check_axes(place: str, section: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: there is no such axis, or see `check_range`.
     """
-    axes = dynamic_axes(section["inputs"])
+    axes = declared_axes(section["inputs"])
     named = {f"{place}/axes": section["axes"], f"{place}/validate/never_empty": section["validate"]["never_empty"]}
     for where, names in named.items():
         # A file from elsewhere may say its axes itself.

@@ -1,25 +1,21 @@
 """The checks of data against the declared inputs: types, shapes, sizes, padding, and the domain of each feature."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torchship.config.domain_checks import label
 from torchship.config.naming import suggest
 from torchship.core.errors import DataError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, parts_of
 from torchship.data.padding import hidden, padding_of
+from torchship.spec.arrays import Array
 from torchship.spec.axes import ANY_SIZE, BATCH, EVERY, Axes
+from torchship.spec.tensor import Padding, Tensor, Tensors
 
-Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 
-def check_inputs(
-    arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str], place: str, axes: Axes = EVERY
-) -> None:
+def check_inputs(arrays: Arrays, inputs: Tensors, targets: Sequence[str], place: str, axes: Axes = EVERY) -> None:
     """Check arrays against the declared inputs: presence, type, shape, finiteness, and sizes of dynamic axes.
 
     Raises:
@@ -37,18 +33,18 @@ def check_inputs(
                 f"{place}: {np.sum(~finite)} events of {name!r} are not finite, the first is event {np.argmin(finite)}"
             )
     for name, tensor in inputs.items():
-        array, shape = arrays[name], tensor["shape"]
+        array, shape = arrays[name], tensor.shape
         if array.dtype != element_type(tensor):
             raise DataError(f"{place}: {name!r} is {array.dtype}, declared {element_type(tensor)}")
         fits = array.ndim == len(shape) and all(
             isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True)
         )
         if not fits:
-            raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {shape}")
+            raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {tensor.spelled}")
     check_sizes(arrays, inputs, place, axes)
 
 
-def check_sizes(arrays: Arrays, inputs: Mapping[str, Any], place: str, axes: Axes = EVERY) -> dict[str, int]:
+def check_sizes(arrays: Arrays, inputs: Tensors, place: str, axes: Axes = EVERY) -> dict[str, int]:
     """Check that dynamic axes have one size each in all arrays, and one that they may have; return the sizes.
 
     Raises:
@@ -56,7 +52,7 @@ def check_sizes(arrays: Arrays, inputs: Mapping[str, Any], place: str, axes: Axe
     """
     sizes: dict[str, int] = {}
     for name, tensor in inputs.items():
-        for axis, size in zip(tensor["shape"], arrays[name].shape, strict=True):
+        for axis, size in zip(tensor.shape, arrays[name].shape, strict=True):
             if not isinstance(axis, str):
                 continue
             if sizes.setdefault(axis, size) != size:
@@ -70,7 +66,7 @@ def check_sizes(arrays: Arrays, inputs: Mapping[str, Any], place: str, axes: Axe
     return sizes
 
 
-def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
+def check_domain(arrays: Arrays, inputs: Tensors, place: str) -> None:
     """Check that all events lie in the declared domain, which is all that the gate looks at, padded as declared.
 
     Raises:
@@ -80,13 +76,13 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
     for name, tensor in inputs.items():
         array, what = arrays[name], f"{place}: {name!r}"
         padding = np.broadcast_to(hidden(tensor, arrays, array.ndim), array.shape)
-        if "padded" in tensor:
-            check_padding(array, padding, arrays, tensor, what)
-        if "values" in tensor:
+        if tensor.padded is not None:
+            check_padding(array, padding, arrays, tensor, tensor.padded, what)
+        if tensor.values is not None:
             check_values(array, padding, tensor, what)
             continue
         for which, entry, low, high in parts_of(tensor, sizes, array.ndim):
-            feature = f" ({label(tensor, entry)})" if entry else ""
+            feature = f" ({tensor.label(entry)})" if entry else ""
             part, counted = array[which], ~padding[which]
             outside = counted & ((part < low) | (part > high))
             if outside.any():
@@ -97,40 +93,40 @@ def check_domain(arrays: Arrays, inputs: Mapping[str, Any], place: str) -> None:
                 )
 
 
-def check_values(array: Array, padding: Array, tensor: Mapping[str, Any], what: str) -> None:
+def check_values(array: Array, padding: Array, tensor: Tensor, what: str) -> None:
     """Check that an array holds no other values than the declared ones.
 
     Raises:
         DataError: it does; the message names one, and its event.
     """
-    strange = ~padding & ~np.isin(array, np.array(tensor["values"]).astype(array.dtype))
+    strange = ~padding & ~np.isin(array, np.array(tensor.values).astype(array.dtype))
     if strange.any():
         raise DataError(
             f"{what} holds {array[strange][0]} in event {np.argwhere(strange)[0][0]}, outside of the declared domain: "
-            f"`values` are {tensor['values']}"
+            f"`values` are {list(tensor.values or ())}"
         )
 
 
-def check_padding(array: Array, padding: Array, arrays: Arrays, tensor: Mapping[str, Any], what: str) -> None:
+def check_padding(array: Array, padding: Array, arrays: Arrays, tensor: Tensor, padded: Padding, what: str) -> None:
     """Check that the entries that a mask hides hold the value that is declared, and that it shows enough of them.
 
     Raises:
         DataError: one does not, or it shows fewer; the message names the event and place.
     """
-    least, mask = tensor["padded"].get("shown", 0), np.asarray(arrays[tensor["padded"]["mask"]])
-    shown = (mask != tensor["padded"].get("where", 0)).sum(axis=-1)
+    least, mask = padded.shown, np.asarray(arrays[padded.mask])
+    shown = (mask != padded.where).sum(axis=-1)
     if least and shown.size and shown.min() < least:
         raise DataError(
-            f"{what}: the mask {tensor['padded']['mask']!r} shows {shown.min()} entries in event "
+            f"{what}: the mask {padded.mask!r} shows {shown.min()} entries in event "
             f"{np.argwhere(shown < least)[0][0]}, `padded/shown` says at least {least}"
         )
-    value = padding_of(tensor, array.dtype)
+    value = padding_of(padded, array.dtype)
     wrong = padding & (array != value)
     if wrong.any():
         event, *entry = (int(index) for index in np.argwhere(wrong)[0])
-        feature = f" ({label(tensor, entry)})" if tensor.get("features") else ""
+        feature = f" ({tensor.label(entry)})" if tensor.features else ""
         raise DataError(
             f"{what} holds {array[wrong][0]} in event {event} at {entry}{feature}, which the mask "
-            f"{tensor['padded']['mask']!r} hides: padding must be {value}, as `padded` declares ({wrong.sum()} numbers "
+            f"{padded.mask!r} hides: padding must be {value}, as `padded` declares ({wrong.sum()} numbers "
             "are not)"
         )

@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from torchship.config.naming import suggest
 from torchship.core.errors import DataError
 from torchship.core.files import read_json, replacing, sha256
 from torchship.core.texts import as_text, is_text, packed, unpacked
+from torchship.spec.arrays import Array
+from torchship.spec.tensor import FLOAT32, Tensor, Tensors
 
 log = logging.getLogger(__name__)
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 SPLITS = ("train", "validation", "test")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: Any = None) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Array], about: Any = None) -> None:
     """Write named arrays as safetensors, with one JSON document about them in the header.
 
     The same arrays give the same bytes: safetensors sorts them, and the header's metadata has a single key because
@@ -103,7 +104,7 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
     return {split: {name: array[part] for name, array in arrays.items()} for split, part in parts.items()}
 
 
-def select(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str]) -> Arrays:
+def select(arrays: Arrays, inputs: Tensors, targets: Sequence[str]) -> Arrays:
     """Keep the declared inputs and the targets, floating point as declared, the targets' as float32."""
     missing = sorted({*inputs, *targets} - arrays.keys())
     if missing:
@@ -111,19 +112,18 @@ def select(arrays: Arrays, inputs: Mapping[str, Any], targets: Sequence[str]) ->
             f"no array {missing[0]!r} in the data{suggest(missing[0], arrays)}, only {', '.join(sorted(arrays))}"
         )
     return {
-        name: array.astype(floating(inputs.get(name, {}))) if np.issubdtype(array.dtype, np.floating) else array
+        name: array.astype(floating(inputs.get(name))) if np.issubdtype(array.dtype, np.floating) else array
         for name, array in arrays.items()
         if name in inputs or name in targets
     }
 
 
-def floating(tensor: Mapping[str, Any]) -> np.dtype[Any]:
-    """Return the floating-point type that a tensor is declared to be of, float32 if it is to be of another kind."""
-    dtype = np.dtype(tensor.get("dtype", "float32"))
-    return dtype if dtype.kind == "f" else np.dtype("float32")
+def floating(tensor: Tensor | None) -> np.dtype[Any]:
+    """Return the floating-point type that an input is declared to be of; float32 if it is none, or of another kind."""
+    return np.dtype(tensor.dtype if tensor is not None and tensor.dtype.startswith("float") else FLOAT32)
 
 
-def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+def make_datasheet(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
     return {
         **about,
@@ -139,7 +139,7 @@ def describe(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mappi
     }
 
 
-def ranges(array: NDArray[Any]) -> dict[str, Any]:
+def ranges(array: Array) -> dict[str, Any]:
     """Return an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
     rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
     return {

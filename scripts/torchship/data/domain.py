@@ -5,73 +5,73 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.padding import half_trailing, hidden, masks, pad, shown_at_least
-from torchship.spec.axes import BATCH, Sizes, Tensors, shape_of
+from torchship.spec.arrays import Array
+from torchship.spec.axes import BATCH, Sizes, shape_of
+from torchship.spec.tensor import Tensor, Tensors
 
-Array = NDArray[Any]
 
-
-def element_type(tensor: Mapping[str, Any]) -> np.dtype[Any]:
-    """Return the type of a declared tensor's elements, float32 where it says nothing; strings are Python's objects."""
-    name = tensor.get("dtype", "float32")
-    dtype: np.dtype[Any] = np.dtype(object if name == "string" else name)
+def element_type(tensor: Tensor) -> np.dtype[Any]:
+    """Return the type of a declared tensor's elements; strings are Python's objects."""
+    dtype: np.dtype[Any] = np.dtype(object if tensor.dtype == "string" else tensor.dtype)
     return dtype
 
 
-def limits_of(tensor: Mapping[str, Any], sizes: Sizes) -> tuple[Array, Array]:
+def ends_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
     """Return the lower and upper ends of a tensor's domain, as arrays that broadcast against the tensor.
 
     Each is one number, or has one for each entry of the last axis. An index goes from 0 to the last of its axis.
     """
-    if "indexes" in tensor:
-        return np.asarray(0), np.asarray(max(sizes[tensor["indexes"]] - 1, 0))
-    if "values" in tensor:
-        return np.asarray(min(tensor["values"])), np.asarray(max(tensor["values"]))
+    if tensor.indexes is not None:
+        return np.asarray(0), np.asarray(max(sizes[tensor.indexes] - 1, 0))
+    if tensor.values is not None:
+        return np.asarray(min(tensor.values)), np.asarray(max(tensor.values))
     if element_type(tensor).kind == "b":
         return np.asarray(0), np.asarray(1)
-    return np.asarray(tensor["low"]), np.asarray(tensor["high"])
+    return np.asarray(tensor.low), np.asarray(tensor.high)
 
 
-def ends_of(tensor: Mapping[str, Any], sizes: Sizes) -> tuple[Array, Array]:
+def typed_ends_of(tensor: Tensor, sizes: Sizes) -> tuple[Array, Array]:
     """Return the ends of a tensor's domain in the type of its elements."""
-    low, high = limits_of(tensor, sizes)
+    low, high = ends_of(tensor, sizes)
     return low.astype(element_type(tensor)), high.astype(element_type(tensor))
 
 
-def uniform(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Generator) -> Array:
+def uniform(tensor: Tensor, sizes: Sizes, generator: np.random.Generator) -> Array:
     """Draw a tensor uniformly from its domain."""
     shape, dtype = shape_of(tensor, sizes), element_type(tensor)
-    if "values" in tensor:
-        return np.asarray(generator.choice(np.array(tensor["values"]), shape)).astype(dtype)
-    low, high = limits_of(tensor, sizes)
+    if tensor.values is not None:
+        return np.asarray(generator.choice(np.array(tensor.values), shape)).astype(dtype)
+    low, high = ends_of(tensor, sizes)
     if dtype.kind in "iub":
         drawn = generator.integers(low.astype(np.int64), high.astype(np.int64), shape, endpoint=True)
         return np.asarray(drawn).astype(dtype)
     # Rounding to float32 may leave the domain by half a unit in the last place.
-    return np.asarray(np.clip(np.asarray(generator.uniform(low, high, shape)).astype(dtype), *ends_of(tensor, sizes)))
+    return np.asarray(
+        np.clip(np.asarray(generator.uniform(low, high, shape)).astype(dtype), *typed_ends_of(tensor, sizes))
+    )
 
 
-def corners(tensor: Mapping[str, Any], sizes: Sizes, generator: np.random.Generator) -> Array:
+def corners(tensor: Tensor, sizes: Sizes, generator: np.random.Generator) -> Array:
     """Draw a tensor whose elements are each at one end of the domain."""
-    low, high = ends_of(tensor, sizes)
+    low, high = typed_ends_of(tensor, sizes)
     drawn: Array = np.where(generator.choice(np.array([False, True]), shape_of(tensor, sizes)), high, low)
     return drawn
 
 
-def lowest(tensor: Mapping[str, Any], sizes: Sizes, _: np.random.Generator) -> Array:
+def lowest(tensor: Tensor, sizes: Sizes, _: np.random.Generator) -> Array:
     """Return a tensor with all its elements at the lower end: a mask that hides all, indices that are all equal."""
-    return np.broadcast_to(ends_of(tensor, sizes)[0], shape_of(tensor, sizes)).copy()
+    return np.broadcast_to(typed_ends_of(tensor, sizes)[0], shape_of(tensor, sizes)).copy()
 
 
-def highest(tensor: Mapping[str, Any], sizes: Sizes, _: np.random.Generator) -> Array:
+def highest(tensor: Tensor, sizes: Sizes, _: np.random.Generator) -> Array:
     """Return a tensor with all its elements at the upper end."""
-    return np.broadcast_to(ends_of(tensor, sizes)[1], shape_of(tensor, sizes)).copy()
+    return np.broadcast_to(typed_ends_of(tensor, sizes)[1], shape_of(tensor, sizes)).copy()
 
 
-def discrete(tensor: Mapping[str, Any]) -> bool:
+def discrete(tensor: Tensor) -> bool:
     """Say whether a tensor takes only some values: integers, indices, truth values, masks."""
-    return "values" in tensor or element_type(tensor).kind in "iubO"
+    return tensor.values is not None or element_type(tensor).kind in "iubO"
 
 
 def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:
@@ -86,9 +86,9 @@ def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:
     ]
     for name, tensor in inputs.items():
         if discrete(tensor):
-            word = "first" if "indexes" in tensor else "lowest"
+            word = "first" if tensor.indexes is not None else "lowest"
             ways.append((f"{name} all {word}", {**dict.fromkeys(inputs, uniform), name: lowest}))
-            word = "last" if "indexes" in tensor else "highest"
+            word = "last" if tensor.indexes is not None else "highest"
             ways.append((f"{name} all {word}", {**dict.fromkeys(inputs, uniform), name: highest}))
     return ways
 
@@ -102,22 +102,22 @@ def draw(inputs: Tensors, way: Mapping[str, Any], sizes: Sizes, generator: np.ra
     return pad(inputs, drawn)
 
 
-def grid(tensor: Mapping[str, Any], points: int, most: int, generator: np.random.Generator) -> Array:
+def grid(tensor: Tensor, points: int, most: int, generator: np.random.Generator) -> Array:
     """Return a regular grid over the domain of a [batch, width] tensor, its corners included.
 
     Where the grid would have more than `most` points, that many are drawn at random instead.
     """
-    batch, width = tensor["shape"]
+    batch, width = str(tensor.shape[0]), int(tensor.shape[1])
     if points**width > most:
         return uniform(tensor, {batch: most}, generator)
-    low, high = (np.broadcast_to(end, width) for end in limits_of(tensor, {}))
+    low, high = (np.broadcast_to(end, width) for end in ends_of(tensor, {}))
     axes = [np.linspace(start, stop, points) for start, stop in zip(low, high, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, width).astype(np.float32)
 
 
 def independent(tensors: Tensors) -> bool:
     """Say whether the first axis of every tensor is the batch: events that know nothing of one another."""
-    return all(tensor["shape"][:1] == [BATCH] for tensor in tensors.values())
+    return all(tensor.shape[:1] == (BATCH,) for tensor in tensors.values())
 
 
 def rows(feed: Mapping[str, Array], chosen: Sequence[int] | slice | Array) -> dict[str, Array]:
@@ -127,7 +127,7 @@ def rows(feed: Mapping[str, Array], chosen: Sequence[int] | slice | Array) -> di
 
 def fixed_batch(tensors: Tensors) -> int | None:
     """Return the batch that all tensors have as their first axis; None where it is dynamic, or there is none."""
-    firsts = {tensor["shape"][0] if tensor["shape"] else None for tensor in tensors.values()}
+    firsts = {tensor.shape[0] if tensor.shape else None for tensor in tensors.values()}
     (first,) = firsts if len(firsts) == 1 else (None,)
     return first if isinstance(first, int) else None
 
@@ -153,18 +153,16 @@ def on_values(
     return pad(inputs, {**drawn, **special})
 
 
-def special_draw(
-    tensor: Mapping[str, Any], sizes: Sizes, values: Sequence[float], generator: np.random.Generator
-) -> Array:
+def special_draw(tensor: Tensor, sizes: Sizes, values: Sequence[float], generator: np.random.Generator) -> Array:
     """Draw one input as `on_values` does, padding aside; what takes only some values is drawn from these."""
     drawn = uniform(tensor, sizes, generator)
-    if "values" in tensor or "indexes" in tensor or element_type(tensor).kind not in "fiu":
+    if tensor.values is not None or tensor.indexes is not None or element_type(tensor).kind not in "fiu":
         return drawn
     return with_special(tensor, drawn, values, sizes, generator)
 
 
 def with_special(
-    tensor: Mapping[str, Any], drawn: Array, values: Sequence[float], sizes: Sizes, generator: np.random.Generator
+    tensor: Tensor, drawn: Array, values: Sequence[float], sizes: Sizes, generator: np.random.Generator
 ) -> Array:
     """Return a drawn tensor with special values in the place of most of its numbers, each feature's own."""
     found = drawn.copy()
@@ -180,11 +178,9 @@ def with_special(
     return found
 
 
-def parts_of(
-    tensor: Mapping[str, Any], sizes: Sizes, rank: int
-) -> Iterator[tuple[tuple[Any, ...], tuple[int, ...], Any, Any]]:
+def parts_of(tensor: Tensor, sizes: Sizes, rank: int) -> Iterator[tuple[tuple[Any, ...], tuple[int, ...], Any, Any]]:
     """Yield the parts of a tensor that have a domain of their own: how to index it, where its ends are, and these."""
-    low, high = np.broadcast_arrays(*ends_of(tensor, sizes))
+    low, high = np.broadcast_arrays(*typed_ends_of(tensor, sizes))
     for entry in np.ndindex(low.shape):
         # An end that holds for all of an axis has length 1 there.
         chosen = [index if length > 1 else slice(None) for index, length in zip(entry, low.shape, strict=True)]
@@ -225,7 +221,7 @@ def near(events: Mapping[str, Array], inputs: Tensors, generator: np.random.Gene
     in it; integers by 1. Some events of a mask lose an entry. Padding follows the masks.
     """
     sizes = {axis: events[name].shape[place] for name, tensor in inputs.items()
-             for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
+             for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}  # fmt: skip
     moved = {name: np.array(events[name]) for name in inputs}
     for name, tensor in inputs.items():
         array = moved[name]
@@ -237,14 +233,12 @@ def near(events: Mapping[str, Array], inputs: Tensors, generator: np.random.Gene
             # What is shown anew would have no value.
             enough = (fewer != hides).sum(axis=-1, keepdims=True) >= shown_at_least(inputs)[name]
             moved[name] = np.where(enough, fewer, array)
-        elif "indexes" not in tensor and array.size:
+        elif tensor.indexes is None and array.size:
             moved[name] = moved_a_little(tensor, array, hidden(tensor, events, array.ndim), sizes, generator)
     return pad(inputs, moved)
 
 
-def moved_a_little(
-    tensor: Mapping[str, Any], array: Array, padding: Array, sizes: Sizes, generator: np.random.Generator
-) -> Array:
+def moved_a_little(tensor: Tensor, array: Array, padding: Array, sizes: Sizes, generator: np.random.Generator) -> Array:
     """Return an array with about three numbers of each event changed, see `near`."""
     rate = min(0.5, 3.0 / max(math.prod(array.shape[1:]), 1))
     kind = np.where(generator.random(array.shape) < rate, generator.integers(3, size=array.shape), 3)
@@ -252,9 +246,9 @@ def moved_a_little(
     given = np.broadcast_to(padding, array.shape)
     # Padding is no number to take over.
     swapped = np.where(given[order], array, array[order]) if array.ndim else array
-    if "values" in tensor or array.dtype.kind not in "fiu":
+    if tensor.values is not None or array.dtype.kind not in "fiu":
         return np.asarray(np.where(kind < 3, swapped, array))
-    low, high = ends_of(tensor, sizes)
+    low, high = typed_ends_of(tensor, sizes)
     if array.dtype.kind in "iu":
         shift = generator.integers(-1, 1, array.shape, endpoint=True).astype(np.float64)
     else:

@@ -4,43 +4,39 @@ A mask's axes are the first ones of what it hides, [batch, particles] of [batch,
 that of all, [batch, 1, particles] of [batch, 4, particles].
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
-Tensors = Mapping[str, Any]
-Feed = Mapping[str, Array]
+from torchship.spec.arrays import Array, Feed
+from torchship.spec.tensor import Padding, Tensor, Tensors
 
 
 def masks(inputs: Tensors) -> dict[str, int]:
     """Return the value by which each mask hides an entry, of all inputs that are masks of others, by name."""
-    return {tensor["padded"]["mask"]: tensor["padded"].get("where", 0)
-            for tensor in inputs.values() if "padded" in tensor}  # fmt: skip
+    return {tensor.padded.mask: tensor.padded.where
+            for tensor in inputs.values() if tensor.padded is not None}  # fmt: skip
 
 
-def hidden(tensor: Mapping[str, Any], feed: Feed, rank: int) -> Array:
+def hidden(tensor: Tensor, feed: Feed, rank: int) -> Array:
     """Return which entries of a tensor of some rank are padding, as an array that broadcasts against it."""
-    if "padded" not in tensor:
+    if tensor.padded is None:
         return np.zeros((1,) * rank, dtype=bool)
-    mask = feed[tensor["padded"]["mask"]]
-    found: Array = mask == tensor["padded"].get("where", 0)
+    mask = feed[tensor.padded.mask]
+    found: Array = mask == tensor.padded.where
     return found.reshape(*found.shape, *[1] * (rank - found.ndim))
 
 
-def padding_of(tensor: Mapping[str, Any], dtype: np.dtype[Any]) -> Array:
+def padding_of(padded: Padding, dtype: np.dtype[Any]) -> Array:
     """Return the value that padding has, in the type of the tensor's elements."""
-    return np.asarray(tensor["padded"].get("value", 0.0)).astype(dtype)
+    return np.asarray(padded.value).astype(dtype)
 
 
 def pad(inputs: Tensors, feed: Feed) -> dict[str, Array]:
     """Return inputs with padding wherever their masks hide an entry, after the masks show as many as declared."""
     shown = enough_shown(inputs, feed)
     return {
-        name: np.where(hidden(inputs[name], shown, array.ndim), padding_of(inputs[name], array.dtype), array)
-        if "padded" in inputs[name] else array
+        name: np.where(hidden(inputs[name], shown, array.ndim), padding_of(padded, array.dtype), array)
+        if (padded := inputs[name].padded) is not None else array
         for name, array in shown.items()
     }  # fmt: skip
 
@@ -49,9 +45,9 @@ def shown_at_least(inputs: Tensors) -> dict[str, int]:
     """Return how many entries of its last axis each mask shows at least, of all inputs that are masks, by name."""
     found: dict[str, int] = {}
     for tensor in inputs.values():
-        if "padded" in tensor:
-            mask = tensor["padded"]["mask"]
-            found[mask] = max(found.get(mask, 0), tensor["padded"].get("shown", 0))
+        if tensor.padded is not None:
+            mask = tensor.padded.mask
+            found[mask] = max(found.get(mask, 0), tensor.padded.shown)
     return found
 
 
@@ -75,7 +71,7 @@ def repad(inputs: Tensors, feed: Feed, was_padding: Feed, fresh: Feed) -> dict[s
         was_padding: by input, which of its entries were padding before the masks changed.
         fresh: by input, draws from its domain.
     """
-    revealed = {name: np.where(was_padding[name], fresh[name], array) if "padded" in inputs[name] else array
+    revealed = {name: np.where(was_padding[name], fresh[name], array) if inputs[name].padded is not None else array
                 for name, array in feed.items()}  # fmt: skip
     return pad(inputs, revealed)
 

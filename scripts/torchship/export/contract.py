@@ -14,13 +14,11 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
 from torchship.data.domain import element_type
 from torchship.spec.axes import BATCH
+from torchship.spec.target import CMSSW, INTO, Target
+from torchship.spec.tensor import Tensor, Tensors, documents
 
 # The element type that cms::Ort::ONNXRuntime reads and writes; it has no other.
 CMSSW_TYPE = TensorProto.FLOAT
-
-# The two generations of that class, as targets.yaml has them under `class`: in the older one ONNX Runtime allocates the
-# outputs; the newer one, since March 2026, has it write into memory whose size it works out before (`runInto`).
-INTO = "into"
 
 # The names of the domain of ONNX's own operators, and that of its trees and encoders, which ONNX Runtime is built with.
 ONNX = ("", "ai.onnx")
@@ -30,14 +28,14 @@ MICROSOFT = "com.microsoft"
 
 
 def violations(
-    content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any],
+    content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors,
     metadata: Mapping[str, Any], input_shapes: bool = False,
 ) -> list[str]:  # fmt: skip
     """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
 
     Args:
         content: the file that ships.
-        target: an entry of targets.yaml: `opset`, `ir`, `contract`, cmssw or null, and `class`, its generation.
+        target: what it goes to.
         inputs, outputs: the declared tensors by name.
         metadata: what the file must say of itself, by key.
         input_shapes: the caller passes the sizes of further dynamic axes, as newer series of CMSSW can.
@@ -47,9 +45,9 @@ def violations(
     except DecodeError as error:
         return [f"the file is no ONNX model: {error}"]
     found = [*versions(model, target), *operators(model), *external(model), *wrong_metadata(model, metadata)]
-    if target.get("contract") == "cmssw":
+    if target.contract == CMSSW:
         for kind, value, declared in signature(model, inputs, outputs):
-            found += cmssw(kind, value, declared, into=target["class"] == INTO, input_shapes=input_shapes)
+            found += cmssw(kind, value, declared, into=target.generation == INTO, input_shapes=input_shapes)
         batches = fixed_batches(model, inputs, outputs)
         if len(set(batches.values())) > 1:
             found.append(f"cms::Ort::ONNXRuntime takes one batch for all inputs and outputs, but axis 0 is fixed to "
@@ -58,15 +56,13 @@ def violations(
     return found
 
 
-def notes(
-    content: bytes, target: Mapping[str, Any], *, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> list[str]:
+def notes(content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors) -> list[str]:
     """Return a line for everything that whoever calls a file at its target must keep to, as was declared.
 
     Args:
         content, target, inputs, outputs: see `violations`.
     """
-    if target.get("contract") != "cmssw":
+    if target.contract != CMSSW:
         return []
     fixed = fixed_batches(onnx.load_from_string(content), inputs, outputs)
     return [
@@ -74,16 +70,14 @@ def notes(
     ]
 
 
-def fixed_batches(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, int]:
+def fixed_batches(model: ModelProto, inputs: Tensors, outputs: Tensors) -> dict[str, int]:
     """Return the batch of each input and output that is fixed to one, as was declared."""
     sizes = {f"{kind} {value.name!r}": fixed_batch(value, declared)
              for kind, value, declared in signature(model, inputs, outputs)}  # fmt: skip
     return {place: size for place, size in sizes.items() if size is not None}
 
 
-def signature(
-    model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[tuple[str, Any, Tensors]]:
     """Yield the inputs and outputs of a model, each with its kind and what is declared of its kind."""
     # A weight may be listed among the inputs, as IR 3 had it.
     weights = {tensor.name for tensor in model.graph.initializer}
@@ -91,17 +85,17 @@ def signature(
     yield from (("output", value, outputs) for value in model.graph.output)
 
 
-def versions(model: ModelProto, target: Mapping[str, Any]) -> list[str]:
+def versions(model: ModelProto, target: Target) -> list[str]:
     """Compare operator set and IR version with what the target accepts."""
     found = []
     opset = operator_set(model)
-    if opset > target["opset"]:
-        found.append(f"opset {opset} is newer than the target's {target['opset']}: lower export/opset, export "
-                     f"anew, or convert: onnx.version_converter.convert_version(model, {target['opset']})")  # fmt: skip
-    if model.ir_version > target["ir"]:
+    if opset > target.opset:
+        found.append(f"opset {opset} is newer than the target's {target.opset}: lower export/opset, export "
+                     f"anew, or convert: onnx.version_converter.convert_version(model, {target.opset})")  # fmt: skip
+    if model.ir_version > target.ir:
         found.append(
-            f"IR version {model.ir_version} is newer than the target's {target['ir']}: export anew, or lower it, which "
-            f"changes no operator: model = onnx.load(file); model.ir_version = {target['ir']}; onnx.save(model, file)"
+            f"IR version {model.ir_version} is newer than the target's {target.ir}: export anew, or lower it, which "
+            f"changes no operator: model = onnx.load(file); model.ir_version = {target.ir}; onnx.save(model, file)"
         )
     return found
 
@@ -166,10 +160,10 @@ def wrong_metadata(model: ModelProto, expected: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def flat_length(tensor: Mapping[str, Any]) -> int | None:
+def flat_length(tensor: Tensor) -> int | None:
     """Return the numbers of one event in the flat vector that cms::Ort::ONNXRuntime takes; None where it varies."""
-    axes = [axis for axis in tensor["shape"] if axis != BATCH]
-    return None if any(isinstance(axis, str) for axis in axes) else math.prod(axes)
+    sizes = [axis for axis in tensor.shape if not isinstance(axis, str)]
+    return None if any(isinstance(axis, str) and axis != BATCH for axis in tensor.shape) else math.prod(sizes)
 
 
 def axes_of(value: Any) -> list[str | int]:
@@ -177,13 +171,13 @@ def axes_of(value: Any) -> list[str | int]:
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim]
 
 
-def fixed_batch(value: Any, declared: Mapping[str, Any]) -> int | None:
+def fixed_batch(value: Any, declared: Tensors) -> int | None:
     """Return the batch that an input or output is fixed to, if it is declared so: shape [1, …]."""
-    shape, wanted = axes_of(value), declared.get(value.name, {}).get("shape", [None])
-    return shape[0] if shape and isinstance(shape[0], int) and wanted[:1] == shape[:1] else None
+    shape, wanted = axes_of(value), declared[value.name].shape if value.name in declared else ()
+    return shape[0] if shape and isinstance(shape[0], int) and list(wanted[:1]) == shape[:1] else None
 
 
-def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, into: bool, input_shapes: bool) -> list[str]:
+def cmssw(kind: str, value: Any, declared: Tensors, *, into: bool, input_shapes: bool) -> list[str]:
     """Return what cms::Ort::ONNXRuntime does not take of one input or output, and what it does with it.
 
     Args:
@@ -206,7 +200,7 @@ def cmssw(kind: str, value: Any, declared: Mapping[str, Any], *, into: bool, inp
         if fixed_batch(value, declared) is None:
             found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
                          "throws an exception")  # fmt: skip
-    elif value.name in declared and declared[value.name]["shape"][0] != BATCH:
+    elif value.name in declared and declared[value.name].shape[0] != BATCH:
         does = "an exception is thrown" if throws else "its data come out transposed, without an error,"
         found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or {does} as soon as both differ")
     free = [axis for axis in shape[1:] if isinstance(axis, str)]
@@ -225,11 +219,11 @@ def further_axes(kind: str, place: str, free: list[str], *, into: bool, input_sh
     return []
 
 
-def expected_metadata(inputs: Mapping[str, Any], outputs: Mapping[str, Any], working_point: float) -> dict[str, Any]:
+def expected_metadata(inputs: Tensors, outputs: Tensors, working_point: float) -> dict[str, Any]:
     """Return what a consumer reads from a file: names, shapes, types, order of features and classes, flat lengths."""
     return {
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": documents(inputs),
+        "outputs": documents(outputs),
         "types": {name: str(element_type(tensor)) for name, tensor in [*inputs.items(), *outputs.items()]},
         "flat_lengths": {name: flat_length(tensor) for name, tensor in [*inputs.items(), *outputs.items()]},
         "working_point": working_point,

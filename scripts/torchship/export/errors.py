@@ -17,6 +17,7 @@ from torch import nn
 from torchship.export.hints import advice
 from torchship.export.quiet import quiet
 from torchship.models.user_code import Line, line_in_text, line_of_stack, line_of_traceback, user_folder
+from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,7 @@ class Guards(logging.Handler):
             self.conditions.append((match["condition"], line_of_stack(sys._getframe(), self._folder)))  # noqa: SLF001
 
 
-def explain(
-    error: Exception, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Mapping[str, Any]
-) -> str:
+def explain(error: Exception, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Tensors) -> str:
     """Return in one line why an export failed.
 
     Args:
@@ -80,9 +79,7 @@ def explain(
     return sentence(words, line, next(filter(None, (advice(text, axis) for text in texts)), ""))
 
 
-def why_other(
-    message: str, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Mapping[str, Any]
-) -> str:
+def why_other(message: str, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Tensors) -> str:
     """Return what is to be added to the message that a graph is other than declared: the line, and what to do."""
     folder = user_folder(module)
     guards, again = trace_again(module, examples, shapes, folder)
@@ -172,19 +169,19 @@ def line_of_error(error: Exception | None, folder: Path | None) -> Line | None:
     return next(filter(None, (line_of_traceback(part.__traceback__, folder) for part in reversed(chain))), None)
 
 
-def sizes_by_axis(examples: Sequence[torch.Tensor], inputs: Mapping[str, Any]) -> dict[str, int]:
+def sizes_by_axis(examples: Sequence[torch.Tensor], inputs: Tensors) -> dict[str, int]:
     """Return the traced size of each dynamic axis."""
     return {axis: tensor.shape[place] for tensor, declared in zip(examples, inputs.values(), strict=True)
-            for place, axis in enumerate(declared["shape"]) if isinstance(axis, str)}  # fmt: skip
+            for place, axis in enumerate(declared.shape) if isinstance(axis, str)}  # fmt: skip
 
 
-def axes_of(guards: Guards, examples: Sequence[torch.Tensor], inputs: Mapping[str, Any]) -> dict[str, str]:
+def axes_of(guards: Guards, examples: Sequence[torch.Tensor], inputs: Tensors) -> dict[str, str]:
     """Return the axis that each of torch's names for a size stands for: those whose traced size no other axis has."""
     sizes = sizes_by_axis(examples, inputs)
     single = {size: axis for axis, size in sizes.items() if list(sizes.values()).count(size) == 1}
     names = {symbol: single[size] for symbol, size in guards.sizes.items() if size in single}
     for name, tensor in inputs.items():
-        for place, axis in enumerate(tensor["shape"]):
+        for place, axis in enumerate(tensor.shape):
             if isinstance(axis, str):
                 names[f"L['{name}'].size()[{place}]"] = axis
     return names

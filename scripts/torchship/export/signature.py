@@ -1,15 +1,16 @@
 """The inputs and outputs of a graph, against those that are declared."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import onnx
 from onnx import ModelProto
 from torchship.core.errors import ExportError
 from torchship.data.domain import element_type
+from torchship.spec.tensor import Tensors
 
 
-def check_graph(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+def check_graph(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None:
     """Check a model's inputs and outputs against the declaration.
 
     Raises:
@@ -19,7 +20,7 @@ def check_graph(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[s
     check_signature("output", model.graph.output, outputs)
 
 
-def check_signature(kind: str, values: Iterable[Any], declared: Mapping[str, Any]) -> None:
+def check_signature(kind: str, values: Iterable[Any], declared: Tensors) -> None:
     """Check a graph's inputs or outputs against the declaration: names in order, type, and each axis.
 
     Raises:
@@ -30,7 +31,7 @@ def check_signature(kind: str, values: Iterable[Any], declared: Mapping[str, Any
     if names != list(declared):
         raise ExportError(f"the graph has {kind}s {names}, declared are {list(declared)}")
     for value in values:
-        wanted = declared[value.name]["shape"]
+        wanted = list(declared[value.name].shape)
         tensor = value.type.tensor_type
         shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
         found, declared_type = (

@@ -1,7 +1,7 @@
 """Export of an eager torch module to ONNX: traced once, translated for each operator set that torch itself writes."""
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,13 @@ from torchship.export.quiet import quiet
 from torchship.export.signature import check_graph
 from torchship.models.user_code import user_folder
 from torchship.spec.axes import ANY_SIZE, EVERY, Axes, AxisRange, dynamic_axes, traced_sizes
+from torchship.spec.tensor import Tensors
 
 # What torch says where it takes a tensor for laid out otherwise than it is.
 NO_VIEW = "Cannot view a tensor with shape"
 
 
-def export(
-    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opset: int, axes: Axes = EVERY
-) -> ModelProto:
+def export(module: nn.Module, inputs: Tensors, outputs: Tensors, opset: int, axes: Axes = EVERY) -> ModelProto:
     """Export a network for one operator set, dynamic axes and names as declared, each node with its origin.
 
     Raises:
@@ -38,7 +37,7 @@ def export(
 
 
 def translate(
-    module: nn.Module, inputs: Mapping[str, Any], outputs: Mapping[str, Any], opsets: Iterable[int],
+    module: nn.Module, inputs: Tensors, outputs: Tensors, opsets: Iterable[int],
     axes: Axes = EVERY,
 ) -> dict[int, ModelProto]:  # fmt: skip
     """Trace a network once, and translate it for each operator set that is needed to make those that are asked for.
@@ -105,17 +104,17 @@ def finished(program: Any, module: nn.Module) -> ModelProto:
     return after
 
 
-def example(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[torch.Tensor, ...]:
+def example(inputs: Tensors, axes: Axes = EVERY) -> tuple[torch.Tensor, ...]:
     """Return inputs to trace with: from the domain, so that they are possible, each dynamic axis of its own size."""
     drawn = draw(inputs, dict.fromkeys(inputs, uniform), traced_sizes(inputs, axes), np.random.default_rng(0))
     return tuple(torch.from_numpy(array) for array in drawn.values())
 
 
-def dynamic_shapes(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[dict[int, Any], ...]:
+def dynamic_shapes(inputs: Tensors, axes: Axes = EVERY) -> tuple[dict[int, Any], ...]:
     """Return for each input its dynamic axes as torch takes them, by place, with the sizes that they may have."""
     dims = {axis: dimension(axis, axes.get(axis, ANY_SIZE)) for axis in traced_sizes(inputs)}
     return tuple(
-        {place: dims[axis] for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
+        {place: dims[axis] for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}
         for tensor in inputs.values()
     )
 
@@ -123,10 +122,10 @@ def dynamic_shapes(inputs: Mapping[str, Any], axes: Axes = EVERY) -> tuple[dict[
 def dimension(axis: str, sizes: AxisRange) -> Any:
     """Return an axis as torch's exporter takes it; of multiples, that of the factor, times the multiple."""
     least, most = -(-sizes.least // sizes.multiple), sizes.most if sizes.most is None else sizes.most // sizes.multiple
-    limits = {"min": least or None, "max": most}
+    allowed = {"min": least or None, "max": most}
     if sizes.multiple == 1:
-        return torch.export.Dim(axis, **limits)
-    return sizes.multiple * torch.export.Dim(factor_name(axis), **limits)
+        return torch.export.Dim(axis, **allowed)
+    return sizes.multiple * torch.export.Dim(factor_name(axis), **allowed)
 
 
 def factor_name(axis: str) -> str:
@@ -143,15 +142,17 @@ def rename_multiples(model: ModelProto, axes: Axes) -> None:
                 dim.dim_param = names[dim.dim_param]
 
 
-def rename_derived(model: ModelProto, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+def rename_derived(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None:
     """Call an axis that outputs alone have, which torch calls by its formula, as n + 1, by its declared name.
 
     A name stands for one formula: where it is declared for another one as well, that one stays as it is.
     """
     known, formulas = set(dynamic_axes(inputs)), dict[str, str]()
     for value in model.graph.output:
-        axes = outputs.get(value.name, {}).get("shape", [])
+        axes = outputs[value.name].shape if value.name in outputs else ()
         for axis, dim in zip(axes, value.type.tensor_type.shape.dim, strict=False):
-            derived = isinstance(axis, str) and axis not in known and dim.dim_param and dim.dim_param not in known
-            if derived and formulas.setdefault(axis, dim.dim_param) == dim.dim_param:
+            if not isinstance(axis, str) or axis in known:
+                continue
+            formula = dim.dim_param
+            if formula and formula not in known and formulas.setdefault(axis, formula) == formula:
                 dim.dim_param = axis

@@ -1,19 +1,19 @@
 """Bad input: what a runtime does with it, beside what torch does, and whether the model's promises are kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
-from torchship.data.domain import element_type, limits_of
+from torchship.data.domain import element_type, ends_of, rows
 from torchship.data.padding import hidden
-from torchship.gate.judge import Failure, Model, run_feed
+from torchship.gate.documents import BadInputRow
+from torchship.gate.judge import Failure, Judge
+from torchship.gate.session import Result, Session
 from torchship.gate.witness.limits import ratios
-
-Array = NDArray[Any]
-Feed = dict[str, Array]
+from torchship.spec.arrays import Array, Feed
+from torchship.spec.tensor import Tensor, Tensors
 
 # Numbers that a model may make a promise about, by the promise's name.
 NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf], "denormal": [1e-42, -1e-42]}
@@ -21,7 +21,7 @@ NUMBERS: dict[str, list[float]] = {"nan": [np.nan], "infinity": [np.inf, -np.inf
 NOT_KNOWN = "not known"
 
 
-def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
+def bad_numbers(inputs: Tensors, feed: Feed, sizes: Mapping[str, int]) -> Iterator[tuple[str, str, Feed]]:
     """Return inputs of which one event, or one entry, holds a bad number.
 
     Yields:
@@ -32,7 +32,7 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
         if not feed[name].size or kind.kind not in "fiu":
             continue  # every truth value is one that is expected, and no text is a bad number
         place = first_real(tensor, feed, name)
-        low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in limits_of(tensor, sizes))
+        low, high = (float(np.broadcast_to(end, feed[name].shape).flat[place]) for end in ends_of(tensor, sizes))
         if kind.kind == "f":
             far = {**NUMBERS, "outside": [high + 10.0 * (high - low), low - 10.0 * (high - low)]}
         else:
@@ -46,14 +46,14 @@ def bad_numbers(inputs: Mapping[str, Any], feed: Feed, sizes: Mapping[str, int])
                 yield promise, f"{value:g} in {name}{'[0]' * (changed.ndim > 0)}", {**feed, name: changed}
 
 
-def first_real(tensor: Mapping[str, Any], feed: Feed, name: str) -> int:
+def first_real(tensor: Tensor, feed: Feed, name: str) -> int:
     """Return the place of the first number of the first event that no mask hides, or of the first, in flat order."""
     shape = feed[name].shape
     real = ~np.broadcast_to(hidden(tensor, feed, len(shape)), shape)
     return int(np.argmax(real[:1] if shape else real))
 
 
-def wrong_calls(inputs: Mapping[str, Any], feed: Feed) -> Iterator[tuple[str, str, Feed]]:
+def wrong_calls(inputs: Tensors, feed: Feed) -> Iterator[tuple[str, str, Feed]]:
     """Return calls that don't fit the declaration."""
     for name, tensor in inputs.items():
         array = feed[name]
@@ -89,76 +89,90 @@ def as_torch(found: Mapping[str, Array], expected: Mapping[str, Array], limit: M
     return True
 
 
-def examine(
-    model: Model, number: int, judge: Any, feed: Feed, sizes: Mapping[str, int], promises: Mapping[str, str]
-) -> tuple[list[dict[str, Any]], list[Failure]]:
-    """Try all bad inputs; give a row for each, and what broke a promise.
-
-    Args:
-        judge: gives float64's outputs and their limits for inputs; see `cases.Witnesses.judge`.
-        feed: good inputs, which are spoilt.
-        promises: what the model promises of `nan`, `infinity`, `denormal`, `outside` and `empty`.
-    """
-    good = run_feed(model, number, feed)
-    if isinstance(good, str):
-        return [], []  # refused for another reason, which the cases say
-    rows, failures = [], []
-    separate = model.separate
-    trials = list(bad_numbers(model.inputs, feed, sizes))
-    expectations = expected_of(judge, [spoilt for _, _, spoilt in trials], separate=separate)
-    for (promise, what, spoilt), expected in zip(trials, expectations, strict=True):
-        row, found = try_numbers(model, number, expected, spoilt)
-        row |= {"condition": promise, "what": what, "promise": promises.get(promise)}
-        if separate and not isinstance(found, str):
-            row["neighbours"] = all(same_but_first(found[name], good[name]) for name in good)
-            if not row["neighbours"]:
-                failures.append(Failure("bad input", what, "changes the outputs of other events"))
-        rows.append(row)
-    if separate:
-        none = {name: array[:0] for name, array in feed.items()}
-        row, _ = try_numbers(model, number, torch_outcome(judge, none), none)
-        rows.append({**row, "condition": "empty", "what": "a batch of 0", "promise": promises.get("empty")})
-    broken = [(row, breaks(row)) for row in rows]
-    failures += [Failure("promise", row["what"], message) for row, message in broken if message]
-    for condition, what, call in wrong_calls(model.inputs, feed):
-        found = run_feed(model, number, call)
-        row = {"condition": condition, "what": what, "promise": "refused", "outcome": "returned"}
-        if isinstance(found, str):
-            row |= {"outcome": "refused", "message": found}
-        else:
-            failures.append(Failure("bad input", what, f"{condition}: was taken, a runtime must refuse it"))
-        rows.append(row)
-    return rows, failures
-
-
 Expected = tuple[dict[str, Array], dict[str, Array]] | str
 
 
-def expected_of(judge: Any, feeds: Sequence[Feed], *, separate: bool) -> list[Expected]:
-    """Return what the arbiter makes of each; of independent events the first alone, all in one quick batch."""
-    if not separate or not feeds:
-        return [torch_outcome(judge, feed) for feed in feeds]
-    together = torch_outcome(judge, {name: np.concatenate([feed[name][:1] for feed in feeds]) for name in feeds[0]})
-    if isinstance(together, str):
-        return [torch_outcome(judge, {name: array[:1] for name, array in feed.items()}) for feed in feeds]
-    exact, limit = together
-    return [
-        ({name: array[place : place + 1] for name, array in exact.items()},
-         {name: array[place : place + 1] for name, array in limit.items()})
-        for place in range(len(feeds))
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class Trials:
+    """Bad input for an open file, made of good input of some sizes, and its judge, who says what torch makes of it."""
 
+    session: Session
+    judge: Judge
+    good: Feed
+    sizes: Mapping[str, int]
 
-def try_numbers(
-    model: Model, number: int, expected: Expected, feed: Feed
-) -> tuple[dict[str, Any], dict[str, Array] | str]:
-    """Run spoilt inputs; give what came out beside what torch gives, and the outputs."""
-    found = run_feed(model, number, feed)
-    row: dict[str, Any] = {"torch": expected if isinstance(expected, str) else kind_of(expected[0])}
-    if isinstance(found, str):
-        return {**row, "outcome": "refused", "message": found}, found
-    same = not isinstance(expected, str) and as_torch(found, *expected)
-    return {**row, "outcome": "returned", "kind": kind_of(found), "as_torch": same}, found
+    def run(self, promises: Mapping[str, str]) -> tuple[list[BadInputRow], list[Failure]]:
+        """Try all bad inputs; return a row for each, and what broke a promise.
+
+        Args:
+            promises: what the model promises of `nan`, `infinity`, `denormal`, `outside` and `empty`.
+        """
+        good = self.session.run(self.good)
+        if isinstance(good, str):
+            return [], []  # refused for another reason, which the cases say
+        table, failures = self.numbers(good, promises)
+        failures += [Failure("promise", row["what"], message) for row in table if (message := breaks(row))]
+        for condition, what, call in wrong_calls(self.session.file.inputs, self.good):
+            found = self.session.run(call)
+            row: BadInputRow = {"condition": condition, "what": what, "promise": "refused", "outcome": "returned"}
+            if isinstance(found, str):
+                row |= {"outcome": "refused", "message": found}
+            else:
+                failures.append(Failure("bad input", what, f"{condition}: was taken, a runtime must refuse it"))
+            table.append(row)
+        return table, failures
+
+    def numbers(
+        self, good: Mapping[str, Array], promises: Mapping[str, str]
+    ) -> tuple[list[BadInputRow], list[Failure]]:
+        """Try bad numbers, and a batch of no events; `good` is what the good input gives."""
+        table: list[BadInputRow] = []
+        failures: list[Failure] = []
+        separate = self.session.file.separate
+        trials = list(bad_numbers(self.session.file.inputs, self.good, self.sizes))
+        expectations = self.expected_of([spoilt for _, _, spoilt in trials], separate=separate)
+        for (promise, what, spoilt), expected in zip(trials, expectations, strict=True):
+            row, found = self.try_numbers(expected, spoilt)
+            row |= {"condition": promise, "what": what, "promise": promises.get(promise)}
+            if separate and not isinstance(found, str):
+                row["neighbours"] = all(same_but_first(found[name], good[name]) for name in good)
+                if not row["neighbours"]:
+                    failures.append(Failure("bad input", what, "changes the outputs of other events"))
+            table.append(row)
+        if separate:
+            none = {name: array[:0] for name, array in self.good.items()}
+            row, _ = self.try_numbers(self.expected(none), none)
+            table.append({**row, "condition": "empty", "what": "a batch of 0", "promise": promises.get("empty")})
+        return table, failures
+
+    def expected_of(self, feeds: Sequence[Feed], *, separate: bool) -> list[Expected]:
+        """Return what the arbiter makes of each; of independent events the first alone, all in one quick batch."""
+        if not separate or not feeds:
+            return [self.expected(feed) for feed in feeds]
+        together = self.expected({name: np.concatenate([feed[name][:1] for feed in feeds]) for name in feeds[0]})
+        if isinstance(together, str):
+            return [self.expected({name: array[:1] for name, array in feed.items()}) for feed in feeds]
+        exact, limit = together
+        return [(rows(exact, slice(place, place + 1)), rows(limit, slice(place, place + 1)))
+                for place in range(len(feeds))]  # fmt: skip
+
+    def expected(self, feed: Feed) -> Expected:
+        """Return what the arbiter makes of inputs, with limits; or that it refuses them, or that nobody knows."""
+        try:
+            return self.judge.expected(feed)
+        except UnjudgedError:
+            return NOT_KNOWN
+        except ParityError:
+            return "refused"
+
+    def try_numbers(self, expected: Expected, feed: Feed) -> tuple[BadInputRow, Result]:
+        """Run spoilt inputs; return what came out beside what torch gives, and the outputs."""
+        found = self.session.run(feed)
+        row: BadInputRow = {"torch": expected if isinstance(expected, str) else kind_of(expected[0])}
+        if isinstance(found, str):
+            return {**row, "outcome": "refused", "message": found}, found
+        same = not isinstance(expected, str) and as_torch(found, *expected)
+        return {**row, "outcome": "returned", "kind": kind_of(found), "as_torch": same}, found
 
 
 def same_but_first(found: Array, good: Array) -> bool:
@@ -166,18 +180,7 @@ def same_but_first(found: Array, good: Array) -> bool:
     return found.shape == good.shape and np.array_equal(found[1:], good[1:], equal_nan=found.dtype.kind == "f")
 
 
-def torch_outcome(judge: Any, feed: Feed) -> Expected:
-    """Return what the arbiter makes of inputs, with limits; or that it refuses them, or that nobody knows."""
-    try:
-        judged: tuple[dict[str, Array], dict[str, Array]] = judge(feed)
-    except UnjudgedError:
-        return NOT_KNOWN
-    except ParityError:
-        return "refused"
-    return judged
-
-
-def breaks(row: Mapping[str, Any]) -> str | None:
+def breaks(row: BadInputRow) -> str | None:
     """Say how a row breaks the model's promise, if it does."""
     match row["promise"]:
         case None:

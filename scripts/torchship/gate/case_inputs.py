@@ -1,13 +1,13 @@
 """What draws the cases: events of the data and near them, points of the domain, its edges, comparisons."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.datasets import Arrays
 from torchship.data.domain import draw, edge_draws, fixed_batch, independent, near, on_values, rows
+from torchship.gate.about import About
 from torchship.gate.witness.thresholds import Comparer, flips
+from torchship.spec.arrays import Array, Feed
 from torchship.spec.axes import (
     ANY_SIZE,
     BATCH,
@@ -19,10 +19,10 @@ from torchship.spec.axes import (
     shape_matrix,
     usual_sizes,
 )
+from torchship.spec.section import Validate
+from torchship.spec.tensor import Tensors
 
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
-Made = Iterator[tuple[dict[str, Any], dict[str, Array]]]
+Made = Iterator[tuple[About, dict[str, Array]]]
 
 # Inputs that are not made of independent events, such as graphs, are drawn that many times at their largest.
 LARGE_DRAWS = 16
@@ -35,11 +35,11 @@ SPECIAL_DRAWS = 8
 
 UNIFORM = "uniform over the domain"
 # Where inputs lie as they do in use, and limits must be narrow; elsewhere ties and edges are sought.
-USUAL_ORIGINS = ("test set", "reference", "training set", "near the data", UNIFORM)
+ORIGINS_IN_USE = ("test set", "reference", "training set", "near the data", UNIFORM)
 
 
 def make_inputs(
-    inputs: Mapping[str, Any], events: Arrays | None, validate: Mapping[str, Any], *, beyond: int, seed: int,
+    inputs: Tensors, events: Arrays | None, validate: Validate, *, beyond: int, seed: int,
     axes: Axes = EVERY, training: Arrays | None = None, comparer: Comparer | None = None,
 ) -> Made:  # fmt: skip
     """Yield the inputs of all cases, in order.
@@ -72,9 +72,7 @@ def make_inputs(
     yield from special_inputs(inputs, usual_sizes(inputs, axes, USUAL_BATCH), comparer, batches, generator)
 
 
-def data_inputs(
-    inputs: Mapping[str, Any], events: Arrays, batches: AxisRange, largest: int, batch_sizes: set[int]
-) -> Made:
+def data_inputs(inputs: Tensors, events: Arrays, batches: AxisRange, largest: int, batch_sizes: set[int]) -> Made:
     """Yield the events of the test set or of a reference: all of them, and the first at each batch size."""
     fixed, sizes = fixed_batch(inputs), sizes_of(inputs, events)
     if fixed is not None:
@@ -91,7 +89,9 @@ def data_inputs(
         # The last batch has a size that it may have: it shares events with the one before, or holds some twice.
         size = batches.nearest(min(largest, count - start))
         first = min(start, max(count - size, 0))
-        about = {"origin": "test set", "sizes": {**sizes, BATCH: size}, **({"first": first} if size <= count else {})}
+        about: About = {"origin": "test set", "sizes": {**sizes, BATCH: size}}
+        if size <= count:
+            about["first"] = first
         yield about, rows(given, (first + np.arange(size)) % count)
     for batch in sorted(batch_sizes - {0, count}):
         feed = rows({name: events[name] for name in inputs}, np.arange(batch) % count)
@@ -100,7 +100,7 @@ def data_inputs(
 
 
 def domain_inputs(
-    inputs: Mapping[str, Any], validate: Mapping[str, Any], shapes: list[dict[str, int]], axes: Axes,
+    inputs: Tensors, validate: Validate, shapes: list[dict[str, int]], axes: Axes,
     generator: np.random.Generator,
 ) -> Made:  # fmt: skip
     """Yield uniform draws at each shape of the matrix, and the edges of the domain at the usual shape."""
@@ -117,9 +117,7 @@ def domain_inputs(
             yield {"origin": origin, "sizes": usual}, draw(inputs, way, usual, generator)
 
 
-def near_inputs(
-    inputs: Mapping[str, Any], sets: list[Arrays | None], batches: AxisRange, generator: np.random.Generator
-) -> Made:
+def near_inputs(inputs: Tensors, sets: list[Arrays | None], batches: AxisRange, generator: np.random.Generator) -> Made:
     """Yield events of the training data, and events near the data, where there are some."""
     known = [{name: arrays[name] for name in inputs} for arrays in sets if arrays is not None]
     if not known or not independent(inputs):
@@ -141,7 +139,7 @@ def near_inputs(
 
 
 def special_inputs(
-    inputs: Mapping[str, Any], usual: Mapping[str, int], comparer: Comparer | None, batches: AxisRange,
+    inputs: Tensors, usual: Mapping[str, int], comparer: Comparer | None, batches: AxisRange,
     generator: np.random.Generator,
 ) -> Made:  # fmt: skip
     """Yield draws on constants, integers and ends, and pairs of events between which a comparison flips."""
@@ -159,7 +157,7 @@ def special_inputs(
             yield {"origin": "on both sides of a comparison", "sizes": {**sizes, BATCH: size}}, found
 
 
-def sizes_of(inputs: Mapping[str, Any], feed: Feed) -> dict[str, int]:
+def sizes_of(inputs: Tensors, feed: Feed) -> dict[str, int]:
     """Return the sizes that the dynamic axes of some inputs have."""
     return {axis: feed[name].shape[place] for name, tensor in inputs.items()
-            for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}  # fmt: skip
+            for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}  # fmt: skip

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
+from torchship.gate.about import About
+from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
-from torchship.gate.witness.limits import SAMPLES, Witnessed, factor, witness_in_parts
+from torchship.gate.witness.limits import Witnessed, factor
+from torchship.spec.arrays import Array, Feed
+from torchship.spec.axes import BATCH
+from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,12 @@ class Case:
     """Inputs, where they are from, and what a correct file gives for them.
 
     Attributes:
-        about: `number`, `origin`, `sizes` of the dynamic axes, and of cases from the test set `first`, their first
-            event.
+        about: where they are from.
         feed: the inputs by name.
         exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
     """
 
-    about: dict[str, Any]
+    about: About
     feed: dict[str, Array]
     exact: dict[str, Array]
     single: dict[str, Array]
@@ -48,17 +48,25 @@ class Case:
         return f"{self.about['origin']}, {sizes}"
 
 
+def select(case: Case, chosen: slice) -> Case:
+    """Return a case with some of its events, which must be independent of one another."""
+    parts = {part: {name: array[chosen] for name, array in getattr(case, part).items()}
+             for part in ("feed", "exact", "single", "limit")}  # fmt: skip
+    count = len(next(iter(parts["feed"].values())))
+    return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)
+
+
 class Witnesses:
     """All who say what a correct file gives: an arbiter of the whole network, and functions of single outputs.
 
     Args:
-        arbiter: has `witness(feed, samples)`, see `roundoff`.
+        arbiter: of the whole network.
         bound: gives for the inputs a rigorous bound by output, where the layers are covered; else None.
         handcoded: gives for the inputs what the hand-coded function gives, and how far that may be from float64.
     """
 
     def __init__(
-        self, arbiter: Any, bound: Callable[[Feed], dict[str, Array]] | None = None,
+        self, arbiter: Arbiter, bound: Callable[[Feed], dict[str, Array]] | None = None,
         handcoded: Callable[[Feed], dict[str, tuple[Array, Array]]] | None = None,
     ) -> None:  # fmt: skip
         self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded
@@ -77,7 +85,7 @@ class Witnesses:
 
 
 def witness_cases(
-    witnesses: Witnesses, made: Iterable[tuple[dict[str, Any], dict[str, Array]]], widest: float = np.inf
+    witnesses: Witnesses, made: Iterable[tuple[About, dict[str, Array]]], widest: float = np.inf
 ) -> tuple[list[Case], dict[str, Any]]:
     """Ask the witnesses for all cases.
 
@@ -95,7 +103,7 @@ def witness_cases(
     """
     asked, not_taken = [], []
     for number, (about, feed) in enumerate(made):
-        numbered = {"number": number, **about}
+        numbered: About = {"number": number, **about}
         try:
             output = witness_in_parts(witnesses.arbiter, feed)
         except WitnessError:
@@ -161,7 +169,7 @@ def write_inputs(path: Path, cases: Sequence[Case]) -> None:
     write_arrays(path, arrays, {"cases": [case.about for case in cases]})
 
 
-def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Mapping[str, Any]) -> list[Case]:
+def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors) -> list[Case]:
     """Read inputs that an earlier run kept, and ask the witnesses of today; what no longer fits is left out."""
     if not path.exists():
         return []
@@ -176,7 +184,9 @@ def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Mapping
         try:
             if len(feed) == len(inputs):
                 exact, limit = witnesses.judge(feed, factor)
-                cases.append(Case({**described, "origin": "worst of an earlier run"}, feed, exact, {}, limit))
+                cases.append(
+                    Case({"origin": "worst of an earlier run", "sizes": described["sizes"]}, feed, exact, {}, limit)
+                )
         except ParityError as error:
             log.warning("an input of the last run no longer fits: %s", error)
     return cases

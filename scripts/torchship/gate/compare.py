@@ -1,16 +1,15 @@
 """The comparison of two implementations of one network, element by element, in units of a bound."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError
 from torchship.core.files import finite
 from torchship.core.texts import is_text
+from torchship.gate.documents import DifferenceDocument
 from torchship.gate.witness.limits import ratios
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,10 @@ class Difference:
     found: float | str
     bound: float
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> DifferenceDocument:
         """Return the difference as JSON can hold it."""
-        return {key: finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        document = {key: finite(value) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        return cast("DifferenceDocument", document)
 
 
 def compare(found: Array, expected: Array, bound: Array) -> Difference:

@@ -1,14 +1,12 @@
 """What the differences mean for decisions: which events of the test set change side, and how close the nearest is."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.texts import is_text
 from torchship.gate.cases import Case
-
-Array = NDArray[Any]
+from torchship.gate.documents import Decisions, Nearest
+from torchship.spec.arrays import Array
 
 
 def margins(scores: Array, threshold: float) -> tuple[Array, Array]:
@@ -25,7 +23,7 @@ def margins(scores: Array, threshold: float) -> tuple[Array, Array]:
 
 def compare_decisions(
     cases: Sequence[Case], results: Sequence[dict[str, Array] | str], output: str, threshold: float
-) -> dict[str, Any] | None:
+) -> Decisions | None:
     """Compare the decisions on the events of the test set with float64's.
 
     Args:
@@ -37,7 +35,7 @@ def compare_decisions(
         of another shape.
     """
     events, changed, first = 0, 0, None
-    nearest: dict[str, Any] | None = None
+    nearest: Nearest | None = None
     for case, found in zip(cases, results, strict=True):
         exact = case.exact[output]
         if "first" not in case.about or exact.ndim != 2 or is_text(exact) or isinstance(found, str):

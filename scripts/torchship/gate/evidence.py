@@ -12,17 +12,19 @@ from torchship.core.files import plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
 from torchship.gate.judge import Failure
+from torchship.spec.section import Section
+from torchship.spec.target import Target
 
 
 def static_failures(
-    content: bytes, report: Mapping[str, Any], target: Mapping[str, Any], version: str, model: Mapping[str, Any]
+    content: bytes, report: Mapping[str, Any], target: Target, version: str, model: Section
 ) -> list[Failure]:
     """Say what is wrong with a file without running it, and with what it ran in.
 
     Args:
         content: the file that ships.
         report: of its export.
-        target: its entry of targets.yaml.
+        target: what it goes to.
         version: of the ONNX Runtime that the file ran in.
         model: with `inputs`, `outputs` and `export/input_shapes`.
     """
@@ -31,8 +33,8 @@ def static_failures(
     if found != report["sha256"]:
         words = f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…"
         changed.append(Failure("changed", "", f"{words}; delete it, so that it is made anew"))
-    if target["wheel"] and version != target["onnxruntime"]:
-        lines.append(f"ran in ONNX Runtime {version}, the target ships {target['onnxruntime']}")
+    if target.wheel and version != target.onnxruntime:
+        lines.append(f"ran in ONNX Runtime {version}, the target ships {target.onnxruntime}")
     lines += violations(
         content, target, inputs=model["inputs"], outputs=model["outputs"], metadata=report["metadata"],
         input_shapes=model["export"]["input_shapes"],

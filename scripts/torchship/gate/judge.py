@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import ParityError
-from torchship.data.domain import element_type, independent
-from torchship.gate.cases import Case
+from torchship.data.domain import element_type
+from torchship.gate.cases import Case, Witnesses
 from torchship.gate.compare import Difference, compare, explain
-from torchship.runtimes.frames import RefusedError
-from torchship.spec.axes import BATCH, EVERY, Axes, single_events
-
-Array = NDArray[Any]
+from torchship.gate.documents import CaseEntry, Worst
+from torchship.gate.session import ExportedFile, Result
+from torchship.gate.witness.arbiter import SAMPLES
+from torchship.spec.arrays import Array, Feed
+from torchship.spec.tensor import Tensor, Tensors
 
 # ONNX Runtime's names of the element types that a model may declare.
 TYPES = {
@@ -45,31 +44,106 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A file as bytes, its declared signature, and the runtime that it is judged in.
+class Judge:
+    """Says how far what a runtime gives is from float64, in units of what a correct file may be off by.
 
     Attributes:
-        runtime: a `runtimes.LocalRuntime` or an `interpreters.Runtime`.
-        inputs, outputs: the declared tensors by name.
-        axes: which sizes the dynamic axes may have.
+        witnesses: who say what is right for any inputs.
+        factor: of the limits, see `limits.factor`.
+        outputs: the declared ones by name.
+        tolerance: how many limits pass, as the configuration says it.
     """
 
-    content: bytes
-    runtime: Any
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any]
-    axes: Axes = field(default_factory=lambda: EVERY)
+    witnesses: Witnesses
+    factor: float
+    outputs: Tensors
+    tolerance: float = 1.0
 
-    @property
-    def separate(self) -> bool:
-        """Whether events know nothing of one another, and one may be given alone."""
-        return independent({**self.inputs, **self.outputs}) and single_events(self.axes)
+    def expected(self, feed: Feed, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Return float64's outputs and their limits, for inputs that are in no case."""
+        return self.witnesses.judge(feed, self.factor, samples)
+
+    def case(self, case: Case, found: Result, check: str = "parity") -> tuple[dict[str, Difference], list[Failure]]:
+        """Compare what a runtime gave for a case with float64; return the differences by output, and what failed."""
+        if isinstance(found, str):
+            return {}, [Failure("refused", case.place, found)]
+        differences, failures = {}, []
+        for name, tensor in self.outputs.items():
+            try:
+                difference = compare_output(name, tensor, found, case)
+            except UnlikeError as unlike:
+                failures.append(Failure(unlike.check, f"{case.place}, output {name!r}", str(unlike)))
+                continue
+            if difference is None:
+                continue
+            differences[name] = difference
+            if not difference.ratio <= self.tolerance:
+                message = explain(difference, self.tolerance, name)
+                failures.append(Failure(check, case.place, message, difference.ratio))
+        return differences, failures
+
+    def cases(self, cases: Sequence[Case], results: Sequence[Result]) -> "Judged":
+        """Judge what a runtime gave for all cases."""
+        judged = Judged()
+        for case, found in zip(cases, results, strict=True):
+            differences, failures = self.case(case, found)
+            judged.failures += failures
+            refused = found if isinstance(found, str) else None
+            documents = {name: difference.document() for name, difference in differences.items()}
+            judged.entries.append({**case.about, "outputs": documents, "refused": refused})
+            for name, difference in differences.items():
+                if judged.worst is None or difference.ratio > judged.worst_ratio:
+                    judged.worst = {**case.about, "output": name, **difference.document()}
+                    judged.worst_ratio = difference.ratio
+        return judged
 
 
-def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]:
+@dataclass
+class Judged:
+    """What was found of all cases.
+
+    Attributes:
+        entries: one for each case, as validation.json has it.
+        failures: all of them.
+        worst: the largest difference in units of the limit, and where it is; None where nothing was compared.
+    """
+
+    entries: list[CaseEntry] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    worst: Worst | None = None
+    worst_ratio: float = 0.0
+
+
+class UnlikeError(Exception):
+    """An output cannot be compared, since it is not there, or of another type or shape; `check` says which."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+def compare_output(name: str, tensor: Tensor, found: Mapping[str, Array], case: Case) -> Difference | None:
+    """Compare one output with float64; None where it is rightly empty.
+
+    Raises:
+        UnlikeError: it is not there, or of another type or shape.
+    """
+    if name not in found:
+        raise UnlikeError("signature", f"is not there, only {', '.join(found)}")
+    if found[name].dtype != element_type(tensor):
+        raise UnlikeError("type", f"is {found[name].dtype}, declared {element_type(tensor)}")
+    if case.exact[name].size == 0 and found[name].shape == case.exact[name].shape:
+        return None
+    try:
+        return compare(found[name], case.exact[name], case.limit[name])
+    except ParityError as error:
+        raise UnlikeError("shape", str(error)) from error
+
+
+def check_signature(signature: Mapping[str, Any], file: ExportedFile) -> list[Failure]:
     """Compare what a runtime says of inputs and outputs with the declaration: names in order, types, axes."""
     failures = []
-    for kind, declared in (("inputs", model.inputs), ("outputs", model.outputs)):
+    for kind, declared in (("inputs", file.inputs), ("outputs", file.outputs)):
         names = [name for name, _, _ in signature[kind]]
         if names != list(declared):
             failures.append(
@@ -77,7 +151,7 @@ def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]
             )
             continue
         for name, found, shape in signature[kind]:
-            wanted, place = declared[name]["shape"], f"{kind[:-1]} {name!r}"
+            wanted, place = list(declared[name].shape), f"{kind[:-1]} {name!r}"
             expected = TYPES[str(element_type(declared[name]))]
             if found != expected:
                 failures.append(Failure("signature", place, f"is {found}, declared {expected}"))
@@ -94,68 +168,7 @@ def check_signature(signature: Mapping[str, Any], model: Model) -> list[Failure]
     return failures
 
 
-def run_feed(model: Model, number: int, feed: Mapping[str, Array]) -> dict[str, Array] | str:
-    """Run a model that is open; give the outputs by name, or why the runtime refused the inputs."""
-    try:
-        found: dict[str, Array] = model.runtime.run(number, feed)
-    except RefusedError as refused:
-        return str(refused)
-    return found
-
-
-def judge_case(
-    case: Case, found: Mapping[str, Array] | str, outputs: Mapping[str, Any], tolerance: float, check: str = "parity"
-) -> tuple[dict[str, Difference], list[Failure]]:
-    """Compare what a runtime gave for a case with float64; give the differences by output, and what failed."""
-    if isinstance(found, str):
-        return {}, [Failure("refused", case.place, found)]
-    differences, failures = {}, []
-    for name, tensor in outputs.items():
-        place = f"{case.place}, output {name!r}"
-        if name not in found:
-            failures.append(Failure("signature", place, f"is not there, only {', '.join(found)}"))
-            continue
-        if found[name].dtype != element_type(tensor):
-            failures.append(Failure("type", place, f"is {found[name].dtype}, declared {element_type(tensor)}"))
-            continue
-        if case.exact[name].size == 0 and found[name].shape == case.exact[name].shape:
-            continue
-        try:
-            difference = compare(found[name], case.exact[name], case.limit[name])
-        except ParityError as error:
-            failures.append(Failure("shape", place, str(error)))
-            continue
-        differences[name] = difference
-        if not difference.ratio <= tolerance:
-            message = explain(difference, tolerance, name)
-            failures.append(Failure(check, case.place, message, difference.ratio))
-    return differences, failures
-
-
-def run_all(model: Model, number: int, cases: Sequence[Case]) -> list[dict[str, Array] | str]:
-    """Run all cases in one setting of the runtime."""
-    return [run_feed(model, number, case.feed) for case in cases]
-
-
-def judge_all(
-    cases: Sequence[Case], results: Sequence[dict[str, Array] | str], outputs: Mapping[str, Any], tolerance: float,
-    check: str = "parity",
-) -> tuple[list[dict[str, Any]], list[Failure], dict[str, Any] | None]:  # fmt: skip
-    """Judge all cases; give an entry for each, all failures, and the largest difference in units of the limit."""
-    entries, failures, worst = [], [], None
-    for case, found in zip(cases, results, strict=True):
-        differences, wrong = judge_case(case, found, outputs, tolerance, check)
-        failures += wrong
-        refused = found if isinstance(found, str) else None
-        documents = {name: difference.document() for name, difference in differences.items()}
-        entries.append({**case.about, "outputs": documents, "refused": refused})
-        for name, difference in differences.items():
-            if worst is None or difference.ratio > worst[0]:
-                worst = (difference.ratio, {**case.about, "output": name, **difference.document()})
-    return entries, failures, worst[1] if worst else None
-
-
-def shape_failures(entries: Sequence[Mapping[str, Any]]) -> list[Failure]:
+def shape_failures(entries: Sequence[CaseEntry]) -> list[Failure]:
     """Name the axes that a file does not take at every size, from the cases that were refused."""
     failures = []
     for axis in dict.fromkeys(axis for entry in entries for axis in entry["sizes"]):
@@ -166,29 +179,3 @@ def shape_failures(entries: Sequence[Mapping[str, Any]]) -> list[Failure]:
             hint = "; if it is never empty, say so in validate/never_empty" if refused == {0} else ""
             failures.append(Failure("axis", "", f"axis {axis!r} {state}: sizes {sorted(refused)} were refused{hint}"))
     return failures
-
-
-def batch_of_one(model: Model, number: int, case: Case, most: int) -> tuple[Case, dict[str, Array] | str]:
-    """Run the first events of a case one by one; give them as a case, and the outputs put together."""
-    count = min(most, case.about["sizes"][BATCH])
-    part = first_events(case, count)
-    parts: list[dict[str, Array]] = []
-    for event in range(count):
-        found = run_feed(model, number, select(part, slice(event, event + 1)).feed)
-        if isinstance(found, str):
-            return part, found
-        parts.append(found)
-    return part, {name: np.concatenate([found[name] for found in parts]) for name in parts[0]}
-
-
-def first_events(case: Case, count: int) -> Case:
-    """Return a case with its first events alone."""
-    return select(case, slice(0, count))
-
-
-def select(case: Case, chosen: slice) -> Case:
-    """Return a case with some of its events, which must be independent of one another."""
-    parts = {part: {name: array[chosen] for name, array in getattr(case, part).items()}
-             for part in ("feed", "exact", "single", "limit")}  # fmt: skip
-    count = len(next(iter(parts["feed"].values())))
-    return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)

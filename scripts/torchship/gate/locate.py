@@ -1,23 +1,21 @@
-"""Where a file first differs from its reference: the node of the graph, and the torch module that it came from."""
+"""Where a file first differs from its arbiter: the node of the graph, and the torch module that it came from."""
 
 import itertools
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.cases import Case
-from torchship.gate.judge import Model
+from torchship.gate.documents import Located, Place, SettingRow
 from torchship.gate.witness.limits import Recorded, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
-
-Array = NDArray[Any]
+from torchship.runtimes.protocol import Runtime
+from torchship.spec.arrays import Array, Feed
 
 # The row of the matrix that is no runtime's.
-ARBITERS_OWN = "the reference's float32"
+ARBITERS_OWN = "the arbiter's own float32"
 # The row of the usual setting again, with the first events alone.
 ONE_BY_ONE = "event by event"
 # Values of that many nodes are held at once.
@@ -31,42 +29,47 @@ MOVES = frozenset(
 
 
 def locate(
-    model: Model, feed: Mapping[str, Array], reference: Sequence[Recorded], factor: float, modules: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Find the first node from which on nothing that the file computes is anything that the reference computed.
+    content: bytes,
+    runtime: Runtime,
+    feed: Feed,
+    record: Sequence[Recorded],
+    factor: float,
+    modules: Mapping[str, Mapping[str, str]],
+) -> Located | None:
+    """Find the first node from which on nothing that the file computes is anything that the arbiter computed.
 
-    Each node's output is added to the outputs of a copy, some at a time, and looked for among the reference's values,
+    Each node's output is added to the outputs of a copy, some at a time, and looked for among the arbiter's values,
     in any order of the axes, within the limit of each. A node that exists in the file alone, such as a part of a
     function that torch computes at once, agrees with nothing; so a node is passed if anything after it agrees. The
-    other way round, the first value of the reference from which on nothing is in the file is what the file lacks.
+    other way round, the first value of the arbiter from which on nothing is in the file is what the file lacks.
 
     Args:
         feed: one event, or as little as fails.
-        reference: of the arbiter, see `record` there.
+        record: of the arbiter, see `record` there.
         factor: of the limits.
         modules: where in torch's code each node is from, by the node's name: `module` and `line`.
 
     Returns:
         `node`, `operator`, `module`, `line`, and `after`, the last node before it that agrees; `lacks`, the operation
-        of the reference that has no counterpart, with `module` and `line`, None where that is not known. None where
+        of the arbiter that has no counterpart, with `module` and `line`, None where that is not known. None where
         every node agrees, or the file does not run with its nodes' values as outputs.
     """
-    proto = onnx.load_from_string(model.content)
+    proto = onnx.load_from_string(content)
     known: dict[int, list[int]] = {}
-    for place, value in enumerate(reference):
+    for place, value in enumerate(record):
         if telling(value.value.exact):
             known.setdefault(value.value.exact.size, []).append(place)
     agrees: dict[str, bool] = {}
     there: set[int] = set()
     names = [name for node in proto.graph.node for name in node.output if name]
     for chunk in chunks(names, CHUNK):
-        found = tapped(model, proto, chunk, feed)
+        found = tapped(runtime, proto, chunk, feed)
         if found is None:
             return None
         for name, array in found.items():
             if not telling(array):
                 continue
-            same = [place for place in known.get(array.size, []) if matches(array, reference[place].value, factor)]
+            same = [place for place in known.get(array.size, []) if matches(array, record[place].value, factor)]
             agrees[name] = bool(same)
             there.update(same)
     passed = reaches_agreement(proto, agrees)
@@ -77,9 +80,11 @@ def locate(
     place = next((place for place in suspects if proto.graph.node[place].op_type not in MOVES), suspects[0])
     node = proto.graph.node[place]
     before = [earlier for earlier in proto.graph.node[:place] if any(agrees.get(name) for name in earlier.output)]
+    module, line = origin_of(modules, node.name)
+    after = before[-1].name if before else None
     return {
-        "node": node.name, "operator": node.op_type, **origin_of(modules, node.name),
-        "after": before[-1].name if before else None, "lacks": lacking(reference, there),
+        "node": node.name, "operator": node.op_type, "module": module, "line": line, "after": after,
+        "lacks": lacking(record, there),
     }  # fmt: skip
 
 
@@ -95,37 +100,37 @@ def telling(value: Array) -> bool:
     return value.dtype.kind == "f" and bool(((value != 0.0) & (value != 1.0)).any())
 
 
-def origin_of(modules: Mapping[str, Any], node: str) -> dict[str, str]:
+def origin_of(modules: Mapping[str, Mapping[str, str]], node: str) -> tuple[str, str]:
     """Return the torch module and the line of code that a node is from, '' where that is not known."""
     found = modules.get(node) or {}
-    return {key: found.get(key, "") for key in ("module", "line")}
+    return found.get("module", ""), found.get("line", "")
 
 
-def lacking(reference: Sequence[Recorded], there: Container[int]) -> dict[str, str] | None:
-    """Return the first value of a reference from which on nothing is in the file, though all before it is.
+def lacking(record: Sequence[Recorded], there: Container[int]) -> Place | None:
+    """Return the first value of a record from which on nothing is in the file, though all before it is.
 
     Args:
         there: places of the values that are in the file.
     """
-    passed = [place in there for place in range(len(reference))]
-    for place in reversed(range(len(reference))):
-        for source in reference[place].sources:
+    passed = [place in there for place in range(len(record))]
+    for place in reversed(range(len(record))):
+        for source in record[place].sources:
             passed[source] = passed[source] or passed[place]
-    told = [value.between and telling(value.value.exact) for value in reference]
-    missing = [place for place in range(len(reference)) if told[place] and not passed[place]]
+    told = [value.between and telling(value.value.exact) for value in record]
+    missing = [place for place in range(len(record)) if told[place] and not passed[place]]
 
     def first_missing(asked: Sequence[bool]) -> list[Recorded]:
-        return [reference[place] for place in missing
-                if all(passed[source] or not asked[source] for source in reference[place].sources)]  # fmt: skip
+        return [record[place] for place in missing
+                if all(passed[source] or not asked[source] for source in record[place].sources)]  # fmt: skip
 
     # Of a mask nobody can say whether the file has it: it is asked for first, and passed over if that finds nothing.
-    suspects = first_missing([value.between for value in reference]) or first_missing(told)
+    suspects = first_missing([value.between for value in record]) or first_missing(told)
     found = next((value for value in suspects if not value.moved), suspects[0] if suspects else None)
     return {"operation": found.name, "module": found.module, "line": found.line} if found and found.line else None
 
 
 def fault(
-    content: bytes, case: Case, runtimes: Sequence[Mapping[str, Any]] | None = None, tolerance: float = 1.0
+    content: bytes, case: Case, runtimes: Sequence[SettingRow] | None = None, tolerance: float = 1.0
 ) -> str | None:
     """Say whether a file is wrong itself, or right and computed wrongly: `file`, `runtime`, or `alone`.
 
@@ -154,7 +159,7 @@ def fault(
     return "runtime" if right else "file"
 
 
-def everyone_differs(runtimes: Sequence[Mapping[str, Any]], tolerance: float) -> bool:
+def everyone_differs(runtimes: Sequence[SettingRow], tolerance: float) -> bool:
     """Say whether every runtime, at every setting that ran, is beyond the limit.
 
     Args:
@@ -172,7 +177,7 @@ def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
 
 
 def tapped(
-    model: Model, proto: onnx.ModelProto, names: Sequence[str], feed: Mapping[str, Array]
+    runtime: Runtime, proto: onnx.ModelProto, names: Sequence[str], feed: Mapping[str, Array]
 ) -> dict[str, Array] | None:
     """Return the values of some nodes' outputs, floating point alone; None if the copy does not run."""
     copy = onnx.ModelProto()
@@ -180,18 +185,18 @@ def tapped(
     there = {output.name for output in copy.graph.output}
     copy.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names if name not in there)
     try:
-        number = model.runtime.open(copy.SerializeToString(), "disabled", 1)
-        found = model.runtime.run(number, feed)
-        model.runtime.close(number)
+        number = runtime.open(copy.SerializeToString(), "disabled", 1)
+        found = runtime.run(number, feed)
+        runtime.close(number)
     except RefusedError:
         return None
     return {name: found[name] for name in names if name in found and found[name].dtype.kind == "f"}
 
 
-def matches(value: Array, reference: Witnessed, factor: float) -> bool:
-    """Say whether a value is one of the reference's, in any order of its axes."""
+def matches(value: Array, witnessed: Witnessed, factor: float) -> bool:
+    """Say whether a value is one of the arbiter's, in any order of its axes."""
     orders = itertools.permutations(range(value.ndim)) if value.ndim <= MOST_AXES else [tuple(range(value.ndim))]
-    exact, limit = reference.exact.ravel(), factor * reference.scale.ravel()
+    exact, limit = witnessed.exact.ravel(), factor * witnessed.scale.ravel()
     return any((ratios(np.transpose(value, order).ravel(), exact, limit) <= 1.0).all() for order in orders)
 
 

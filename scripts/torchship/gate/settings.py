@@ -1,115 +1,123 @@
 """The runtime matrix: one file at several settings and versions, and what differs bit by bit between them."""
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.gate.cases import Case
-from torchship.gate.judge import Failure, Model, batch_of_one, judge_all, judge_case, run_all
+from torchship.gate.documents import Agreement, SettingRow
+from torchship.gate.judge import Failure, Judge
+from torchship.gate.session import DEFAULT_SETTING, ExportedFile, Result, Setting
 from torchship.gate.witness.limits import ratios
 from torchship.runtimes.frames import RefusedError
+from torchship.runtimes.protocol import Runtime
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH
+from torchship.spec.section import Validate
 
-Array = NDArray[Any]
-Results = Sequence[dict[str, Array] | str]
-
-# What users run unless they say otherwise; every other setting is compared with it.
-USUAL = ("all", 1)
 # Events of a case that are run one by one.
 ONE_BY_ONE = 64
 
 
-def settings(validate: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return the settings to try beside the usual one: optimization level, and threads."""
+def settings(validate: Validate) -> list[Setting]:
+    """Return the settings to try beside the default one."""
     tried = [(level, threads) for level in validate["levels"] for threads in validate["threads"]]
-    return [setting for setting in tried if setting != USUAL]
+    return [setting for setting in tried if setting != DEFAULT_SETTING]
 
 
-def describe(version: str, level: str, threads: int) -> str:
+def spelled(version: str, setting: Setting) -> str:
     """Name a setting."""
+    level, threads = setting
     return f"ONNX Runtime {version}, optimization {level}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def run_matrix(
-    model: Model, others: Sequence[Any], cases: Sequence[Case], usual: Results, validate: Mapping[str, Any],
-    tolerance: float,
-) -> tuple[list[dict[str, Any]], list[Failure]]:  # fmt: skip
-    """Run the cases at every setting, in other versions, and event by event; give a row for each, and what failed.
+@dataclass(frozen=True)
+class Matrix:
+    """One file and its cases, with what the default setting gave for them."""
 
-    A case that fails at the usual setting is not said again for each of the others.
+    file: ExportedFile
+    judge: Judge
+    cases: Sequence[Case]
+    default: Sequence[Result]
 
-    Args:
-        others: further runtimes, each run at the usual setting; newer versions read older files, and must agree.
-        usual: what the usual setting gave.
-    """
-    rows, failures = [], []
-    known = {failure.place for failure in judge_all(cases, usual, model.outputs, tolerance)[1]}
-    plan = [(model.runtime, level, threads) for level, threads in settings(validate)]
-    for runtime, level, threads in [*plan, *[(other, *USUAL) for other in others]]:
-        row, wrong = try_setting(model, runtime, level, threads, cases, usual, tolerance)
-        rows.append(row)
-        failures += [
-            Failure(failure.check, f"{row['setting']}, {failure.place}", failure.message, failure.ratio)
-            for failure in wrong
-            if failure.place not in known
-        ]
-    if model.separate:
-        row, wrong = try_one_by_one(model, cases, usual, known, tolerance)
-        rows.append(row)
-        failures += wrong
-    single = [case.single for case in cases]
-    rows.append({"setting": "the reference's float32", "refused": None, **against(single, usual, cases)})
-    return rows, failures
+    def run(
+        self, runtime: Runtime, others: Sequence[Runtime], validate: Validate
+    ) -> tuple[list[SettingRow], list[Failure]]:
+        """Run the cases at every setting, in other versions, and event by event; return a row for each, and failures.
+
+        A case that fails at the default setting is not said again for each of the others.
+
+        Args:
+            others: further runtimes, each run at the default setting; newer versions read older files, and must agree.
+        """
+        rows, failures = [], []
+        known = {failure.place for failure in self.judge.cases(self.cases, self.default).failures}
+        plan = [(runtime, setting) for setting in settings(validate)]
+        for one, setting in [*plan, *[(other, DEFAULT_SETTING) for other in others]]:
+            row, wrong = self.at(one, setting)
+            rows.append(row)
+            failures += [
+                Failure(failure.check, f"{row['setting']}, {failure.place}", failure.message, failure.ratio)
+                for failure in wrong
+                if failure.place not in known
+            ]
+        if self.file.separate:
+            row, wrong = self.one_by_one(runtime, known)
+            rows.append(row)
+            failures += wrong
+        single = [case.single for case in self.cases]
+        rows.append(
+            {"setting": "the arbiter's own float32", "refused": None, **against(single, self.default, self.cases)}
+        )
+        return rows, failures
+
+    def at(self, runtime: Runtime, setting: Setting) -> tuple[SettingRow, list[Failure]]:
+        """Run the cases at one setting."""
+        name = spelled(runtime.version, setting)
+        try:
+            with self.file.opened(runtime, setting) as session:
+                results = session.run_all(self.cases)
+        except RefusedError as refused:
+            return {"setting": name, "refused": str(refused)}, [Failure("refused", "", str(refused))]
+        row: SettingRow = {
+            "setting": name,
+            "refused": first_refusal(results),
+            **against(results, self.default, self.cases),
+        }
+        return row, self.judge.cases(self.cases, results).failures
+
+    def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[SettingRow, list[Failure]]:
+        """Run events one by one that were run in larger batches."""
+        name = f"{spelled(runtime.version, DEFAULT_SETTING)}, event by event"
+        parts, results, batches, failures = [], [], [], []
+        with self.file.opened(runtime) as session:
+            for case, batch in self.larger():
+                part, found = session.run_one_by_one(case, ONE_BY_ONE)
+                if case.place not in known:
+                    failures += [Failure(item.check, f"{name}, {item.place}", item.message, item.ratio)
+                                 for item in self.judge.case(part, found)[1]]  # fmt: skip
+                parts.append(part)
+                results.append(found)
+                batches.append({output: array[:ONE_BY_ONE] for output, array in batch.items()})
+        return {"setting": name, "refused": first_refusal(results), **against(results, batches, parts)}, failures
+
+    def larger(self) -> list[tuple[Case, dict[str, Array]]]:
+        """Return the largest case of each origin with what came out: another size of the same draws adds nothing."""
+        found: dict[str, tuple[Case, dict[str, Array]]] = {}
+        ordered = sorted(zip(self.cases, self.default, strict=True), key=lambda pair: -pair[0].about["sizes"][BATCH])
+        for case, batch in ordered:
+            if not isinstance(batch, str) and case.about["sizes"][BATCH] > 1:
+                found.setdefault(case.about["origin"], (case, batch))
+        return list(found.values())
 
 
-def try_setting(
-    model: Model, runtime: Any, level: str, threads: int, cases: Sequence[Case], usual: Results, tolerance: float
-) -> tuple[dict[str, Any], list[Failure]]:
-    """Run the cases at one setting."""
-    setting = describe(runtime.version, level, threads)
-    here = replace(model, runtime=runtime)
-    try:
-        number = runtime.open(model.content, level, threads)
-    except RefusedError as refused:
-        return {"setting": setting, "refused": str(refused)}, [Failure("refused", "", str(refused))]
-    results = run_all(here, number, cases)
-    runtime.close(number)
-    _, failures, _ = judge_all(cases, results, model.outputs, tolerance)
-    refused_cases = [result for result in results if isinstance(result, str)]
-    row = {"setting": setting, "refused": refused_cases[0] if refused_cases else None}
-    return {**row, **against(results, usual, cases)}, failures
+def first_refusal(results: Sequence[Result]) -> str | None:
+    """Return what the runtime said of the first inputs that it refused, if it refused some."""
+    return next((result for result in results if isinstance(result, str)), None)
 
 
-def try_one_by_one(
-    model: Model, cases: Sequence[Case], usual: Results, known: Container[str], tolerance: float
-) -> tuple[dict[str, Any], list[Failure]]:
-    """Run events one by one that were run in larger batches."""
-    setting = f"{describe(model.runtime.version, *USUAL)}, event by event"
-    number = model.runtime.open(model.content, *USUAL)
-    parts, results, batches, failures = [], [], [], []
-    seen: set[str] = set()
-    # One case of each origin, the largest: another size of the same draws adds nothing.
-    for case, batch in sorted(zip(cases, usual, strict=True), key=lambda pair: -pair[0].about["sizes"][BATCH]):
-        if isinstance(batch, str) or case.about["sizes"][BATCH] < 2 or case.about["origin"] in seen:
-            continue
-        seen.add(case.about["origin"])
-        part, found = batch_of_one(model, number, case, ONE_BY_ONE)
-        if case.place not in known:
-            _, wrong = judge_case(part, found, model.outputs, tolerance)
-            failures += [Failure(item.check, f"{setting}, {item.place}", item.message, item.ratio) for item in wrong]
-        parts.append(part)
-        results.append(found)
-        batches.append({name: array[:ONE_BY_ONE] for name, array in batch.items()})
-    model.runtime.close(number)
-    refused = [result for result in results if isinstance(result, str)]
-    return {"setting": setting, "refused": refused[0] if refused else None,
-            **against(results, batches, parts)}, failures  # fmt: skip
-
-
-def against(results: Results, usual: Results, cases: Sequence[Case]) -> dict[str, Any]:
-    """Count the outputs whose bits differ from the usual setting's, and give the largest differences.
+def against(results: Sequence[Result], default: Sequence[Result], cases: Sequence[Case]) -> Agreement:
+    """Count the outputs whose bits differ from the default setting's, and give the largest differences.
 
     Returns:
         `elements` compared, how many are `different`, the largest difference between both in units in the last place
@@ -117,7 +125,7 @@ def against(results: Results, usual: Results, cases: Sequence[Case]) -> dict[str
     """
     elements, different, ulp = 0, 0, 0.0
     largest: dict[str, float] = {}
-    for found, other, case in zip(results, usual, cases, strict=True):
+    for found, other, case in zip(results, default, cases, strict=True):
         if isinstance(found, str) or isinstance(other, str):
             continue
         for name, exact in case.exact.items():

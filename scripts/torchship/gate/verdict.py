@@ -1,26 +1,28 @@
-"""What the gate found, in words. Standard library only."""
+"""The verdict in words; `examine` decides it. Standard library only."""
 
 from collections.abc import Mapping
 from typing import Any
+
+from torchship.gate.documents import Located, Place, Worst
 
 # The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
 STATIC_ONLY = "static only"
 
 
 # Arbiters that nothing needs to be said of; others are told in the verdict, since it rests on them.
-USUAL = ("torch eager", "ONNX reference evaluator")
+UNSAID = ("torch eager", "ONNX reference evaluator")
 
 
 def verdict_line(document: Mapping[str, Any]) -> str:
     """Say in one line how a file did."""
-    arbiter = document.get("arbiter", USUAL[0])
-    rests = "" if arbiter in USUAL else f"; rests on the {arbiter}"
+    arbiter = document.get("arbiter", UNSAID[0])
+    rests = "" if arbiter in UNSAID else f"; rests on the {arbiter}"
     if document["failures"]:
         first, *rest = document["failures"]
         text = f"{first['place']}: {first['message']}" if first["place"] else str(first["message"])
         located = document.get("located")
         if located:
-            text += f"; {describe_location(located)}"
+            text += f"; {told_location(located)}"
         others = sorted({failure["check"] for failure in rest} - {first["check"]})
         if rest:
             text += f" (and {len(rest)} more" + (f", also of: {', '.join(others)}" if others else "") + ")"
@@ -32,7 +34,7 @@ def verdict_line(document: Mapping[str, Any]) -> str:
     return f"passed: {text}"
 
 
-def describe_location(located: Mapping[str, Any]) -> str:
+def told_location(located: Located) -> str:
     """Say where in the graph a file first differs, what it lacks, and whether the file or the runtime is to blame."""
     after = f", after {located['after']!r}" if located["after"] else ""
     text = f"first differs at node {located['node']!r} ({located['operator']}){in_code(located)}{after}"
@@ -53,13 +55,13 @@ def describe_location(located: Mapping[str, Any]) -> str:
             return text
 
 
-def in_code(place: Mapping[str, Any]) -> str:
+def in_code(place: Located | Place) -> str:
     """Say which torch module and line of code something is from, as far as that is known."""
     module = f" of torch module {place['module']!r}" if place.get("module") else ""
     return f"{module} at {place['line']}" if place.get("line") else module
 
 
-def in_words(worst: Mapping[str, Any] | None) -> str:
+def in_words(worst: Worst | None) -> str:
     """Say how large the largest error is and where."""
     if worst is None:
         return "of none"

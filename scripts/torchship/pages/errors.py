@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.datasets import write_arrays
 from torchship.data.padding import hidden
 from torchship.gate.cases import Case
 from torchship.gate.witness.limits import ratios
-
-Array = NDArray[Any]
-Tensors = Mapping[str, Any]
+from torchship.spec.arrays import Array
+from torchship.spec.tensor import Tensor, Tensors
 
 # Rows and numbers that are kept, evenly chosen: as many as a picture can show.
 MOST_POINTS = 20000
@@ -88,7 +86,7 @@ def of_case(
         signed = sign * ratios(found[name], exact, case.limit[name])
         if name in shown:
             kept |= {f"exact/{name}": exact.reshape(-1).astype(np.float64), f"signed/{name}": signed.reshape(-1)}
-        if exact.size and (axis is None or outputs[name]["shape"][:1] == [axis]):
+        if exact.size and (axis is None or outputs[name].shape[:1] == (axis,)):
             by_row = signed.reshape(rows, -1)
             worst = by_row[np.arange(rows), np.abs(by_row).argmax(axis=1)]
             largest = np.where(np.abs(worst) > np.abs(largest), worst, largest)
@@ -97,9 +95,7 @@ def of_case(
     return {**kept, "ratio": largest, "input": np.stack(numbers, axis=1) if numbers else np.zeros((rows, 0))}
 
 
-def numbers_of(
-    column: Column, feed: Mapping[str, Array], tensor: Mapping[str, Any], rows: int, *, by_row: bool
-) -> Array:
+def numbers_of(column: Column, feed: Mapping[str, Array], tensor: Tensor, rows: int, *, by_row: bool) -> Array:
     """Return a column's number of each row, NaN where there is none, or padding."""
     array = feed[column.name]
     counted = ~np.broadcast_to(hidden(tensor, feed, array.ndim), array.shape)
@@ -113,14 +109,14 @@ def numbers_of(
 
 def row_axis(inputs: Tensors, outputs: Tensors) -> str | None:
     """Return the dynamic axis that counts the rows: the first of the first output, where an input has it, too."""
-    first: list[int | str] = next(iter(outputs.values()))["shape"][:1]
+    first = next(iter(outputs.values())).shape[:1]
     names = [axis for axis in first if isinstance(axis, str) and any(by_rows(inputs[name], axis) for name in inputs)]
     return names[0] if names else None
 
 
-def by_rows(tensor: Mapping[str, Any], axis: str | None) -> bool:
+def by_rows(tensor: Tensor, axis: str | None) -> bool:
     """Say whether the first axis of a tensor is the one that counts the rows."""
-    return axis is not None and tensor["shape"][:1] == [axis]
+    return axis is not None and tensor.shape[:1] == (axis,)
 
 
 def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | None) -> tuple[list[Column], list[str]]:
@@ -134,7 +130,7 @@ def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | No
     for name, tensor in inputs.items():
         shape = largest[name].shape[by_rows(tensor, axis) :]
         # What counts something else than rows cannot stand beside them.
-        beside = axis is None or by_rows(tensor, axis) or all(isinstance(size, int) for size in tensor["shape"])
+        beside = axis is None or by_rows(tensor, axis) or all(isinstance(size, int) for size in tensor.shape)
         counts[name] = math.prod(shape)
         most = min(counts[name], MOST_OF_INPUT) if beside and largest[name].dtype.kind in "fiub" else 0
         places[name] = [tuple(map(int, np.unravel_index(number, shape))) for number in range(most)]
@@ -144,7 +140,7 @@ def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | No
     left_out = []
     for name, tensor in inputs.items():
         have = sum(column.name == name for column in columns)
-        most_of = "up to " if any(isinstance(size, str) for size in tensor["shape"][by_rows(tensor, axis) :]) else ""
+        most_of = "up to " if any(isinstance(size, str) for size in tensor.shape[by_rows(tensor, axis) :]) else ""
         if have < counts[name]:
             left_out.append(f"{have} of {most_of}{counts[name]} numbers of {name}")
     return columns, left_out
@@ -152,7 +148,7 @@ def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | No
 
 def label(name: str, inputs: Tensors, place: tuple[int, ...]) -> str:
     """Return what a number of an input is called: `jets[0].pt`, `image[0, 3, 3]`, `x[1]`, or the feature's name."""
-    features = inputs[name].get("features")
+    features = inputs[name].features
     if not features or not place:
         return f"{name}[{', '.join(map(str, place))}]" if place else name
     before = f"{name}[{', '.join(map(str, place[:-1]))}]." if place[:-1] else f"{name}." if len(inputs) > 1 else ""

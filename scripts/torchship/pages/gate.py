@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torchship.gate.verdict import STATIC_ONLY, describe_location, verdict_line
+from torchship.gate.verdict import STATIC_ONLY, told_location, verdict_line
 from torchship.pages.html import Verdict, graphic, heading, page, paragraph, table
 
 Document = Mapping[str, Any]
@@ -61,7 +61,7 @@ def failures(target: str, document: Document) -> list[str]:
     body = [heading(f"What is wrong with {target}")]
     located = document.get("located")
     if located:
-        sentence = describe_location(located)
+        sentence = told_location(located)
         body.append(paragraph(f"{sentence[0].upper()}{sentence[1:]}.", "bad"))
     rows = [[failure["check"], failure["place"], failure["message"]] for failure in found[:MOST]]
     body.append(table(["Check", "Where", "What"], rows))
@@ -96,7 +96,7 @@ def witnesses(validations: Documents) -> list[str]:
     document = next(iter(validations.values()))
     needed, factor, within = float(document["needed"]), float(document["factor"]), document.get("within")
     text = (
-        f"Reference: {document['arbiter']} in float64. Its own float32 needs {needed:.2g} spreads of rounding; the "
+        f"Arbiter: {document['arbiter']} in float64. Its own float32 needs {needed:.2g} spreads of rounding; the "
         f"limit is {factor:.3g} spreads."
     )
     if within is not None:
@@ -271,4 +271,4 @@ def outcome(row: Document) -> str:
         return "refused"
     if "kind" not in row:
         return "taken"
-    return str(row["kind"]) if row.get("as_torch") else f"{row['kind']}, not the reference's"
+    return str(row["kind"]) if row.get("as_torch") else f"{row['kind']}, not the arbiter's"

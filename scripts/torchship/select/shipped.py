@@ -10,7 +10,8 @@ from torchship.core.errors import TrainingError
 from torchship.core.files import sha256
 from torchship.select.ranking import METRICS
 from torchship.spec.candidate import BEST
-from torchship.spec.model import Model, by_name
+from torchship.spec.model import Model
+from torchship.spec.section import by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")

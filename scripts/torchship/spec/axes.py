@@ -1,17 +1,18 @@
 """The sizes of dynamic axes: which there may be, which one is traced, which are tried. Standard library only."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Tensors = Mapping[str, Any]
+from torchship.spec.section import Section, Validate
+from torchship.spec.tensor import Axis, Tensor, Tensors
+
 Sizes = Mapping[str, int]
 
 BATCH = "batch"
 
 # The other axes while one is varied.
-USUAL = 5
+USUAL_SIZE = 5
 # The batch of draws of the domain's edges.
 USUAL_BATCH = 64
 
@@ -61,29 +62,32 @@ ANY_SIZE = AxisRange()
 EVERY: Axes = {}
 
 
-def read_axes(section: Mapping[str, Any]) -> dict[str, AxisRange]:
+def read_axes(section: Section) -> dict[str, AxisRange]:
     """Return the ranges of a run's dynamic axes from its section `axes`; axes that it does not name have any size."""
     return {axis: AxisRange(**entry) for axis, entry in section.get("axes", {}).items()}
 
 
 def dynamic_axes(tensors: Tensors) -> list[str]:
-    """Return the names of all dynamic axes, in the order in which they appear."""
-    return list(
-        dict.fromkeys(axis for tensor in tensors.values() for axis in tensor.get("shape", ()) if isinstance(axis, str))
-    )
+    """Return the names of all dynamic axes of some tensors, in the order in which they appear."""
+    return named_axes(tensor.shape for tensor in tensors.values())
 
 
-def shape_of(tensor: Mapping[str, Any], sizes: Sizes) -> list[int]:
+def named_axes(shapes: Iterable[Sequence[Axis]]) -> list[str]:
+    """Return the names of all dynamic axes in some shapes, in the order in which they appear."""
+    return list(dict.fromkeys(axis for shape in shapes for axis in shape if isinstance(axis, str)))
+
+
+def shape_of(tensor: Tensor, sizes: Sizes) -> list[int]:
     """Return a tensor's shape with these sizes of its dynamic axes."""
-    return [sizes[axis] if isinstance(axis, str) else axis for axis in tensor["shape"]]
+    return [sizes[axis] if isinstance(axis, str) else axis for axis in tensor.shape]
 
 
 def fits(tensors: Tensors, sizes: Sizes) -> bool:
     """Say whether there are inputs with these sizes: nothing can index an empty axis."""
     return all(
-        sizes[tensor["indexes"]] > 0 or 0 in shape_of(tensor, sizes)
+        sizes[tensor.indexes] > 0 or 0 in shape_of(tensor, sizes)
         for tensor in tensors.values()
-        if "indexes" in tensor
+        if tensor.indexes is not None
     )
 
 
@@ -114,7 +118,7 @@ def own_size(allowed: AxisRange, place: int, taken: set[int | None]) -> int:
     return next((size for size in itertools.chain(within, every) if size not in taken), allowed.nearest(2))
 
 
-def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL) -> dict[str, int]:
+def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL_SIZE) -> dict[str, int]:
     """Return a size of each dynamic axis that is neither special nor large, with a batch of `batch` where it may be.
 
     The least size may be special (as many particles as neighbours), so an axis that needs more than usual is as traced.
@@ -122,26 +126,26 @@ def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL) -> dict
     traced = traced_sizes(inputs, axes)
     ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
     return {
-        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL
-        else allowed.nearest(USUAL)
+        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL_SIZE
+        else allowed.nearest(USUAL_SIZE)
         for axis, allowed in ranges.items()
     }  # fmt: skip
 
 
-def largest_sizes(inputs: Tensors, validate: Mapping[str, Any], axes: Axes = EVERY) -> dict[str, int]:
+def largest_sizes(inputs: Tensors, validate: Validate, axes: Axes = EVERY) -> dict[str, int]:
     """Return the largest of the sizes that `validate` asks for, of each dynamic axis."""
     return {axis: axes.get(axis, ANY_SIZE).nearest(max(validate["batch_sizes" if axis == BATCH else "axis_sizes"]))
             for axis in dynamic_axes(inputs)}  # fmt: skip
 
 
-def shape_matrix(inputs: Tensors, validate: Mapping[str, Any], beyond: int, axes: Axes = EVERY) -> list[dict[str, int]]:
+def shape_matrix(inputs: Tensors, validate: Validate, beyond: int, axes: Axes = EVERY) -> list[dict[str, int]]:
     """Return the sizes to try: each dynamic axis at each of its sizes, the others as usual; and all at 0, 1 and 2.
 
     The traced size, 0 and the ends of an axis's range are among them, and a batch beyond `beyond`, the largest that
     training has seen. A size that an axis may not have becomes the next that it may.
     """
     traced = traced_sizes(inputs, axes)
-    base = usual_sizes(inputs, axes, validate["batch_sizes"][-1] if list(traced) == [BATCH] else USUAL)
+    base = usual_sizes(inputs, axes, validate["batch_sizes"][-1] if list(traced) == [BATCH] else USUAL_SIZE)
     ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
     filled = [axis for axis in traced if axis in validate["never_empty"] or not ranges[axis].allows(0)]
     found = []

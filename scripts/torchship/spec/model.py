@@ -1,14 +1,16 @@
 """What ships: written once, by the step that selects or adopts it, read by every later one. Standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torchship.core.errors import DataError
 from torchship.core.files import read_json, sha256, write_json
+from torchship.spec.section import Section, by_name, in_order
 
-Tensors = Mapping[str, Mapping[str, Any]]
+# Of a weight: `dtype` as safetensors spells it, and `shape`.
+Weights = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,62 +34,41 @@ class Model:
     """
 
     run: str
-    section: Mapping[str, Any]
+    section: Section
     files: Mapping[str, str]
     candidate: str | None = None
     selection: Mapping[str, Any] | None = None
     datasheet: str | None = None
     device: Mapping[str, Any] | None = None
-    tensors: Tensors = field(default_factory=dict)
+    tensors: Weights = field(default_factory=dict)
     source: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     members: tuple[Mapping[str, Any], ...] = ()
 
-    def with_knobs(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    def with_knobs(self, knobs: Mapping[str, Any]) -> Section:
         """Return the section that made it, with the knobs of a later step beside them.
 
         What decided the model is never taken from elsewhere: of a key that both have, the model's own values stay.
         """
-        return laid_under(self.section, knobs)
+        return cast("Section", laid_under(self.section, knobs))
 
 
 def laid_under(section: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section with knobs that it does not have itself, mapping by mapping."""
-    merged = {**knobs, **section}
+    # In the order of the section: that of inputs and outputs means something.
+    merged = {**section, **{key: value for key, value in knobs.items() if key not in section}}
     for key in section.keys() & knobs.keys():
         if isinstance(section[key], Mapping) and isinstance(knobs[key], Mapping):
             merged[key] = laid_under(section[key], knobs[key])
     return merged
 
 
-def in_order(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section for JSON: inputs and outputs as lists, since its keys are sorted, and their order matters."""
-    lists = {
-        kind: [{"name": name, **tensor} for name, tensor in section[kind].items()]
-        for kind in ("inputs", "outputs")
-        if kind in section
-    }
-    return {**section, **lists}
-
-
-def by_name(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section that `in_order` has made as it was."""
-    tensors = {
-        kind: {
-            tensor["name"]: {key: value for key, value in tensor.items() if key != "name"} for tensor in section[kind]
-        }
-        for kind in ("inputs", "outputs")
-        if kind in section
-    }
-    return {**section, **tensors}
-
-
 def write_model(path: Path, model: Model) -> None:
     """Write model.json, whole or not at all."""
-    document = {**asdict(model), "section": in_order(model.section)}
+    document = {field.name: getattr(model, field.name) for field in fields(model)}
     if not model.members:
         del document["members"]
-    write_json(path, document)
+    write_json(path, {**document, "section": in_order(model.section)})
 
 
 def read_model(path: Path) -> Model:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torchship.models.seeds import derived_seed, random_network
+from torchship.spec.tensor import Tensors
 from torchship.training.batches import Batches, Order
 from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
@@ -61,7 +62,7 @@ class Task:
     starts: Starts
     sets: Mapping[str, EventDataset]
     objective: Objective
-    outputs: Mapping[str, Any]
+    outputs: Tensors
     device: torch.device
     processes: Processes
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchship.data.datasets import read_set
 from torchship.data.targets import suited
+from torchship.spec.section import Section
 from torchship.training.objective import terms_of
 
 # Inputs in the network's order, and targets in the order of the losses' terms.
@@ -52,7 +53,7 @@ class EventDataset(Dataset[Batch]):
         return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
 
 
-def read_events(path: Path, datasheet: Path, model: Mapping[str, Any], split: str) -> EventDataset:
+def read_events(path: Path, datasheet: Path, model: Section, split: str) -> EventDataset:
     """Read a set, with each target as the loss of the output that it is for takes it.
 
     Raises:
@@ -61,7 +62,7 @@ def read_events(path: Path, datasheet: Path, model: Mapping[str, Any], split: st
     named, outputs = read_set(path, datasheet), model["outputs"]
     targets = []
     for term in terms_of(model):
-        width = outputs[term.output]["shape"][-1]
+        width = outputs[term.output].shape[-1]
         target, _ = suited(named[term.target], term.function, width, f"the {split} set, {term.target}")
         targets.append(torch.from_numpy(target))
     return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))

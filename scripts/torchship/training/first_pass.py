@@ -15,6 +15,8 @@ from torchship.models.errors import kind, told_as_theirs
 from torchship.models.module import outputs_of
 from torchship.models.seeds import random_network
 from torchship.spec.axes import BATCH, read_axes, usual_sizes
+from torchship.spec.section import Section
+from torchship.spec.tensor import Tensors
 from torchship.training.loss_matches import mismatches
 from torchship.training.objective import terms_of
 
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 EVENTS = 2
 
 
-def first_pass(file: Path, model: Mapping[str, Any]) -> dict[str, Any]:
+def first_pass(file: Path, model: Section) -> dict[str, Any]:
     """Evaluate a network once, with random weights; return what is known of it then, for a report.
 
     Args:
@@ -109,7 +111,7 @@ def outputs_told(result: Any, module: nn.Module, file: Path) -> tuple[Tensor, ..
         raise TrainingError(f"{place_of(module, file)}: {error}") from error
 
 
-def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], sizes: Mapping[str, int], place: str) -> None:
+def check_outputs(outputs: Sequence[Tensor], declared: Tensors, sizes: Mapping[str, int], place: str) -> None:
     """Check what a network returns against the declared outputs.
 
     Args:
@@ -125,20 +127,19 @@ def check_outputs(outputs: Sequence[Tensor], declared: Mapping[str, Any], sizes:
             f"{len(declared)} outputs: {', '.join(declared)}; return as many, or change `outputs` of the configuration"
         )
     for output, (name, tensor) in zip(outputs, declared.items(), strict=True):
-        shape = [sizes.get(axis, axis) if isinstance(axis, str) else axis for axis in tensor["shape"]]
+        shape = [sizes.get(axis, axis) if isinstance(axis, str) else axis for axis in tensor.shape]
         fits = output.dim() == len(shape) and all(
             isinstance(want, str) or want == have for want, have in zip(shape, output.shape, strict=True)
         )
         if not fits:
-            others = [f"{axis} {size}" for axis, size in sizes.items() if axis != BATCH and axis in tensor["shape"]]
+            others = [f"{axis} {size}" for axis, size in sizes.items() if axis != BATCH and axis in tensor.shape]
             known = f" with {', '.join(others)}" if others else ""
             raise TrainingError(
                 f"{place}: output {name} of Network.forward has shape {list(output.shape)} for {sizes[BATCH]} events, "
-                f"declared {tensor['shape']}{known}: change the network, or outputs/{name}/shape"
+                f"declared {tensor.spelled}{known}: change the network, or outputs/{name}/shape"
             )
-        wanted = tensor.get("dtype", "float32")
-        if kind(output) != wanted:
+        if kind(output) != tensor.dtype:
             raise TrainingError(
-                f"{place}: output {name} of Network.forward is {kind(output)}, declared {wanted}: return "
-                f"{name}.to(torch.{wanted}), or set outputs/{name}/dtype to {kind(output)}"
+                f"{place}: output {name} of Network.forward is {kind(output)}, declared {tensor.dtype}: return "
+                f"{name}.to(torch.{tensor.dtype}), or set outputs/{name}/dtype to {kind(output)}"
             )

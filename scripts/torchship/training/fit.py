@@ -13,7 +13,7 @@ from torchship.core.errors import DivergenceError
 from torchship.core.files import sha256
 from torchship.models.devices import describe_device
 from torchship.models.neighbours import digest
-from torchship.spec.model import in_order
+from torchship.spec.section import by_name
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
@@ -37,7 +37,7 @@ class Work:
         sets: the files of the training and validation set, by name.
         outputs: the files to write: weights, history, replicas, training.
         code: a digest of the code that trains: a checkpoint of other code is not used.
-        section: the knobs of the candidate that decide the training.
+        section: the knobs of the candidate that decide the training, as `in_order` writes them.
         watch: the section `watch` of the configuration.
         point: what the run changes if it is one of a scan, by place; then it may diverge.
     """
@@ -80,7 +80,8 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         TrainingError: all replicas have diverged (but for a point of a scan, where that is a result), a signal has
             ended it, or something is wrong with the network; see `rehearse`, `choose_engine` and `require_same`.
     """
-    model, knobs, seed = work.section, work.section["train"], work.section["seed"]
+    model = by_name(work.section)
+    knobs, seed = model["train"], model["seed"]
     torch.set_num_threads(knobs["threads"])
     together = f", {processes.count} processes" if processes.count > 1 else ""
     seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
@@ -103,12 +104,12 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
         "seed": seed,
         "torch": torch.__version__,
         "point": work.point,
-        "section": in_order(model),
+        "section": work.section,
         "network_sha256": digest(network),
         "datasheet_sha256": sha256(datasheet),
     }
     files = [about["datasheet_sha256"], about["network_sha256"]]
-    identity = fingerprint([model, device.type, torch.__version__, work.code, *files])
+    identity = fingerprint([work.section, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
     rehearse(task, list(model["inputs"]))

@@ -10,13 +10,14 @@ from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, 
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from own_cases import Maker
-from support import DEFAULTS
+from support import TARGETS
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
 from torchship.core.files import sha256
 from torchship.data.datasets import read_arrays, write_arrays
 from torchship.export.contract import violations
 from torchship.gate.compare import compare, explain
 from torchship.spec.model import read_model
+from torchship.spec.tensor import Tensor
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 node = helper.make_node
@@ -30,7 +31,7 @@ def passed(road):
 
 
 def shapes(road):
-    return {name: tensor["shape"] for name, tensor in {**road.model["inputs"], **road.model["outputs"]}.items()}
+    return {name: list(tensor.shape) for name, tensor in {**road.model["inputs"], **road.model["outputs"]}.items()}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ TYPES = {
 def test_every_element_type_is_read_from_the_file(tmp_path, dtype, kind):
     code, domain = TYPES[dtype]
     road = passed(travel(tmp_path, cast(code, kind), inputs={"x": domain if kind == "input" else BOUNDS}))
-    assert road.model[f"{kind}s"]["x" if kind == "input" else "y"]["dtype"] == dtype
+    assert road.model[f"{kind}s"]["x" if kind == "input" else "y"].dtype == dtype
     assert read_arrays(road.cases)["1/input/x" if kind == "input" else "1/single/y"].dtype == np.dtype(dtype)
 
 
@@ -87,7 +88,7 @@ def test_text_goes_in_and_out(tmp_path):
     made = model(nodes, *ends, {"W": weights(4, 3)}, ai_onnx_ml=2)
     (tmp_path / "right").mkdir()
     road = passed(travel(tmp_path / "right", made, inputs={"k": {"values": ["a", "b", "ß", "other"]}}, timed=True))
-    assert road.model["inputs"]["k"]["dtype"] == "string"
+    assert road.model["inputs"]["k"].dtype == "string"
     arrays = read_arrays(road.cases)
     assert {str(text) for text in arrays["1/input/k"].ravel()} <= {"a", "b", "ß", "other"}
     assert set(np.concatenate([a for name, a in arrays.items() if "/exact/" in name])) == {"signal", "background", "ß"}
@@ -132,7 +133,7 @@ def test_outputs_may_be_scalars_and_all_may_be(tmp_path):
     ):
         (tmp_path / name).mkdir()
         road = passed(travel(tmp_path / name, proto, inputs={"x": BOUNDS}))
-        assert road.model["outputs"]["y"]["shape"] == []
+        assert road.model["outputs"]["y"].shape == ()
 
 
 def test_an_input_with_a_value_in_the_file_is_left_out(tmp_path):
@@ -198,8 +199,8 @@ def test_a_feature_that_never_changes_leaves_the_others_their_domains(tmp_path):
     y = ReferenceEvaluator(affine()).run(None, {"x": x})[0]
     np.savez(tmp_path / "mine.npz", x=x, y=y)
     found = adopt(tmp_path, affine(), onnx={"reference": str(tmp_path / "mine.npz")}).model["inputs"]["x"]
-    assert np.array_equal(found["high"], [*x.max(0)[:3], x.max()])
-    assert np.array_equal(found["low"], [*x.min(0)[:3], x.min()])
+    assert np.array_equal(found.high, [*x.max(0)[:3], x.max()])
+    assert np.array_equal(found.low, [*x.min(0)[:3], x.min()])
 
 
 def test_a_fixed_batch_is_a_fact_and_judged_at_that_size(tmp_path):
@@ -216,8 +217,8 @@ def test_a_fixed_batch_is_a_fact_and_judged_at_that_size(tmp_path):
 
 
 def test_cmssw_takes_a_fixed_batch_that_is_declared_and_no_other():
-    content, ends = affine(batch=1).SerializeToString(), lambda batch: {"shape": [batch, 4]}
-    check = {"target": DEFAULTS["targets"]["cmssw_14_2"], "metadata": {}, "outputs": {"y": {"shape": [1, 3]}}}
+    content, ends = affine(batch=1).SerializeToString(), lambda batch: Tensor((batch, 4))
+    check = {"target": TARGETS["cmssw_14_2"], "metadata": {}, "outputs": {"y": Tensor((1, 3))}}
     assert violations(content, inputs={"x": ends(1)}, **check) == []
     assert "axis 0 must be the dynamic batch" in violations(content, inputs={"x": ends("batch")}, **check)[0]
 
@@ -376,10 +377,7 @@ def test_a_domain_that_is_left_out_is_that_of_the_reference(tmp_path, batch):
     np.savez(tmp_path / "mine.npz", x=x, y=y)
     reference = {"reference": str(tmp_path / "mine.npz")}
     road = passed(travel(tmp_path, affine(batch=batch), onnx=reference))
-    assert (
-        road.model["inputs"]["x"] | {"low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()}
-        == road.model["inputs"]["x"]
-    )
+    assert road.model["inputs"]["x"].domain == {"low": x.min(axis=0).tolist(), "high": x.max(axis=0).tolist()}
     assert 0.0 < road.validation["reference"]["y"] < 1.0
     assert "The domain of &#x27;x&#x27; is what the reference has: low [-2.96" in road.page
     y[17, 1] += 1e-4

@@ -14,11 +14,12 @@ from torch import nn
 from torchship.codegen import run_cpp, run_python, to_cpp, to_python
 from torchship.codegen.crosscheck import BOTH_ROUND, check_decisions, eager
 from torchship.codegen.layers import exact, read_network
-from torchship.codegen.tracing import describe, parameter
+from torchship.codegen.tracing import parameter, weights_document
 from torchship.core.errors import GenerationError, ParityError
 from torchship.core.files import read_json
 from torchship.gate.compare import compare
 from torchship.gate.witness.error_bound import UNIT_FLOAT64, evaluate
+from torchship.spec.tensor import Tensor
 
 from check_code import check_code
 
@@ -69,8 +70,8 @@ def networks(draw):
 
 
 def described(module, widths):
-    tensors = [{name: {"shape": ["batch", width]}} for name, width in (("x", widths[0]), ("y", widths[-1]))]
-    return read_network(describe("net", module, *tensors))
+    tensors = [{name: Tensor(("batch", width))} for name, width in (("x", widths[0]), ("y", widths[-1]))]
+    return read_network(weights_document("net", module, *tensors))
 
 
 @settings(max_examples=60, deadline=None)
@@ -156,10 +157,10 @@ def test_uncovered_layers_are_named(module, message):
 
 def test_tensors_of_other_shapes_are_refused():
     with pytest.raises(GenerationError, match=r"code is generated for one input \[batch, features\]"):
-        describe("net", nn.Identity(), {"x": {"shape": ["batch", 3, 4]}}, {"y": {"shape": ["batch", 1]}})
-    two = {name: {"shape": ["batch", 2]} for name in ("x", "z")}
+        weights_document("net", nn.Identity(), {"x": Tensor(("batch", 3, 4))}, {"y": Tensor(("batch", 1))})
+    two = {name: Tensor(("batch", 2)) for name in ("x", "z")}
     with pytest.raises(GenerationError, match=r"one input .*, not for {'x': .*, 'z': .*; set extract/handcode: false"):
-        describe("net", nn.Identity(), two, {"y": {"shape": ["batch", 1]}})
+        weights_document("net", nn.Identity(), two, {"y": Tensor(("batch", 1))})
 
 
 def test_weights_that_are_not_finite_are_named():

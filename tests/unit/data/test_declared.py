@@ -1,5 +1,9 @@
 """What is declared of inputs, on networks as the field writes them: neighbours, lists with padding, in-file norms."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import gating
 import numpy as np
 import onnx
 import pytest
@@ -15,11 +19,10 @@ from torchship.export.canonical import canonicalize
 from torchship.export.torch_export import example
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.examine import examine
-from torchship.gate.judge import Model
+from torchship.gate.session import ExportedFile
 from torchship.gate.witness.torch_arbiter import TorchArbiter
-from torchship.runtimes.local import LocalRuntime
 from torchship.spec.axes import EVERY, read_axes
+from torchship.spec.tensor import Tensor, read_tensors
 
 
 class Neighbours(nn.Module):
@@ -57,15 +60,13 @@ class Lists(nn.Module):
         return self.last(each.sum(dim=1) / present.sum(dim=1, keepdim=True).clamp(min=1.0))
 
 
-NEAREST = {
-    "particles": {"shape": ["batch", "particles", 4], "low": [1.0, -2.4, -3.2, 0.0], "high": [500.0, 2.4, 3.2, 1.0]}
-}
-LISTS = {
+NEAREST = {"particles": Tensor(("batch", "particles", 4), low=(1.0, -2.4, -3.2, 0.0), high=(500.0, 2.4, 3.2, 1.0))}
+LISTS = read_tensors({
     "particles": {"shape": ["batch", "particles", 3], "features": ["pt", "eta", "d0"], "low": [1.0, -2.4, -1e-4],
                   "high": [1e5, 2.4, 1e-4], "padded": {"mask": "present", "value": 0.0}},
     "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]},
-}  # fmt: skip
-OUTPUTS = {"y": {"shape": ["batch", 3]}}
+})  # fmt: skip
+OUTPUTS = {"y": Tensor(("batch", 3))}
 AXES = read_axes({"axes": {"particles": {"least": 8, "most": 40, "traced": 16}}})
 
 
@@ -100,16 +101,16 @@ def test_the_traced_example_has_a_size_that_the_network_takes():
 def lists():
     torch.manual_seed(0)
     module = Lists().eval()
-    proto = exported(module, LISTS, OUTPUTS, TARGET["opset"])
-    canonicalize(proto, graph="lists", opset=TARGET["opset"], ir=TARGET["ir"], about={})
+    proto = exported(module, LISTS, OUTPUTS, TARGET.opset)
+    canonicalize(proto, graph="lists", opset=TARGET.opset, ir=TARGET.ir, about={})
     return module, proto
 
 
 def examined(module, content, inputs, axes=EVERY, evaluations=512):
     witnesses, cases, facts = witnessed(module, inputs, axes)
     validate = merge(VALIDATE, {"search": {"evaluations": evaluations}})
-    model = Model(content, LocalRuntime(), inputs, OUTPUTS, axes)
-    return examine(model, cases, witnesses, facts["factor"], validate, threshold=0.5, seed=1), cases
+    file, network = ExportedFile(content, inputs, OUTPUTS, axes), SimpleNamespace(witnesses=witnesses)
+    return gating.examined(network, file, cases, facts, validate), cases
 
 
 def test_padded_lists_with_features_of_all_sizes_pass(lists):
@@ -141,7 +142,7 @@ def test_a_wrong_mean_of_a_tiny_feature_is_found_without_data(lists):
     broken = with_mean(proto, 2, 1.05)
     done, _ = examined(module, broken, LISTS, evaluations=0)
     assert done.failures[0].check == "parity"
-    wide = merge(LISTS, {"particles": {"low": [1.0, -1e5, -1e5], "high": 1e5}})
+    wide = {**LISTS, "particles": replace(LISTS["particles"], low=(1.0, -1e5, -1e5), high=1e5)}
     alike, _ = examined(module, broken, wide, evaluations=0)
     # Only where all features happen to be small, as on integers and zeros, is it seen then.
     assert all(failure.place.startswith("on constants") for failure in alike.failures if failure.check == "parity")

@@ -15,27 +15,29 @@ from torchship.data.checks import check_domain, check_inputs
 from torchship.data.domain import corners, draw, edge_draws, grid, near, on_values, rows, uniform
 from torchship.data.padding import hidden
 from torchship.gate import bad_input
-from torchship.gate.search import first_population, next_population
+from torchship.gate.search import Breeding
 from torchship.gate.witness.thresholds import Comparisons, flips
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import Padding, Tensor, read_tensors
 
 # Lists of particles as experiments have them: features of very different sizes, and padding to the longest list that no
 # feature's domain holds.
 FEATURES = ["pt", "eta", "phi", "d0"]
 LOW, HIGH = [0.5, -2.4, -3.2, -1e-4], [1e5, 2.4, 3.2, 1e-4]
-PARTICLES = {
+DECLARED = {
     "particles": {"shape": ["batch", "particles", 4], "features": FEATURES, "low": LOW, "high": HIGH,
                   "padded": {"mask": "present", "value": -99.0}},
     "charge": {"shape": ["batch", "particles"], "values": [-1.0, 1.0], "padded": {"mask": "present"}},
     "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]},
 }  # fmt: skip
+PARTICLES = read_tensors(DECLARED)
 # The same with features first, as ParticleNet takes them, and a mask that is True where nothing is.
-CHANNELS = {
+CHANNELS = read_tensors({
     "points": {"shape": ["batch", 2, "particles"], "low": [[-2.4], [-3.2]], "high": [[2.4], [3.2]],
                "padded": {"mask": "absent", "value": 0.0, "where": 1}},
     "absent": {"shape": ["batch", 1, "particles"], "dtype": "bool", "values": [0, 1]},
-}  # fmt: skip
-COUNTS = {"jets": {"shape": ["batch", 3], "dtype": "int32", "low": [0, -5, 2], "high": [12, 5, 3]}}
+})  # fmt: skip
+COUNTS = read_tensors({"jets": {"shape": ["batch", 3], "dtype": "int32", "low": [0, -5, 2], "high": [12, 5, 3]}})
 SIZES = {"batch": 200, "particles": 9}
 
 
@@ -82,8 +84,10 @@ def test_events_on_both_sides_of_a_comparison_lie_in_the_domain_and_are_padded(c
 
 
 def test_there_is_nothing_between_two_categories():
-    inputs = {"category": {"shape": ["batch", 2], "dtype": "int64", "values": [3, 50, 8]},
-              "x": {"shape": ["batch", 1], "low": 0.0, "high": 1.0}}  # fmt: skip
+    inputs = {
+        "category": Tensor(("batch", 2), dtype="int64", values=(3, 50, 8)),
+        "x": Tensor(("batch", 1), low=0.0, high=1.0),
+    }
     generator = np.random.default_rng(0)
     events = draw(inputs, dict.fromkeys(inputs, uniform), SIZES, generator)
     found = flips(Above(category=20, x=0.5), inputs, events, generator)
@@ -129,7 +133,7 @@ def test_integers_have_a_domain_by_feature():
 
 
 def test_a_grid_has_each_features_ends():
-    tensor = {"shape": ["batch", 2], "low": [-1.0, 10.0], "high": [1.0, 20.0]}
+    tensor = Tensor(("batch", 2), low=(-1.0, 10.0), high=(1.0, 20.0))
     points = grid(tensor, 3, 100, np.random.default_rng(0))
     assert points.shape == (9, 2)
     assert np.unique(points[:, 0]).tolist() == [-1.0, 0.0, 1.0]
@@ -142,14 +146,16 @@ def test_a_grid_has_each_features_ends():
 def test_the_search_keeps_to_each_features_domain_and_to_the_masks():
     """Over many generations: masks change, and what they reveal is drawn, not left at the padding's value."""
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
-    population = first_population(PARTICLES, sizes, [], generator, (), together=True)
+    breeding = Breeding(PARTICLES, sizes, generator, (), together=True)
+    population = breeding.first([])
     for _ in range(20):
         require_in_domain(population)
         parents = [rows(population, slice(event, event + 1)) for event in range(32)]
-        population = next_population(PARTICLES, sizes, parents, generator, (), together=True)
-    alone = first_population(PARTICLES, {"batch": 4, "particles": 5}, [], generator, (), together=False)
+        population = breeding.next(parents)
+    single = Breeding(PARTICLES, {"batch": 4, "particles": 5}, generator, (), together=False)
+    alone = single.first([])
     for _ in range(20):
-        alone = next_population(PARTICLES, {"batch": 4, "particles": 5}, [alone], generator, (), together=False)
+        alone = single.next([alone])
         require_in_domain(alone)
 
 
@@ -157,7 +163,7 @@ def test_steps_of_the_search_are_as_wide_as_each_feature():
     generator, sizes = np.random.default_rng(0), {"batch": 256, "particles": 5}
     middle = {"particles": np.full((1, 5, 4), 0.0, np.float32) + (np.array(LOW) + HIGH).astype(np.float32) / 2,
               "charge": np.ones((1, 5), np.float32), "present": np.ones((1, 5), np.float32)}  # fmt: skip
-    child = next_population(PARTICLES, sizes, [middle], generator, (), together=True)
+    child = Breeding(PARTICLES, sizes, generator, (), together=True).next([middle])
     moved = (child["particles"] != middle["particles"]) & (child["present"] == 1)[..., None]
     far = np.abs(child["particles"] - middle["particles"]) / (np.array(HIGH) - LOW)
     for place in range(4):
@@ -167,7 +173,7 @@ def test_steps_of_the_search_are_as_wide_as_each_feature():
 
 
 def test_bad_input_lies_outside_of_the_features_own_domain():
-    inputs = {"x": {"shape": ["batch", 2], "low": [-1.0, 0.0], "high": [1.0, 1e4]}}
+    inputs = {"x": Tensor(("batch", 2), low=(-1.0, 0.0), high=(1.0, 1e4))}
     outside = {what for promise, what, _ in bad_input.bad_numbers(inputs, {"x": np.zeros((3, 2), np.float32)}, {})
                if promise == "outside"}  # fmt: skip
     assert outside == {"21 in x[0]", "-21 in x[0]"}
@@ -255,16 +261,18 @@ def test_events_near_data_are_in_the_domain_and_near():
 
 
 def test_near_takes_integers_graphs_and_scalars():
-    inputs = {**COUNTS, "flags": {"shape": ["batch"], "dtype": "bool", "values": [0, 1]}}
+    inputs = {**COUNTS, "flags": Tensor(("batch",), dtype="bool", values=(0, 1))}
     events = draw(inputs, dict.fromkeys(inputs, uniform), SIZES, np.random.default_rng(1))
     found = near(events, inputs, np.random.default_rng(2))
     assert (found["jets"] >= [0, -5, 2]).all()
     assert (found["jets"] <= [12, 5, 3]).all()
     assert 20 < (found["jets"] != events["jets"]).sum() < 400
     assert found["flags"].dtype == bool
-    graph = {"hits": {"shape": ["hits", 3], "low": -1.0, "high": 1.0},
-             "edges": {"shape": [2, "edges"], "dtype": "int64", "indexes": "hits"},
-             "scale": {"shape": [], "low": 0.0, "high": 1.0}}  # fmt: skip
+    graph = {
+        "hits": Tensor(("hits", 3), low=-1.0, high=1.0),
+        "edges": Tensor((2, "edges"), dtype="int64", indexes="hits"),
+        "scale": Tensor((), low=0.0, high=1.0),
+    }
     events = draw(graph, dict.fromkeys(graph, uniform), {"hits": 30, "edges": 50}, np.random.default_rng(1))
     found = near(events, graph, np.random.default_rng(2))
     assert np.array_equal(found["edges"], events["edges"])
@@ -315,8 +323,11 @@ def test_what_a_file_says_itself_may_be_left_out():
 
 
 def test_scalars_are_drawn_as_arrays():
-    inputs = {"x": {"shape": [], "low": 0.0, "high": 1.0}, "n": {"shape": [], "dtype": "int64", "low": 1, "high": 9},
-              "flag": {"shape": [], "dtype": "bool", "values": [0, 1]}}  # fmt: skip
+    inputs = {
+        "x": Tensor((), low=0.0, high=1.0),
+        "n": Tensor((), dtype="int64", low=1, high=9),
+        "flag": Tensor((), dtype="bool", values=(0, 1)),
+    }
     ways = [*(way for _, way in edge_draws(inputs))]
     generator = np.random.default_rng(0)
     drawn = [*(draw(inputs, way, {}, generator) for way in ways), on_values(inputs, {}, {"x": [0.5]}, generator)]
@@ -346,12 +357,13 @@ def test_the_example_of_the_page_is_a_configuration(config):
     given = yaml.safe_load(block)
     section = configured(config, given["inputs"], axes=given["axes"])
     assert section["inputs"]["particles"]["high"] == [1e5, 2.4, 3.15, 1e-4]
-    feed = draw(section["inputs"], dict.fromkeys(section["inputs"], uniform), SIZES, np.random.default_rng(0))
-    check_domain(feed, section["inputs"], "drawn")
+    inputs = read_tensors(section["inputs"])
+    feed = draw(inputs, dict.fromkeys(inputs, uniform), SIZES, np.random.default_rng(0))
+    check_domain(feed, inputs, "drawn")
 
 
 def changed(**changes):
-    return merge(PARTICLES, changes)
+    return merge(DECLARED, changes)
 
 
 @pytest.mark.parametrize(
@@ -393,23 +405,18 @@ def test_an_axis_that_is_never_empty_must_be_there(config):
     with pytest.raises(
         ConfigError, match=r"never_empty: unknown dynamic axis of an input 'partikels' \(did you mean particles\?"
     ):
-        configured(config, PARTICLES, validate={"never_empty": ["partikels"]})
+        configured(config, DECLARED, validate={"never_empty": ["partikels"]})
 
 
 def test_hidden_entries_of_what_has_no_mask():
-    assert not hidden({"shape": ["batch", 2]}, {}, 2).any()
+    assert not hidden(Tensor(("batch", 2)), {}, 2).any()
     assert DEFAULTS["models"]["xor"]["inputs"]["x"]["low"] == 0.0
 
 
 def test_a_mask_that_is_never_empty_shows_an_entry_in_every_draw():
     inputs = {
-        "jets": {
-            "shape": ["batch", "jets", 2],
-            "low": 1.0,
-            "high": 2.0,
-            "padded": {"mask": "pad", "where": 1, "shown": 2},
-        },
-        "pad": {"shape": ["batch", "jets"], "dtype": "bool"},
+        "jets": Tensor(("batch", "jets", 2), low=1.0, high=2.0, padded=Padding("pad", where=1, shown=2)),
+        "pad": Tensor(("batch", "jets"), dtype="bool"),
     }
     sizes, generator = {"batch": 500, "jets": 4}, np.random.default_rng(0)
     feeds = [draw(inputs, way, sizes, generator) for _, way in edge_draws(inputs)]

@@ -3,17 +3,19 @@
 import copy
 import json
 import re
+from dataclasses import replace
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from support import DEFAULTS
+from support import DEFAULTS, TARGETS
 from torchship.config.targets import require_classes
 from torchship.core.errors import ConfigError
 from torchship.core.files import read_json
 from torchship.export.contract import expected_metadata, flat_length, notes, violations
+from torchship.spec.tensor import Tensor
 
-TARGET = DEFAULTS["targets"]["cmssw_14_2"]
+TARGET = TARGETS["cmssw_14_2"]
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_each_violation_is_named(trained, model, change, message):
     assert any(re.search(message, line) for line in lines), lines
 
 
-INTO = {**TARGET, "class": "into"}
+INTO = replace(TARGET, generation="into")
 
 
 def free_output(model):
@@ -151,21 +153,21 @@ def test_the_two_generations_of_the_class_are_told_apart(trained, model, change,
 
 
 def test_an_output_without_a_batch_is_silent_in_the_older_class_alone(trained, model):
-    declared = {"y": {"shape": ["hits", 1]}}
+    declared = {"y": Tensor(("hits", 1))}
     (older,) = broken(trained, model, outputs=declared)
     assert "its data come out transposed, without an error, as soon as both differ" in older
     (newer,) = broken(trained, model, outputs=declared, target=INTO)
     assert "it must be the batch, or an exception is thrown" in newer
     # Of an input both throw.
     for target in (TARGET, INTO):
-        (line,) = broken(trained, model, inputs={"x": {"shape": ["hits", 2]}}, target=target)
+        (line,) = broken(trained, model, inputs={"x": Tensor(("hits", 2))}, target=target)
         assert "an exception is thrown" in line
 
 
 def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_value = 1
-    fixed = {"inputs": {"x": {"shape": [1, 2]}}, "outputs": {"y": {"shape": [1, 1]}}}
+    fixed = {"inputs": {"x": Tensor((1, 2))}, "outputs": {"y": Tensor((1, 1))}}
     for target in (TARGET, INTO):
         assert broken(trained, model, target=target, **fixed) == []
         told = notes(model.SerializeToString(), target, **fixed)
@@ -173,7 +175,7 @@ def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
                         for place in ("input 'x'", "output 'y'")]  # fmt: skip
     # Where the declaration says that it is dynamic, it is a violation.
     assert any("axis 0 must be the dynamic batch" in line for line in broken(trained, model))
-    assert notes(model.SerializeToString(), {**TARGET, "contract": None}, **fixed) == []
+    assert notes(model.SerializeToString(), replace(TARGET, contract=None), **fixed) == []
 
 
 def test_one_batch_cannot_be_two():
@@ -182,24 +184,24 @@ def test_one_batch_cannot_be_two():
     values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()}
     graph = helper.make_graph(nodes, "g", [values["x"], values["t"]], [values["y"]])
     content = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
-    declared = {name: {"shape": shape} for name, shape in shapes.items()}
+    declared = {name: Tensor(tuple(shape)) for name, shape in shapes.items()}
     kinds = {"inputs": {name: declared[name] for name in "xt"}, "outputs": {"y": declared["y"]}}
     (line,) = violations(content, TARGET, metadata={}, **kinds)
     assert "takes one batch for all inputs and outputs, but axis 0 is fixed to 1 in input 'x', 8 in input 't'" in line
-    assert violations(content, {**TARGET, "contract": None}, metadata={}, **kinds) == []
+    assert violations(content, replace(TARGET, contract=None), metadata={}, **kinds) == []
 
 
 def test_every_target_of_cmssw_says_which_generation_it_has():
     for name, facts in DEFAULTS["targets"].items():
         assert facts["class"] == (None if name == "latest" else "into" if name == "cmssw_dev" else "allocating")
     with pytest.raises(ConfigError, match=r"targets/mine/class is None with contract 'cmssw'"):
-        require_classes({"mine": {**TARGET, "class": None}})
+        require_classes({"mine": replace(TARGET, generation=None).document()})
 
 
 def test_other_targets_have_no_such_contract(trained, model):
     free_width(model)
     freeze_batch(model)
-    assert broken(trained, model, target={**TARGET, "contract": None}) == []
+    assert broken(trained, model, target=replace(TARGET, contract=None)) == []
 
 
 def test_input_shapes_allow_further_dynamic_axes(trained, model):
@@ -209,15 +211,15 @@ def test_input_shapes_allow_further_dynamic_axes(trained, model):
 
 
 def test_an_axis_that_is_not_the_batch_is_named(trained, model):
-    declared = {"x": {"shape": ["hits", 2]}}
+    declared = {"x": Tensor(("hits", 2))}
     (line,) = broken(trained, model, inputs=declared)
     assert "must be the batch" in line
 
 
 def test_flat_lengths_are_what_cmssw_passes():
-    assert flat_length({"shape": ["batch", 3, 4]}) == 12
-    assert flat_length({"shape": ["batch"]}) == 1
-    assert flat_length({"shape": ["batch", "particles", 4]}) is None
-    said = expected_metadata({"x": {"shape": ["batch", 2]}}, {"y": {"shape": ["batch", 1], "dtype": "int64"}}, 0.5)
+    assert flat_length(Tensor(("batch", 3, 4))) == 12
+    assert flat_length(Tensor(("batch",))) == 1
+    assert flat_length(Tensor(("batch", "particles", 4))) is None
+    said = expected_metadata({"x": Tensor(("batch", 2))}, {"y": Tensor(("batch", 1), dtype="int64")}, 0.5)
     assert said["types"] == {"x": "float32", "y": "int64"}
     assert said["flat_lengths"] == {"x": 2, "y": 1}

@@ -12,7 +12,7 @@ import torch
 from building import HERE, NETWORKS
 from independent import draw_points
 from onnx import TensorProto, helper
-from support import DEFAULTS, PROJECT
+from support import PROJECT, TARGETS
 from torch import nn
 from torchship.config.domain_checks import spelled_out
 from torchship.core.errors import ExportError
@@ -23,19 +23,20 @@ from torchship.export.torch_export import export
 from torchship.models.module import network_class
 from torchship.runtimes.local import session
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import Tensor, read_tensors
 
-PLAIN = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}, {"y": {"shape": ["batch", 1]}}
+PLAIN = {"x": Tensor(("batch", 2), low=0.0, high=1.0)}, {"y": Tensor(("batch", 1))}
 
 EXPORT = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from support import DEFAULTS, small_model
+from support import TARGETS, small_model
 from export_onnx import export_onnx
 from translate_network import translate_network
 translated = Path("translated.zip"), Path("translated.json")
 translate_network(Path({network!r}), Path({weights!r}), *translated, model=small_model(), opsets=[20])
 export_onnx(*translated, Path("model.onnx"), Path("export.json"),
-            run="xor", target=DEFAULTS["targets"]["latest"], model=small_model(), name="latest")
+            run="xor", target=TARGETS["latest"], model=small_model(), name="latest")
 """
 
 
@@ -67,8 +68,8 @@ class ClassToken(nn.Module):
 
 @pytest.mark.parametrize("opset", [15, 20])
 def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
-    inputs = {"x": {"shape": ["batch", "particles", 3], "low": -1.0, "high": 1.0}}
-    outputs = {"each": {"shape": ["batch", "tokens", 2]}, "pairs": {"shape": ["batch", "pairs"]}}
+    inputs = {"x": Tensor(("batch", "particles", 3), low=-1.0, high=1.0)}
+    outputs = {"each": Tensor(("batch", "tokens", 2)), "pairs": Tensor(("batch", "pairs"))}
     network = ClassToken().eval()
     model = export(network, inputs, outputs, opset)
     feed = {"x": np.linspace(-1.0, 1.0, 30, dtype=np.float32).reshape(2, 5, 3)}
@@ -79,15 +80,15 @@ def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
     # One name for two sizes, the name of an input's axis for another one, and a misspelt one are no less wrong.
     for wrong in (["batch", "tokens"], ["batch", "particles"], ["bacth", "pairs"]):
         with pytest.raises(ExportError, match="output 'pairs' has shape"):
-            export(network, inputs, {**outputs, "pairs": {"shape": wrong}}, opset)
+            export(network, inputs, {**outputs, "pairs": Tensor(tuple(wrong))}, opset)
 
 
 @pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
 def test_a_file_is_what_its_target_takes(trained, target):
-    model, facts = onnx.load(trained.onnx[target]), DEFAULTS["targets"][target]
+    model, facts = onnx.load(trained.onnx[target]), TARGETS[target]
     onnx.checker.check_model(model, full_check=True)
-    assert model.ir_version == facts["ir"]
-    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", min(20, facts["opset"]))]
+    assert model.ir_version == facts.ir
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", min(20, facts.opset))]
     report = read_json(trained.export[target])
     assert report["sha256"] == sha256(trained.onnx[target])
     assert report["operators"] == {"Gemm": 2, "Sigmoid": 2}
@@ -208,10 +209,10 @@ def test_the_file_runs_at_any_batch(trained):
 def test_attention_with_a_bias_of_pairs_is_exported():
     """torch's fused attention stops the export there ("Cannot view a tensor"); in single operations it goes through."""
     file, entry = HERE / "networks" / "particle_transformer.py", NETWORKS["particle_transformer"]
-    inputs = {name: spelled_out(name, tensor) for name, tensor in entry["inputs"].items()}
+    inputs = read_tensors({name: spelled_out(name, tensor) for name, tensor in entry["inputs"].items()})
     torch.manual_seed(0)
     module = network_class(file)(depth=1).eval()
-    model = export(module, inputs, entry["outputs"], 18, read_axes(entry))
+    model = export(module, inputs, read_tensors(entry["outputs"]), 18, read_axes(entry))
     feed = draw_points(entry, np.random.default_rng(0), 4)
     (found,) = session(model.SerializeToString()).run(None, feed)
     with torch.no_grad():

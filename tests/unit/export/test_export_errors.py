@@ -14,10 +14,11 @@ from torchship.export.torch_export import export
 from torchship.models.module import network_class
 from torchship.runtimes.local import session
 from torchship.spec.axes import read_axes
+from torchship.spec.tensor import Tensor
 
-X = {"x": {"shape": ["batch", 2], "low": 0.0, "high": 1.0}}
-POINTS = {"points": {"shape": ["batch", "particles", 3], "low": -1.0, "high": 1.0}}
-Y = {"y": {"shape": ["batch", 1]}}
+X = {"x": Tensor(("batch", 2), low=0.0, high=1.0)}
+POINTS = {"points": Tensor(("batch", "particles", 3), low=-1.0, high=1.0)}
+Y = {"y": Tensor(("batch", 1))}
 
 # The network, its inputs, what stands in its file where the error is, the cause in torch's words, and what to do.
 CASES = [

@@ -10,9 +10,10 @@ from torchship.export import origins
 from torchship.export.canonical import canonicalize
 from torchship.export.opsets import bring
 from torchship.export.torch_export import translate
+from torchship.spec.tensor import Tensor
 
-INPUTS = {"x": {"shape": ["batch", 4, "particles"], "low": -1.0, "high": 1.0}}
-OUTPUTS = {"y": {"shape": ["batch", 8]}}
+INPUTS = {"x": Tensor(("batch", 4, "particles"), low=-1.0, high=1.0)}
+OUTPUTS = {"y": Tensor(("batch", 8))}
 
 
 @pytest.fixture(scope="module")

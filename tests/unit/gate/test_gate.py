@@ -1,13 +1,14 @@
 """The gate in a run: passes what is right, and stops everything that is not, with numbers."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from support import DEFAULTS, PROJECT, merge
+from support import DEFAULTS, PROJECT, TARGETS, merge
 from torchship.core.errors import ParityError, TargetError
 from torchship.core.files import read_json, sha256, write_json
 from torchship.data.datasets import read_arrays
@@ -38,7 +39,7 @@ def gate(trained, folder, file, target="latest", runtime=None, facts=None, expor
     witnesses = torch_witnesses(model, trained.network, trained.trained, trained.weights, trained.python)
     validate_target(
         file, exported or folder / "export.json", trained.cases, witnesses, [folder / "runtime.json"], outputs,
-        what=f"xor/{target}", target=facts or DEFAULTS["targets"][target], model=model,
+        what=f"xor/{target}", target=facts or TARGETS[target], model=model,
     )  # fmt: skip
     return read_json(folder / "validation.json")
 
@@ -57,7 +58,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     evidence = gate(trained, tmp_path, trained.onnx[target], target, evaluations=256)
     assert evidence["verdict"] == "passed"
     assert evidence["failures"] == []
-    assert evidence["runtime"]["onnxruntime"] == DEFAULTS["targets"][target]["onnxruntime"]
+    assert evidence["runtime"]["onnxruntime"] == TARGETS[target].onnxruntime
     assert {case["sizes"]["batch"] for case in evidence["cases"]} == {0, 1, 2, 3, 4, 7, 64, 256, 1000}
     assert 0.0 < evidence["worst"]["ratio"] < 1.0
     assert evidence["decisions"]["events"] == 4
@@ -66,7 +67,7 @@ def test_a_correct_file_passes_in_its_own_runtime(trained, tmp_path, target):
     settings = [row["setting"] for row in evidence["runtimes"]]
     assert [text.split(", ", 1)[-1] for text in settings] == [
         "optimization all, 2 threads", "optimization disabled, 1 thread", "optimization disabled, 2 threads",
-        "optimization all, 1 thread, event by event", "the reference's float32",
+        "optimization all, 1 thread, event by event", "the arbiter's own float32",
     ]  # fmt: skip
     errors = read_arrays(tmp_path / "errors.safetensors")
     assert len(errors["input"]) == len(errors["ratio"]) == sum(case["sizes"]["batch"] for case in evidence["cases"])
@@ -145,7 +146,7 @@ def test_a_newer_ir_version_than_the_runtime_takes_is_refused(trained, tmp_path)
 
 def test_an_opset_beyond_the_target_is_refused(trained, tmp_path):
     with pytest.raises(ParityError, match=r"opset 20 is newer than the target's 19"):
-        gate(trained, tmp_path, trained.onnx["latest"], facts={**DEFAULTS["targets"]["latest"], "opset": 19})
+        gate(trained, tmp_path, trained.onnx["latest"], facts=replace(TARGETS["latest"], opset=19))
 
 
 def test_another_runtime_than_the_targets_is_refused(trained, tmp_path):
@@ -241,7 +242,7 @@ def test_gamma_bounds_every_order_of_a_float32_sum():
 
 
 def test_a_runtime_that_cannot_be_had_is_never_said_to_pass(trained, tmp_path):
-    facts = {**DEFAULTS["targets"]["cmssw_13_0"], "opset": 20, "ir": 9}
+    facts = replace(TARGETS["cmssw_13_0"], opset=20, ir=9)
     evidence = gate(trained, tmp_path, trained.onnx["cmssw_14_2"], "cmssw_14_2", facts=facts)
     assert evidence["verdict"] == "static only"
     assert evidence["runtime"]["static_only"]
@@ -249,4 +250,4 @@ def test_a_runtime_that_cannot_be_had_is_never_said_to_pass(trained, tmp_path):
         "static only, ONNX Runtime 1.10.0 cannot be had here: nothing wrong found; in 1.17.1 instead, "
     )
     with pytest.raises(ParityError, match=r"xor/cmssw_14_2: opset 20 is newer than the target's 15"):
-        gate(trained, tmp_path, trained.onnx["cmssw_14_2"], "cmssw_14_2", facts={**facts, "opset": 15})
+        gate(trained, tmp_path, trained.onnx["cmssw_14_2"], "cmssw_14_2", facts=replace(facts, opset=15))

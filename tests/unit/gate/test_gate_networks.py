@@ -8,23 +8,26 @@ import pytest
 import torch
 from gating import NETWORKS, VALIDATE, gated, needed_of, network_file
 from onnx import TensorProto, numpy_helper
-from support import DEFAULTS, PROJECT
+from support import PROJECT, TARGETS
 from torch import nn
 from torchship.core.errors import ParityError, WitnessError
 from torchship.data.domain import draw, edge_draws
 from torchship.gate import examine
 from torchship.gate.case_inputs import LARGE_DRAWS, make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.judge import Model, check_signature
+from torchship.gate.judge import check_signature
 from torchship.gate.locate import lacking
-from torchship.gate.witness import limits
-from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios, witness_in_parts
+from torchship.gate.session import ExportedFile
+from torchship.gate.witness import arbiter as arbiters
+from torchship.gate.witness.arbiter import witness_in_parts
+from torchship.gate.witness.limits import LEAST, Recorded, Witnessed, ratios
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.interpreters import interpreter
 from torchship.runtimes.local import LocalRuntime
 from torchship.runtimes.remote import Runtime
 from torchship.spec.axes import shape_matrix, traced_sizes
+from torchship.spec.tensor import Tensor
 
 CORRECT = [name for name in NETWORKS if name != "lost_bias"]
 
@@ -45,7 +48,7 @@ def test_correct_files_pass(name):
 
 @pytest.mark.parametrize("name", CORRECT)
 def test_correct_files_pass_in_the_oldest_runtime_that_is_installed(name):
-    version = DEFAULTS["targets"]["cmssw_14_2"]["onnxruntime"]
+    version = TARGETS["cmssw_14_2"].onnxruntime
     with Runtime(interpreter(PROJECT / "envs" / f"onnxruntime-{version}.yaml")) as runtime:
         evidence = gated(name).judge(runtime=runtime)
     assert evidence["failures"] == []
@@ -181,7 +184,7 @@ def test_witnesses_that_disagree_judge_nobody():
     x = np.linspace(-1, 1, 1000, dtype=np.float32)[:, None]
     with pytest.raises(
         ParityError,
-        match=r"the witnesses disagree: the reference's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
+        match=r"the witnesses disagree: the arbiter's own float32 is .* spreads .*, in case 0 \(drawn\), output y, event .*: of "
         r"what rounding does, 'exp' at gate/test_gate_networks.py:\d+ makes it",
     ):
         needed_of(TorchArbiter(Overflowing(), ["x"], ["y"]), {"x": x})
@@ -199,7 +202,7 @@ def test_an_output_that_is_all_but_constant_is_told_so():
             return torch.sigmoid(x + self.shift)
 
     def witnessed(shift):
-        inputs = {"x": {"shape": ["batch", 2], "low": -1.0, "high": 1.0}}
+        inputs = {"x": Tensor(("batch", 2), low=-1.0, high=1.0)}
         made = make_inputs(inputs, None, VALIDATE, beyond=2, seed=0)
         return witness_cases(Witnesses(TorchArbiter(Saturated(shift), ["x"], ["y"])), made, VALIDATE["widest_limit"])
 
@@ -239,7 +242,7 @@ def test_an_empty_axis_that_the_module_refuses_is_recorded():
         def forward(self, x):
             return x.max(dim=1).values
 
-    inputs = {"x": {"shape": ["batch", "hits"], "low": 0.0, "high": 1.0}}
+    inputs = {"x": Tensor(("batch", "hits"), low=0.0, high=1.0)}
     validate = {"batch_sizes": [1, 2], "axis_sizes": [1, 2], "never_empty": []}
 
     witnesses = Witnesses(TorchArbiter(Largest(), ["x"], ["y"]))
@@ -270,21 +273,21 @@ def test_draws_stay_in_the_domain():
 
 def test_a_signature_is_compared_name_by_name_and_axis_by_axis():
     network = gated("transformer")
-    model = Model(network.content, LocalRuntime(), network.inputs, network.outputs)
-    signature = model.runtime.signature(model.runtime.open(network.content))
-    assert check_signature(signature, model) == []
+    file, runtime = ExportedFile(network.content, network.inputs, network.outputs), LocalRuntime()
+    signature = runtime.signature(runtime.open(network.content))
+    assert check_signature(signature, file) == []
     frozen = copy.deepcopy(signature)
     frozen["inputs"][0][2][1] = 7
-    assert "axis 'particles' (axis 1) is frozen at 7" in str(check_signature(frozen, model)[0])
+    assert "axis 'particles' (axis 1) is frozen at 7" in str(check_signature(frozen, file)[0])
     other = copy.deepcopy(signature)
     other["inputs"][1][1] = "tensor(double)"
-    assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, model)[0])
+    assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, file)[0])
     swapped = copy.deepcopy(signature)
     swapped["outputs"].reverse()
-    assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, model)[0])
+    assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, file)[0])
     wide = copy.deepcopy(signature)
     wide["inputs"][0][2][2] = 5
-    assert "axis 2 is 5, declared 4" in str(check_signature(wide, model)[0])
+    assert "axis 2 is 5, declared 4" in str(check_signature(wide, file)[0])
 
 
 def test_bad_input_is_tabled_and_promises_are_tested():
@@ -374,7 +377,7 @@ def test_axes_are_frozen_by_an_example_of_one_size():
 
 
 def test_a_large_batch_is_witnessed_in_parts_only_if_its_events_are_independent(monkeypatch):
-    monkeypatch.setattr(limits, "PART", 16)
+    monkeypatch.setattr(arbiters, "PART", 16)
     network = gated("batch_norm")
     feed = {"x": np.random.default_rng(0).uniform(-2, 2, (50, 4)).astype(np.float32)}
     arbiter = network.witnesses.arbiter

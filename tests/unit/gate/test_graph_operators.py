@@ -2,11 +2,13 @@
 
 import itertools
 from collections import defaultdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from comparing import Outcome, compare
 from documented import INPUTS, OUTPUTS, documented, graph_model
+from gating import examined
 from known import KNOWN, known
 from onnx import TensorProto, helper
 from onnx.reference.ops.op_batch_normalization import BatchNormalization_9
@@ -17,15 +19,13 @@ from support import DEFAULTS, PROJECT, merge
 from torchship.core.errors import ParityError
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Case, Witnesses, witness_cases
-from torchship.gate.examine import conclude, examine
-from torchship.gate.judge import Model
 from torchship.gate.locate import everyone_differs
+from torchship.gate.session import ExportedFile
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.limits import LEAST, UNIT_FLOAT32, ratios
 from torchship.gate.witness.onnx import evaluator, operators
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.gate.witness.witnesses import require_reference
-from torchship.runtimes.local import LocalRuntime
 
 # Of each operator in each operator set, so many cases: `make operators` tries all.
 DOCS = PROJECT / "docs"
@@ -254,16 +254,8 @@ def test_an_operator_that_nobody_knows_is_named():
 def gate(content):
     witnesses = Witnesses(GraphArbiter(content))
     cases, facts = witness_cases(witnesses, make_inputs(INPUTS, None, VALIDATE, beyond=64, seed=1))
-    done = examine(
-        Model(content, LocalRuntime(), INPUTS, OUTPUTS),
-        cases,
-        witnesses,
-        facts["factor"],
-        VALIDATE,
-        threshold=0.5,
-        seed=1,
-    )
-    return conclude(done, [], facts)
+    network, file = SimpleNamespace(witnesses=witnesses), ExportedFile(content, INPUTS, OUTPUTS)
+    return examined(network, file, cases, facts, VALIDATE).conclude([], facts)
 
 
 def referenced(content, reference, change=0.0):
@@ -330,7 +322,7 @@ def test_an_evaluator_that_stands_alone_condemns_nobody():
 
 def test_one_setting_that_agrees_is_enough_to_blame_the_others():
     row = {"setting": "a", "refused": None, "elements": 9, "ratio": 50.0}
-    own = {**row, "setting": "the reference's float32", "ratio": 0.1}
+    own = {**row, "setting": "the arbiter's own float32", "ratio": 0.1}
     assert everyone_differs([row, {**row, "refused": "no", "ratio": 0.0}, own], 1.0)
     assert everyone_differs([{**row, "ratio": float("nan")}], 1.0)
     assert not everyone_differs([row, {**row, "ratio": 0.5}], 1.0)

@@ -13,11 +13,12 @@ from torchship.export.canonical import canonicalize
 from torchship.export.contract import expected_metadata
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.witness.thresholds import flips, outcomes
+from torchship.gate.witness.thresholds import answers_of, flips
 from torchship.gate.witness.torch_arbiter import TorchArbiter
+from torchship.spec.tensor import Tensor
 
-INPUTS = {"x": {"shape": ["batch", 4], "low": 0.0, "high": 8.0}}
-OUTPUTS = {"y": {"shape": ["batch", 2]}}
+INPUTS = {"x": Tensor(("batch", 4), low=0.0, high=8.0)}
+OUTPUTS = {"y": Tensor(("batch", 2))}
 
 
 class Counted(nn.Module):
@@ -87,7 +88,7 @@ def test_constants_are_found_in_scalars_and_buffers():
 
     found = TorchArbiter(Binned(), ["x"], ["y"]).comparisons({"x": np.ones((3, 4), np.float32)})
     assert found.constants == (0.5, 1.5, 2.5, 3.25, 7.0)
-    assert len(found.outcomes) == 3
+    assert len(found.answers) == 3
 
 
 def test_flips_are_met_to_the_last_place_and_not_where_rounding_flips():
@@ -99,9 +100,9 @@ def test_flips_are_met_to_the_last_place_and_not_where_rounding_flips():
     arbiter = TorchArbiter(Two(), ["x"], ["y"])
     generator = np.random.default_rng(0)
     events = {"x": generator.uniform(-2, 2, (256, 2)).astype(np.float32)}
-    found = flips(arbiter, {"x": {"shape": ["batch", 2], **BOUNDS}}, events, generator)
+    found = flips(arbiter, {"x": Tensor(("batch", 2), **BOUNDS)}, events, generator)
     low, high = np.split(found["x"], 2)
-    decided = outcomes(arbiter, found)
+    decided = answers_of(arbiter, found)
     one, other = np.split(decided, 2)
     assert (one != other).any(axis=1).all()
     # Only the first comparison is left, on neighbours in float32.

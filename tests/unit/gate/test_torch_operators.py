@@ -8,8 +8,9 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torchship.gate.witness.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
 from torchship.gate.witness.noise import NO_NOISE, Noise
-from torchship.gate.witness.op_rules import RULES, Rule, base_name, operation
+from torchship.gate.witness.op_rules import TORCH_RULES, Rule
 from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
+from torchship.gate.witness.torch_operations import base_name, operation
 
 SAMPLES = 32
 # Both forms are disturbed by the same draws, so that few of them tell.
@@ -113,7 +114,7 @@ def test_torchs_own_float32_is_within_the_limit_of_every_operation(block):
             if not isinstance(single, torch.Tensor) or single.dtype != torch.float32 or not single.numel():
                 continue
             exact, same, found = spread(op.op, in_float64(args), in_float64(kwargs))
-            assert torch.equal(exact.nan_to_num(), same.nan_to_num()) or RULES.get(op.name) is None, op.name
+            assert torch.equal(exact.nan_to_num(), same.nan_to_num()) or TORCH_RULES.get(op.name) is None, op.name
             limit = LEAST * (found + UNIT_FLOAT32 * exact.abs() + SMALLEST_FLOAT32)
             off = (single.double() - exact).abs() / limit
             assert (off[off.isfinite()] < 1.0).all(), op.name

@@ -4,9 +4,9 @@ import collections
 
 import pytest
 import torch
-from gating import NETWORKS, network_file
+from gating import DECLARED, network_file
 from safetensors.torch import load_file, save_file, save_model
-from support import DEFAULTS, PROJECT, SCHEMA, case_outputs, merge
+from support import DEFAULTS, PROJECT, SCHEMA, TARGETS, case_outputs, merge
 from torch import nn
 from torchship.config.checks import has_data
 from torchship.config.resolve import resolve
@@ -18,6 +18,7 @@ from torchship.models.given_weights import read_state, without_prefix
 from torchship.models.module import network_class
 from torchship.pages.summary import write
 from torchship.spec.model import Model
+from torchship.spec.section import read_section
 
 from check_code import check_code
 from export_onnx import export_onnx
@@ -35,7 +36,7 @@ XOR = PROJECT / "models" / "xor.py"
 def entry(folder, name="xor", weights="mine.pt", **changes):
     """Return the section of a run whose weights come from elsewhere; without data."""
     (folder / weights).touch()
-    inputs, outputs = NETWORKS[name]
+    inputs, outputs = DECLARED[name]
     network = {"file": "xor", "weights": str(folder / weights), "arguments": {}}
     model = {"network": network, "inputs": inputs, "outputs": outputs, **changes}
     return resolve(merge(DEFAULTS, {"runs": ["mine"], "models": {"mine": model}}), SCHEMA, PROJECT)["mine"]
@@ -170,13 +171,13 @@ def test_tied_parameters_are_written_each(tmp_path):
 def road(folder, name, **changes):
     """Take given weights through export and the gate, without any data."""
     torch.save(collections.OrderedDict(state(3, name)), folder / "mine.pt")
-    model = entry(folder, name, **changes)
+    model = read_section(entry(folder, name, **changes))
     take(folder, folder / "mine.pt", name)
     files = {"network": network_file(name), "trained": folder / "taken.weights"}
     onnx, report, cases = folder / "model.onnx", folder / "export.json", folder / "cases.safetensors"
-    target = DEFAULTS["targets"]["latest"]
+    target = TARGETS["latest"]
     program, translated = folder / "translated.zip", folder / "translated.json"
-    opsets = natives([file_opset(model["export"]["opset"], target)])
+    opsets = natives([file_opset(model["export"]["opset"], target.document())])
     translate_network(files["network"], files["trained"], program, translated, model=model, opsets=opsets)
     export_onnx(program, translated, onnx, report, run="mine", target=target, model=model, name="latest")
     if model["extract"]["handcode"]:
@@ -186,7 +187,7 @@ def road(folder, name, **changes):
         code = (files["weights"], files["python"], files["header"], files["network"], files["trained"])
         check_code(*code, None, None, folder / "check.json", model=model)
     make_cases(files, case_outputs(cases), run="mine", model=model)
-    find_runtime(PROJECT / "envs" / f"onnxruntime-{target['onnxruntime']}.yaml", folder / "r.json")
+    find_runtime(PROJECT / "envs" / f"onnxruntime-{target.onnxruntime}.yaml", folder / "r.json")
     outputs = {key: folder / f"{key}.json" for key in ("validation", "evidence")}
     outputs |= {key: folder / f"{key}.safetensors" for key in ("errors", "worst")} | {"page": folder / "gate.html"}
     validate_target(onnx, report, cases, read_witnesses(model, files), [folder / "r.json"], outputs,
@@ -245,7 +246,7 @@ def test_knobs_of_a_training_are_not_for_given_weights(tmp_path, changes, messag
 
 def test_a_scan_for_all_is_not_for_given_weights(tmp_path):
     (tmp_path / "mine.pt").touch()
-    inputs, outputs = NETWORKS["xor"]
+    inputs, outputs = DECLARED["xor"]
     model = {"network": {"file": "xor", "weights": str(tmp_path / "mine.pt")}, "inputs": inputs, "outputs": outputs}
     changes = {"runs": ["mine"], "models": {"mine": model}, "scan": {"grid": {"seed": [1, 2]}}}
     assert resolve(merge(DEFAULTS, changes), SCHEMA, PROJECT)["mine"]["scan"]["grid"] == {}

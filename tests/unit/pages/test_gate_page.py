@@ -2,7 +2,7 @@
 
 import pytest
 from gating import gated
-from torchship.gate.verdict import describe_location, in_words, verdict_line
+from torchship.gate.verdict import in_words, told_location, verdict_line
 from torchship.pages import gate
 
 PLAIN = {
@@ -68,7 +68,7 @@ def test_a_file_that_did_not_open_has_a_page():
 )
 def test_the_place_of_a_failure_in_words(fault, words):
     located = {"node": "n", "operator": "Gemm", "module": "l1", "after": "m", "fault": fault}
-    assert words in describe_location(located)
+    assert words in told_location(located)
     found = {"failures": [{"check": "parity", "place": "here", "message": "wrong"}], "located": located}
     assert verdict_line(found).startswith(
         "here: wrong; first differs at node 'n' (Gemm) of torch module 'l1', after 'm'"

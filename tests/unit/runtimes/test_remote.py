@@ -14,10 +14,11 @@ from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.interpreters import interpreter
 from torchship.runtimes.local import LocalRuntime
 from torchship.runtimes.remote import Runtime
+from torchship.spec.tensor import Tensor
 
 SCRIPTS = PROJECT / "scripts"
-INPUTS = {"x": {"shape": ["batch", 5, 4], "low": -1.0, "high": 1.0}}
-OUTPUTS = {"y": {"shape": ["batch", 1]}}
+INPUTS = {"x": Tensor(("batch", 5, 4), low=-1.0, high=1.0)}
+OUTPUTS = {"y": Tensor(("batch", 1))}
 
 
 class Recurrent(nn.Module):

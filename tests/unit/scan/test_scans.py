@@ -16,7 +16,9 @@ from torchship.models.neighbours import digest
 from torchship.pages import summary
 from torchship.scan.points import expand
 from torchship.select.ranking import order, outcome
-from torchship.spec.model import Model, in_order, read_model
+from torchship.spec.model import Model, read_model
+from torchship.spec.section import in_order
+from torchship.spec.tensor import Tensor
 
 from plot_scan import plot_scan
 from select_model import select_model
@@ -336,7 +338,7 @@ def select(files, outputs, metric="validation_loss", datasheet=None, **others):
 
 def with_ends(report):
     """A training whose section says the tensors, as each does."""
-    tensors = {"inputs": {"x": {"shape": ["batch", 2]}}, "outputs": {"y": {"shape": ["batch", 1]}}}
+    tensors = {"inputs": {"x": Tensor(("batch", 2))}, "outputs": {"y": Tensor(("batch", 1))}}
     return {**report, "section": {**report["section"], **in_order(tensors)}}
 
 
@@ -448,7 +450,7 @@ def test_what_made_the_model_is_not_taken_from_the_configuration():
 def test_model_json_is_as_its_schema_says_and_keeps_the_order_of_tensors(tmp_path, outputs):
     schema = yaml.safe_load((PROJECT / "schemas" / "model.schema.yaml").read_text())
     report = with_ends(training({RATE: 0.1}, 0.1))
-    report["section"] |= in_order({"inputs": {"z": {"shape": ["batch", 2]}, "a": {"shape": ["batch", 1]}}})
+    report["section"] |= in_order({"inputs": {"z": Tensor(("batch", 2)), "a": Tensor(("batch", 1))}})
     model = select(files_of(tmp_path, [report]), outputs)
     assert list(model.section["inputs"]) == ["z", "a"]
     jsonschema.validate(read_json(outputs["shipped"]), schema)

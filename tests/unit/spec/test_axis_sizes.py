@@ -15,11 +15,14 @@ from torchship.spec.axes import (
     traced_sizes,
     usual_sizes,
 )
+from torchship.spec.tensor import Tensor, documents
 
-PARTICLES = {"particles": {"shape": ["batch", "particles", 4], "low": 0.0, "high": 1.0},
-             "present": {"shape": ["batch", "particles"], "values": [0.0, 1.0]}}  # fmt: skip
+PARTICLES = {
+    "particles": Tensor(("batch", "particles", 4), low=0.0, high=1.0),
+    "present": Tensor(("batch", "particles"), values=(0.0, 1.0)),
+}
 TRIED = {"batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7, 64], "never_empty": []}
-EVENTS = {"x": {"shape": ["batch", 2]}}
+EVENTS = {"x": Tensor(("batch", 2))}
 
 
 def sizes_of(axis, **axes):
@@ -63,7 +66,7 @@ def test_never_empty_and_a_range_agree():
 
 def test_each_axis_is_traced_at_a_size_of_its_own():
     names = [f"axis{place}" for place in range(12)]
-    many = {"x": {"shape": ["batch", *names]}}
+    many = {"x": Tensor(("batch", *names))}
     assert len(set(traced_sizes(many).values())) == 13
     assert traced_sizes(EVENTS) == {"batch": 3}
     assert traced_sizes(PARTICLES) == {"batch": 3, "particles": 5}
@@ -95,7 +98,7 @@ def test_the_usual_and_the_largest_sizes_keep_to_the_ranges():
     ],
 )  # fmt: skip
 def test_a_range_that_makes_no_sense_is_found_while_planning(config, axes, message):
-    entry = {**config["models"]["xor"], "inputs": PARTICLES, "axes": axes, "evaluate": {"surface": None}}
+    entry = {**config["models"]["xor"], "inputs": documents(PARTICLES), "axes": axes, "evaluate": {"surface": None}}
     config["models"] = {"xor": entry}
     with pytest.raises(ConfigError, match=re.escape(message)):
         resolve(config, SCHEMA, PROJECT)

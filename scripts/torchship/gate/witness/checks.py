@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import WitnessError
 from torchship.data.domain import rows
+from torchship.gate.about import About
+from torchship.gate.witness.arbiter import Arbiter
 from torchship.gate.witness.limits import MOST_OF_TORCH, Witnessed, ratios
-from torchship.gate.witness.widths import MOST_WIDE, Width, amplifier, describe, too_wide, widths
+from torchship.gate.witness.widths import MOST_WIDE, Width, amplifier, told_amplifier, too_wide, widths
+from torchship.spec.arrays import Array
 
-Array = NDArray[Any]
 # What is known of a case, its inputs, and what the witnesses say of its outputs.
-Asked = Sequence[tuple[Mapping[str, Any], Mapping[str, Array], Mapping[str, Witnessed]]]
+Asked = Sequence[tuple[About, Mapping[str, Array], Mapping[str, Witnessed]]]
 
 # The share of disturbed evaluations that may be NaN where the network gives a number: the spread is that of the others.
 MOST_LOST = 0.5
 
 
-def require_finite(arbiter: Any, asked: Asked) -> list[dict[str, Any]]:
+def require_finite(arbiter: Arbiter, asked: Asked) -> list[dict[str, Any]]:
     """Check that rounding alone makes NaN of no number, or hardly ever.
 
     Returns:
@@ -39,14 +40,14 @@ def require_finite(arbiter: Any, asked: Asked) -> list[dict[str, Any]]:
             if value.lost.max() > MOST_LOST:
                 raise WitnessError(
                     f"rounding makes {entry['share']:.0%} of the evaluations NaN or infinite where the network gives a "
-                    f"number: case {about['number']} ({described(about)}), output {name}, event {event}; "
+                    f"number: case {about['number']} ({told_case(about)}), output {name}, event {event}; "
                     f"{entry['operation']}; keep its argument where it is defined (clamp)",
                     {"not_finite": found, **evidence_of(asked)},
                 )
     return found
 
 
-def not_finite(arbiter: Any, feed: Mapping[str, Array]) -> str:
+def not_finite(arbiter: Arbiter, feed: Mapping[str, Array]) -> str:
     """Say which operation gives the first number that is not finite, and of what."""
     if not hasattr(arbiter, "first_not_finite"):
         return "the operation is not known"
@@ -58,7 +59,7 @@ def not_finite(arbiter: Any, feed: Mapping[str, Array]) -> str:
     return f"the first is {step.operation}({given}){module}" + (f" at {step.line}" if step.line else "")
 
 
-def require_rounding(arbiter: Any, asked: Asked) -> float:
+def require_rounding(arbiter: Arbiter, asked: Asked) -> float:
     """Return the largest |float32 - float64| of the arbiter itself, in spreads.
 
     Raises:
@@ -73,17 +74,17 @@ def require_rounding(arbiter: Any, asked: Asked) -> float:
     if not largest <= MOST_OF_TORCH and where is not None:
         about, feed, name, event = where
         raise WitnessError(
-            f"the witnesses disagree: the reference's own float32 is {largest:.3g} spreads from float64, more than "
-            f"{MOST_OF_TORCH:g}, in case {about['number']} ({described(about)}), output {name}, event {event}; the "
+            f"the witnesses disagree: the arbiter's own float32 is {largest:.3g} spreads from float64, more than "
+            f"{MOST_OF_TORCH:g}, in case {about['number']} ({told_case(about)}), output {name}, event {event}; the "
             "network is discontinuous there, overflows in float32, or computes in another type: of what rounding does, "
-            f"{describe(amplifier(arbiter.record(one_event(feed, event))))}; restrict the domain (low, high), or look "
-            "for a comparison, a large constant, an exponential",
+            f"{told_amplifier(amplifier(arbiter.record(one_event(feed, event))))}; restrict the domain (low, high), or "
+            "look for a comparison, a large constant, an exponential",
             {"needed": largest, **evidence_of(asked)},
         )
     return largest
 
 
-def require_narrow(arbiter: Any, cases: Sequence[Any], widest: float) -> dict[str, Width]:
+def require_narrow(arbiter: Arbiter, cases: Sequence[Any], widest: float) -> dict[str, Width]:
     """Return how wide the limits are.
 
     Raises:
@@ -99,11 +100,11 @@ def require_narrow(arbiter: Any, cases: Sequence[Any], widest: float) -> dict[st
             why = f"the output is all but constant, about {size:.6g}; give what it saturates from"
         else:
             found_there = amplifier(arbiter.record(one_event(case.feed, width.event)))
-            why = f"the network amplifies rounding: {describe(found_there)}; write that another way"
+            why = f"the network amplifies rounding: {told_amplifier(found_there)}; write that another way"
         raise WitnessError(
             f"nothing can be validated here: {width.share:.0%} of the numbers of output {name} have a limit above "
             f"{widest:g} of its range, {width.range:.3g} (allowed are {MOST_WIDE:.0%}), the widest {width.largest:.2g} "
-            f"of it in case {case.about['number']} ({described(case.about)}), event {width.event}, because {why}, "
+            f"of it in case {case.about['number']} ({told_case(case.about)}), event {width.event}, because {why}, "
             "restrict the domain, or raise validate/widest_limit and say why in validate/reason",
             {"widths": {key: value.document() for key, value in found.items()}},
         )
@@ -131,6 +132,6 @@ def first_of(array: Array) -> int:
     return int(np.unravel_index(int(array.argmax()), array.shape)[0]) if array.ndim else 0
 
 
-def described(about: Mapping[str, Any]) -> str:
+def told_case(about: About) -> str:
     """Say which case it is."""
     return ", ".join([about["origin"], *(f"{axis} {size}" for axis, size in about["sizes"].items())])

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError, UnjudgedError, WitnessError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, fixed_batch, independent, rows
+from torchship.gate.about import About
 from torchship.gate.case_inputs import data_inputs
+from torchship.spec.arrays import Array
 from torchship.spec.axes import ANY_SIZE, BATCH, Axes, shape_matrix
+from torchship.spec.section import Section, Validate
+from torchship.spec.tensor import Tensors
 
-Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 # Inputs, and by output what is right, the same in the type that the file gives, and how far a file may be from it.
 Told = tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]
@@ -34,9 +36,7 @@ class GivenReference:
         ConfigError: an output has no number in onnx/within, or there is no such output.
     """
 
-    def __init__(
-        self, given: Arrays, expected: Arrays, model: Mapping[str, Any], within: float | Mapping[str, float]
-    ) -> None:
+    def __init__(self, given: Arrays, expected: Arrays, model: Section, within: float | Mapping[str, float]) -> None:
         self._inputs, self._outputs = model["inputs"], model["outputs"]
         self._tensors = {**self._inputs, **self._outputs}
         self._arrays = {**given, **expected}
@@ -49,6 +49,18 @@ class GivenReference:
     def witness(self, feed: Arrays, samples: int = 0) -> NoReturn:  # noqa: ARG002 -- as of any arbiter
         """Say that inputs are not among its own."""
         raise UnjudgedError("nobody says what is right for these inputs: the given reference has its own events alone")
+
+    def evaluate(self, feed: Arrays) -> NoReturn:
+        """Say the same."""
+        self.witness(feed)
+
+    def record(self, feed: Arrays, samples: int = 0) -> NoReturn:  # noqa: ARG002 -- as of any arbiter
+        """Say the same."""
+        self.witness(feed)
+
+    def comparisons(self, feed: Arrays, *, disturbed: int = 0) -> NoReturn:  # noqa: ARG002 -- as of any arbiter
+        """Say the same."""
+        self.witness(feed)
 
     def told(self, arrays: Arrays) -> Told:
         """Return what some of its own events say."""
@@ -66,8 +78,8 @@ class GivenReference:
         return self.told(rows(self._arrays, np.arange(size if fixed is None else fixed) % count))
 
     def cases(
-        self, validate: Mapping[str, Any], axes: Axes, beyond: int
-    ) -> Iterator[tuple[dict[str, Any], Told]]:  # fmt: skip
+        self, validate: Validate, axes: Axes, beyond: int
+    ) -> Iterator[tuple[About, Told]]:  # fmt: skip
         """Yield all its events, and the first at each batch size, with what a `Case` has as `about`."""
         batches = axes.get(BATCH, ANY_SIZE)
         sizes = {shape[BATCH] for shape in shape_matrix(self._inputs, validate, beyond, axes) if BATCH in shape}
@@ -93,7 +105,7 @@ class GivenReference:
                 )
 
 
-def by_output(within: float | Mapping[str, float], outputs: Mapping[str, Any]) -> dict[str, float]:
+def by_output(within: float | Mapping[str, float], outputs: Tensors) -> dict[str, float]:
     """Return what is stated of each output; integers and text are equal or not."""
     names = [name for name, tensor in outputs.items() if element_type(tensor).kind == "f"]
     if not isinstance(within, Mapping):

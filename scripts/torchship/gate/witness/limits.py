@@ -1,28 +1,19 @@
 """How far a correct float32 implementation may be from float64, element by element."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.texts import is_text
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 UNIT_FLOAT32 = 2.0**-24
 SMALLEST_FLOAT32 = 2.0**-126
 
-# Disturbed evaluations from which a spread is estimated. With 32, an estimate is below half of the true spread once in
-# a hundred thousand elements.
-SAMPLES = 32
 # The limit is at least this many spreads; of thousands of correct files none needed nine (docs/mutants.md), ...
 LEAST = 12.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0
-# Events of a batch that are witnessed at once, and how far the whole batch in float64 may be from its parts.
-PART = 8192
-SAME = 1e-9
 # Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
 MOST_OF_TORCH = 64.0
 
@@ -98,32 +89,6 @@ def moved(exact: Array, samples: Iterable[Array]) -> Array:
             if sample.shape == exact.shape:
                 furthest = np.maximum(furthest, np.abs(sample.astype(np.float64) - exact.astype(np.float64)))
     return furthest
-
-
-def witness_in_parts(arbiter: Any, feed: Mapping[str, Array], samples: int = SAMPLES) -> dict[str, Witnessed]:
-    """Ask an arbiter for a large batch part by part, which takes less memory and time.
-
-    Only where events are independent of one another, which the whole batch in float64 shows.
-    """
-    lengths = {len(array) if array.ndim else 0 for array in feed.values()}
-    count = max(lengths)
-    whole: Mapping[str, Witnessed] = {}
-    if len(lengths) == 1 and count > PART:
-        together = arbiter.evaluate(feed)
-        parts = [arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
-                 for first in range(0, count, PART)]  # fmt: skip
-        if all(len(array) == count for array in together.values() if array.ndim):
-            whole = {name: joined([part[name] for part in parts]) for name in together}
-        if whole and all(np.allclose(whole[name].exact, array, rtol=SAME, atol=SAME, equal_nan=True)
-                         for name, array in together.items()):  # fmt: skip
-            return dict(whole)
-    found: dict[str, Witnessed] = arbiter.witness(feed, samples)
-    return found
-
-
-def joined(parts: Sequence[Witnessed]) -> Witnessed:
-    """Put the parts of a batch together."""
-    return Witnessed(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Witnessed)))
 
 
 def factor(needed: float) -> float:

@@ -1,26 +1,25 @@
-"""The same as `roundoff` for an ONNX graph without a torch module: the ONNX reference evaluator in float64, disturbed.
+"""The arbiter of an ONNX file without a torch module: the ONNX reference evaluator in float64, disturbed.
 
 It says what the file means. Whether the file is what its maker meant, only a reference from elsewhere can say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 import onnx.version_converter
-from numpy.typing import NDArray
 from onnx import ModelProto
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.constants import graph_constants
-from torchship.gate.witness.limits import SAMPLES, Recorded, Witnessed, unchanged, witnessed
+from torchship.gate.witness.arbiter import SAMPLES
+from torchship.gate.witness.limits import Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.onnx.evaluator import Evaluator, Monitor, evaluator, is_wide
 from torchship.gate.witness.onnx.kernels import opinions
 from torchship.gate.witness.onnx.widening import units_of, widen
 from torchship.gate.witness.thresholds import Comparisons
+from torchship.spec.arrays import Array, Feed
 
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
 # By name and operator.
 Values = list[tuple[str, str, Array]]
 
@@ -35,7 +34,7 @@ INSTEAD = (
 
 
 class GraphArbiter:
-    """A file, evaluated by the ONNX reference implementation in float64; has the methods of `roundoff.TorchArbiter`.
+    """A file, evaluated by the ONNX reference implementation in float64; an `arbiter.Arbiter`.
 
     Attributes:
         kind: what it is, as the verdict says it.

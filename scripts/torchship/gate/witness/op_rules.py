@@ -1,14 +1,11 @@
-"""How each operation of torch rounds in float32: what the disturbances of Monte Carlo arithmetic are for it.
+"""Where an operator's rounding rule is: how each operation of torch, and each of ONNX, rounds in float32.
 
-A rule is of the function, not of one of its forms: `relu`, `relu_` and `relu(out=…)` have the same.
+A rule says what the disturbances of Monte Carlo arithmetic are for it. It is of the function, not of one of its forms:
+`relu`, `relu_` and `relu(out=…)` have the same. Standard library only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import Enum, auto
-from functools import cache
-from typing import Any
-
-import torch
 
 
 class Rule(Enum):
@@ -27,6 +24,7 @@ class Rule(Enum):
         RESAMPLED: places between pixels, which weigh the pixels beside them, each term, and the result.
         ENTROPY: each term, and the logarithm of 1 + exp(-x): absolute.
         ORDERED: nothing, but which of equal numbers comes first is nowhere defined.
+        CONTAINER: nothing itself: it holds graphs, whose operations are disturbed.
     """
 
     EXACT = auto()
@@ -41,9 +39,11 @@ class Rule(Enum):
     RESAMPLED = auto()
     ENTROPY = auto()
     ORDERED = auto()
+    CONTAINER = auto()
 
 
-NAMES = {
+# Of torch. What is named nowhere has the rule POINTWISE where torch tags it so, else SUM.
+TORCH = {
     Rule.EXACT: (
         "abs adaptive_max_pool2d adaptive_max_pool3d alias_copy amax amin aminmax arange argmax argmin argsort "
         "as_strided as_strided_copy assert_async bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or "
@@ -84,79 +84,37 @@ NAMES = {
     # Tagged as pointwise, but a product is added to something that it may cancel with.
     Rule.SUM: "addcmul addcdiv lerp",
 }
-RULES = {name: rule for rule, names in NAMES.items() for name in names.split()}
+# Of ONNX. What is named nowhere sums; a class of the evaluator that is `stepped` disturbs its own steps.
+ONNX = {
+    Rule.EXACT: (
+        "Abs And ArgMax ArgMin ArrayFeatureExtractor Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr "
+        "BitwiseXor Cast CastLike CastMap CategoryMapper Ceil CenterCropPad Clip Col2Im Compress Concat "
+        "ConcatFromSequence Constant ConstantOfShape DepthToSpace DictVectorizer Dropout Equal Expand EyeLike "
+        "FeatureVectorizer Flatten Floor Gather GatherElements GatherND GlobalMaxPool Greater GreaterOrEqual Hardmax "
+        "Identity Imputer IsInf IsNaN LabelEncoder Less LessOrEqual Max MaxPool MaxRoiPool MaxUnpool Min Mod Neg "
+        "NonMaxSuppression NonZero Not OneHot OneHotEncoder Optional OptionalGetElement OptionalHasElement Or Pad "
+        "ReduceMax ReduceMin Relu Reshape ReverseSequence Round SequenceAt SequenceConstruct SequenceEmpty "
+        "SequenceErase SequenceInsert SequenceLength Shape Sign Size Slice SpaceToDepth Split SplitToSequence Squeeze "
+        "StringConcat StringNormalizer StringSplit TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unique "
+        "Unsqueeze Where Xor ZipMap"
+    ),
+    Rule.BOUNDED: "Sigmoid Tanh Erf Sin Cos Atan HannWindow HammingWindow BlackmanWindow",
+    Rule.POINTWISE: (
+        "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Shrink Range DequantizeLinear "
+        "Tan Acos Asin Acosh Asinh Atanh Cosh Sinh"
+    ),
+    Rule.CONTAINER: "If Loop Scan SequenceMap",
+}
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What has to be known of one overload of an operation.
-
-    Attributes:
-        name: of the function, without the marks of its form: `index_put` for `_index_put_impl_`.
-        rule: see `Rule`; some arguments change it, see `rule_of`.
-        view: whether it gives or makes a view, and computes nothing.
-        written: the arguments that it writes to, by place or by name.
-        out: those of them whose former content it does not read.
-        seeded: whether it draws random numbers.
-    """
-
-    name: str
-    rule: Rule
-    view: bool
-    written: frozenset[int | str]
-    out: frozenset[int | str]
-    seeded: bool
+def by_operator(table: Mapping[Rule, str]) -> dict[str, Rule]:
+    """Return the rule of each operator that a table names."""
+    return {name: rule for rule, names in table.items() for name in names.split()}
 
 
-def base_name(name: str) -> str:
-    """Return the name of the function that is behind an operation's: `relu` for `relu_`, `softmax` for `_softmax`."""
-    return name.strip("_").removesuffix("_impl")
+TORCH_RULES, ONNX_RULES = by_operator(TORCH), by_operator(ONNX)
 
 
-@cache
-def operation(func: Any) -> Operation:
-    """Return what has to be known of an overload, read from its schema once."""
-    name, schema = base_name(func.overloadpacket.__name__), func._schema  # noqa: SLF001 -- torch has no public way
-    written, out = set(), set()
-    for place, argument in enumerate(schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            key = argument.name if argument.kwarg_only else place
-            written.add(key)
-            if argument.is_out:
-                out.add(key)
-    pointwise = Rule.POINTWISE if torch.Tag.pointwise in func.tags else Rule.SUM
-    return Operation(
-        name=name,
-        rule=RULES.get(name, pointwise),
-        view=func.is_view or torch.Tag.inplace_view in func.tags,
-        written=frozenset(written),
-        out=frozenset(out),
-        seeded=torch.Tag.nondeterministic_seeded in func.tags,
-    )
-
-
-def rule_of(done: Operation, args: Any, kwargs: Any) -> Rule:
-    """Return how an operation rounds with these arguments."""
-
-    def argument(name: str, place: int, default: Any = None) -> Any:
-        return kwargs.get(name, args[place] if len(args) > place else default)
-
-    rule = done.rule
-    match done.name:
-        case "index_put" | "put":
-            rule = Rule.SUM if argument("accumulate", 3) else Rule.EXACT
-        case "scatter":
-            rule = Rule.SUM if "reduce" in kwargs else Rule.EXACT
-        case "scatter_reduce" | "index_reduce":
-            rule = Rule.EXACT if argument("reduce", 4) in ("amax", "amin") else Rule.SUM
-        case "segment_reduce":
-            rule = Rule.EXACT if args[1] in ("max", "min") else Rule.SUM
-        case "add" | "sub" | "rsub":
-            rule = Rule.POINTWISE if argument("alpha", 2, 1) == 1 else Rule.SUM
-        case "div" | "divide" if kwargs.get("rounding_mode") is not None:
-            rule = Rule.STEPPED
-        case "round" if kwargs.get("decimals"):
-            rule = Rule.SUM
-        case "sort" if kwargs.get("stable"):
-            rule = Rule.EXACT
-    return rule
+def onnx_rule(operator: str) -> Rule:
+    """Return the rule of an operator of ONNX."""
+    return ONNX_RULES.get(operator, Rule.SUM)

@@ -5,13 +5,13 @@ A file that has `>=` where `>` is meant is right everywhere but on one number, w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.data.padding import hidden, masks, pad
+from torchship.spec.arrays import Array
+from torchship.spec.tensor import Tensors
 
-Array = NDArray[Any]
 Feed = dict[str, Array]
 
 # Pairs of events that are brought together, and halvings of what is between them. Beside a threshold of 0 there would
@@ -27,11 +27,11 @@ class Comparisons:
     """What a network compared in one evaluation.
 
     Attributes:
-        outcomes: of each comparison, and of each rounding to an integer, what it gave, [batch, ...] or of any shape.
+        answers: of each comparison, and of each rounding to an integer, what it gave, [batch, ...] or of any shape.
         constants: the numbers that were compared with, sorted.
     """
 
-    outcomes: list[Array]
+    answers: list[Array]
     constants: tuple[float, ...]
 
 
@@ -52,10 +52,10 @@ def some_of(constants: set[float]) -> tuple[float, ...]:
     return tuple(ordered[:: max(1, -(-len(ordered) // (4 * MOST_CONSTANTS)))])
 
 
-def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator: np.random.Generator) -> Feed | None:
+def flips(comparer: Comparer, inputs: Tensors, events: Feed, generator: np.random.Generator) -> Feed | None:
     """Return events in pairs, as near to each other as float32 has them, between which a comparison flips.
 
-    Pairs of events for which some comparison has different outcomes are halved again and again. In the first half of
+    Pairs of events for which some comparison has different answers are halved again and again. In the first half of
     the pairs a single number differs, so that a comparison with it alone is met to the last place. Pairs whose
     comparisons flip under rounding are left out: there, two correct implementations may differ.
 
@@ -66,7 +66,7 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
         None where nothing is compared, or nothing flips.
     """
     low, high = pairs(inputs, events, generator)
-    one, other = outcomes(comparer, low), outcomes(comparer, high)
+    one, other = answers_of(comparer, low), answers_of(comparer, high)
     if one is None or other is None or one.shape != other.shape:
         return None
     differs = one != other
@@ -81,7 +81,7 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
         middle = between(inputs, low, high)
         if all(((middle[name] == low[name]) | (middle[name] == high[name])).all() for name in low):
             break
-        found = outcomes(comparer, middle)
+        found = answers_of(comparer, middle)
         if found is None or found.shape[1] != one.shape[1]:
             return None
         below = found[each, target] == wanted
@@ -93,7 +93,7 @@ def flips(comparer: Comparer, inputs: Mapping[str, Any], events: Feed, generator
     return {name: array[steady] for name, array in both.items()} if steady.any() else None
 
 
-def pairs(inputs: Mapping[str, Any], events: Feed, generator: np.random.Generator) -> tuple[Feed, Feed]:
+def pairs(inputs: Tensors, events: Feed, generator: np.random.Generator) -> tuple[Feed, Feed]:
     """Return events, and to each a partner: another event, or for every second the same with one number of another.
 
     Masks are those of a whole event, and padding is no number to take over.
@@ -117,12 +117,12 @@ def pairs(inputs: Mapping[str, Any], events: Feed, generator: np.random.Generato
     return {name: array.copy() for name, array in events.items()}, pad(inputs, partner)
 
 
-def between(inputs: Mapping[str, Any], low: Feed, high: Feed) -> Feed:
+def between(inputs: Tensors, low: Feed, high: Feed) -> Feed:
     """Return what is in the middle of each pair and in the domain: what has no middle there is as in the first."""
     middle = {}
     for name, tensor in inputs.items():
         rank = low[name].ndim
-        kept = hidden(tensor, low, rank) | hidden(tensor, high, rank) | ("values" in tensor)
+        kept = hidden(tensor, low, rank) | hidden(tensor, high, rank) | (tensor.values is not None)
         middle[name] = np.where(kept, low[name], halfway(low[name], high[name]))
     return middle
 
@@ -144,11 +144,11 @@ def chosen(where: Array, one: Array, other: Array) -> Array:
     return picked
 
 
-def outcomes(comparer: Comparer, feed: Feed, *, disturbed: int = 0) -> Array | None:
+def answers_of(comparer: Comparer, feed: Feed, *, disturbed: int = 0) -> Array | None:
     """Return what all comparisons gave, [batch, comparisons]; None where none is made for each event."""
     count = len(next(iter(feed.values())))
     found = [np.asarray(array, dtype=np.float64).reshape(count, -1)
-             for array in comparer.comparisons(feed, disturbed=disturbed).outcomes
+             for array in comparer.comparisons(feed, disturbed=disturbed).answers
              if array.ndim and len(array) == count]  # fmt: skip
     return np.concatenate(found, axis=1) if found else None
 
@@ -159,10 +159,10 @@ TRIES = 8
 
 def unmoved(comparer: Comparer, feed: Feed) -> Array:
     """Say of each event whether no comparison flips under rounding."""
-    plain = outcomes(comparer, feed)
+    plain = answers_of(comparer, feed)
     steady = np.ones(len(next(iter(feed.values()))), dtype=bool)
     for number in range(1, TRIES + 1):
-        found = outcomes(comparer, feed, disturbed=number)
+        found = answers_of(comparer, feed, disturbed=number)
         if found is None or plain is None or found.shape != plain.shape:
             return np.zeros_like(steady)
         steady &= (found == plain).all(axis=1)

@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchship.core.errors import ParityError, WitnessError
-from torchship.gate.witness.limits import PART, SAME, SAMPLES, UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
+from torchship.gate.witness.arbiter import PART, SAME, SAMPLES
+from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
 from torchship.gate.witness.torch_modes import Rounding, Types, Wide, plain_kernels
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
 from torchship.models.user_code import line_of_traceback, user_folder
-
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
+from torchship.spec.arrays import Array, Feed
 
 # Samples that are evaluated at once, as one larger batch. What depends on weights alone is disturbed once for all of
 # them, so there must be some evaluations, too: with four such numbers a spread is hardly ever far too small.
@@ -147,7 +145,7 @@ class TorchArbiter:
         noise = Noise(EXAGGERATED * UNIT_FLOAT32, self.seed + disturbed) if disturbed else None
         comparing = Comparing(noise, tensors, self._seen(feed))
         self._evaluate(tensors, torch.float64, comparing)
-        return Comparisons(comparing.outcomes, some_of(comparing.constants))
+        return Comparisons(comparing.answers, some_of(comparing.constants))
 
     def _disturbed(self, feed: Feed, exact: Mapping[str, Array], samples: int) -> Iterator[dict[str, Array]]:
         """Yield the outputs of disturbed evaluations, several at once where events are independent."""

@@ -15,7 +15,8 @@ from torch._decomp import decomposition_table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.gate.witness.noise import NO_NOISE, Noise
-from torchship.gate.witness.op_rules import Operation, Rule, operation, rule_of
+from torchship.gate.witness.op_rules import Rule
+from torchship.gate.witness.torch_operations import Operation, operation, rule_of
 
 LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
 # One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torchship.gate.witness.noise import Noise
-from torchship.gate.witness.op_rules import Operation
 from torchship.gate.witness.thresholds import constants_of
 from torchship.gate.witness.torch_modes import Rounding, tensors
+from torchship.gate.witness.torch_operations import Operation
 from torchship.models.user_code import line_of_stack
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 @dataclass
@@ -106,11 +104,11 @@ COMPARED = frozenset(
 
 
 class Comparing(Rounding):  # type: ignore[no-untyped-call]
-    """Collects what is compared: the outcomes, and the constants that the inputs, or what follows from them, meet."""
+    """Collects what is compared: the answers, and the constants that the inputs, or what follows from them, meet."""
 
     def __init__(self, noise: Noise | None, inputs: Sequence[Tensor], seen: Sequence[tuple[str, bool]] = ()) -> None:
         super().__init__(noise, seen)
-        self.outcomes: list[Array] = []
+        self.answers: list[Array] = []
         self.constants: set[float] = set()
         self._following = {storage(value) for value in inputs}
         self._kept = list(inputs)
@@ -125,7 +123,7 @@ class Comparing(Rounding):  # type: ignore[no-untyped-call]
             self._kept.append(value)
         to_integer = done.name == "to_copy" and given[0].is_floating_point() and not result.is_floating_point()
         if (done.name in COMPARED or to_integer) and isinstance(result, Tensor):
-            self.outcomes.append(result.numpy().copy())
+            self.answers.append(result.numpy().copy())
             numbers = [float(value) for value in args if isinstance(value, int | float)]
             others = [value.numpy() for value in given if storage(value) not in self._following]
             self.constants |= {*numbers, *constants_of(others)}

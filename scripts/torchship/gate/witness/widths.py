@@ -5,11 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torchship.gate.case_inputs import USUAL_ORIGINS
+from torchship.gate.case_inputs import ORIGINS_IN_USE
 from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded
-
-Array = NDArray[Any]
 
 # The share of an output's numbers whose limits may be wide before nothing is said to be validated.
 MOST_WIDE = 0.01
@@ -54,7 +51,7 @@ def widths(cases: Sequence[Any], widest: float) -> dict[str, Width]:
         cases: see `cases.Case`.
         widest: a limit that is more than that, in units of the output's range, is wide.
     """
-    usual = [case for case in cases if case.about["origin"].startswith(USUAL_ORIGINS)]
+    usual = [case for case in cases if case.about["origin"].startswith(ORIGINS_IN_USE)]
     found = {}
     for name in cases[0].exact if cases else ():
         parts = [(case, case.exact[name], case.limit[name]) for case in usual if case.exact[name].dtype.kind == "f"]
@@ -100,7 +97,7 @@ def spread_of(value: Recorded) -> float:
     return float(scale.max()) / size if size else 0.0
 
 
-def describe(found: tuple[Recorded, float] | None) -> str:
+def told_amplifier(found: tuple[Recorded, float] | None) -> str:
     """Say which operation amplifies rounding, and where it is in the user's code."""
     if found is None:
         return "the operation is not known"

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from torchship.codegen import run_python as handcoded
 from torchship.codegen.layers import read_network
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
@@ -19,7 +18,7 @@ from torchship.core.files import read_json
 from torchship.data.checks import check_domain, check_sizes
 from torchship.data.datasets import Arrays, read_arrays
 from torchship.data.domain import draw, element_type, fixed_batch, uniform
-from torchship.gate.cases import Case, Feed, Witnesses
+from torchship.gate.cases import Case, Witnesses
 from torchship.gate.compare import compare, require
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.given_reference import GivenReference
@@ -28,9 +27,10 @@ from torchship.gate.witness.onnx_arbiter import GraphArbiter, read_model
 from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.gate.witness.widths import widths
 from torchship.models.module import load
+from torchship.spec.arrays import Array, Feed
 from torchship.spec.axes import ANY_SIZE, BATCH, Sizes, read_axes
-
-Array = NDArray[Any]
+from torchship.spec.section import Section
+from torchship.spec.tensor import Axis, Tensors
 
 STATE_WITHIN = (
     "state in onnx/within how far a correct file may be from the reference, by output or for all, and the reference "
@@ -38,14 +38,14 @@ STATE_WITHIN = (
 )
 
 
-def read_witnesses(model: Mapping[str, Any], files: Mapping[str, Path]) -> Witnesses:
+def read_witnesses(model: Section, files: Mapping[str, Path]) -> Witnesses:
     """Return the witnesses of a run from its files, by the names that the rules give them."""
     if "onnx" in files:
         return file_witnesses(model, files["onnx"].read_bytes(), files.get("reference"))
     return torch_witnesses(model, files["network"], files["trained"], files.get("weights"), files.get("python"))
 
 
-def file_witnesses(model: Mapping[str, Any], content: bytes, reference: Path | None) -> Witnesses:
+def file_witnesses(model: Section, content: bytes, reference: Path | None) -> Witnesses:
     """Return the witnesses of a file from elsewhere.
 
     Raises:
@@ -73,7 +73,7 @@ def file_witnesses(model: Mapping[str, Any], content: bytes, reference: Path | N
 
 
 def torch_witnesses(
-    model: Mapping[str, Any], network: Path, trained: Path, weights: Path | None = None, python: Path | None = None
+    model: Section, network: Path, trained: Path, weights: Path | None = None, python: Path | None = None
 ) -> Witnesses:
     """Return the witnesses of a trained network.
 
@@ -100,7 +100,7 @@ def torch_witnesses(
 
 
 def judged_inputs(
-    witnesses: Witnesses, model: Mapping[str, Any], sizes: Sizes, factor: float
+    witnesses: Witnesses, model: Section, sizes: Sizes, factor: float
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
     """Return inputs of some sizes with what is right and how far a file may be from it, for a check while it is timed.
 
@@ -134,7 +134,7 @@ def require_agreement(witnesses: Witnesses, cases: list[Case], run: str) -> dict
     return largest
 
 
-def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
+def read_reference(path: Path, inputs: Tensors, outputs: Tensors) -> tuple[Arrays, Arrays]:
     """Read what a file from elsewhere must give: inputs, and outputs in whatever precision they were computed.
 
     Raises:
@@ -149,10 +149,10 @@ def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, 
     for name, tensor in tensors.items():
         array = arrays[name]
         typed = name in outputs or array.dtype == element_type(tensor)
-        if not typed or not has_shape(array, tensor["shape"], fixed) or (fixed and array.shape[:1] != events):
+        if not typed or not has_shape(array, tensor.shape, fixed) or (fixed and array.shape[:1] != events):
             raise DataError(
                 f"{path}: {name!r} is {array.dtype} of shape {list(array.shape)}, declared "
-                f"{element_type(tensor)} of {tensor['shape']}" + (f", for {events[0]} events" if fixed else "")
+                f"{element_type(tensor)} of {tensor.spelled}" + (f", for {events[0]} events" if fixed else "")
             )
     check_sizes(arrays, tensors, str(path))
     if not any(arrays[name].size for name in outputs):
@@ -162,15 +162,16 @@ def read_reference(path: Path, inputs: Mapping[str, Any], outputs: Mapping[str, 
     return given, {name: arrays[name] for name in outputs}
 
 
-def has_shape(array: Array, shape: Sequence[int | str], fixed: int | None) -> bool:
+def has_shape(array: Array, shape: Sequence[Axis], fixed: int | None) -> bool:
     """Tell whether an array has a declared shape; where the batch is fixed, it may hold several batches."""
-    wanted = [None, *shape[1:]] if fixed is not None and array.ndim and len(array) % fixed == 0 else shape
+    several = fixed is not None and array.ndim and len(array) % fixed == 0
+    wanted = [None, *shape[1:]] if several else list(shape)
     return array.ndim == len(shape) and all(
         not isinstance(want, int) or have == want for have, want in zip(array.shape, wanted, strict=True)
     )
 
 
-def cases_alone(reference: GivenReference, model: Mapping[str, Any], beyond: int) -> tuple[list[Case], dict[str, Any]]:
+def cases_alone(reference: GivenReference, model: Section, beyond: int) -> tuple[list[Case], dict[str, Any]]:
     """Return the cases of a reference that judges alone, and the facts about them, as `witness_cases` does.
 
     Raises:

@@ -5,10 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.gate.witness.onnx.steps import Operator
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 def erf(x: Array) -> Array:

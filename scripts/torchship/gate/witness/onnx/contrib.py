@@ -6,12 +6,10 @@ What they compute is ONNX Runtime's docs/ContribOperators.md. All others are com
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx.reference.ops._op_list import Conv
 from torchship.gate.witness.onnx.activations import Gelu, named, sigmoid
 from torchship.gate.witness.onnx.steps import Operator
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class ContribGelu(Gelu):

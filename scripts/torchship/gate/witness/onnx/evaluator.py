@@ -2,14 +2,13 @@
 
 Corrections that hold for all operators: an attribute that is left out has the default of the *file's* operator set (the
 evaluator takes the newest one's), float attributes are exact numbers (it computes with them in float32), and operators
-that it gets wrong are replaced by those of `graph_operators`.
+that it gets wrong are replaced by those of `operators`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, defs
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpFunction, RuntimeContextError
@@ -17,30 +16,9 @@ from torchship.gate.witness.limits import UNIT_FLOAT32
 from torchship.gate.witness.onnx.kernels import Kernel
 from torchship.gate.witness.onnx.operators import operator_class
 from torchship.gate.witness.onnx.widening import widen_node
+from torchship.gate.witness.op_rules import Rule, onnx_rule
+from torchship.spec.arrays import Array
 
-Array = NDArray[Any]
-
-# As in `roundoff`: operators that round nothing, those with an absolute error and those that round each element once.
-# Those in STEPPED disturb their own steps, those in CONTAINERS hold graphs whose nodes are disturbed. All others sum:
-# their arguments are disturbed, and what comes out.
-EXACT = frozenset(
-    "Abs And ArgMax ArgMin ArrayFeatureExtractor Binarizer BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr "
-    "BitwiseXor Cast CastLike CastMap CategoryMapper Ceil CenterCropPad Clip Col2Im Compress Concat "
-    "ConcatFromSequence Constant ConstantOfShape DepthToSpace DictVectorizer Dropout Equal Expand EyeLike "
-    "FeatureVectorizer Flatten Floor Gather GatherElements GatherND GlobalMaxPool Greater GreaterOrEqual Hardmax "
-    "Identity Imputer IsInf IsNaN LabelEncoder Less LessOrEqual Max MaxPool MaxRoiPool MaxUnpool Min Mod Neg "
-    "NonMaxSuppression NonZero Not OneHot OneHotEncoder Optional OptionalGetElement OptionalHasElement Or Pad "
-    "ReduceMax ReduceMin Relu Reshape ReverseSequence Round SequenceAt SequenceConstruct SequenceEmpty "
-    "SequenceErase SequenceInsert SequenceLength Shape Sign Size Slice SpaceToDepth Split SplitToSequence Squeeze "
-    "StringConcat StringNormalizer StringSplit TensorScatter ThresholdedRelu Tile TopK Transpose Trilu Unique "
-    "Unsqueeze Where Xor ZipMap".split()
-)
-BOUNDED = frozenset("Sigmoid Tanh Erf Sin Cos Atan HannWindow HammingWindow BlackmanWindow".split())
-POINTWISE = frozenset(
-    "Add Sub Mul Div Exp Log Sqrt Reciprocal Pow LeakyRelu PRelu Shrink Range DequantizeLinear "
-    "Tan Acos Asin Acosh Asinh Atanh Cosh Sinh".split()
-)
-CONTAINERS = frozenset("If Loop Scan SequenceMap".split())
 # Numbers that are not disturbed one by one: a window of this many, at a random place, is as good and much quicker.
 POOL = 1 << 20
 
@@ -166,7 +144,7 @@ def guarded(node: Any, run: Callable[..., Any], kernels: set[str] | None) -> Cal
         except OperatorError:
             raise
         except Exception as error:
-            if kernels is None or isinstance(node, OpFunction) or node.op_type in CONTAINERS:
+            if kernels is None or isinstance(node, OpFunction) or onnx_rule(node.op_type) is Rule.CONTAINER:
                 raise OperatorError(node.onnx_node, error) from error
             try:
                 other = Kernel(node.onnx_node, node.run_params)
@@ -191,19 +169,19 @@ def evaluator(
 
 def observed(monitor: Monitor, node: Any, names: Sequence[str]) -> Callable[..., Any]:
     """Return a node's `run`, disturbed and watched as the monitor says."""
-    run, kind, unit = node.run, node.op_type, node.unit
+    run, kind, unit, rule = node.run, node.op_type, node.unit, onnx_rule(node.op_type)
     # What disturbs itself, and what consists of nodes that do.
-    own = getattr(node, "stepped", False) or kind in CONTAINERS or isinstance(node, OpFunction)
-    sums = not own and kind not in EXACT | BOUNDED | POINTWISE
+    own = getattr(node, "stepped", False) or rule is Rule.CONTAINER or isinstance(node, OpFunction)
+    sums = not own and rule is Rule.SUM
 
     def disturbed(value: Any) -> Any:
         if isinstance(value, list):
             return [disturbed(part) for part in value]
-        return monitor.absolute(value, unit) if kind in BOUNDED else monitor.relative(value, unit)
+        return monitor.absolute(value, unit) if rule is Rule.BOUNDED else monitor.relative(value, unit)
 
     def watched(*inputs: Any, **more: Any) -> Any:
         results = tuple(map(widened, run(*(map(disturbed, inputs) if sums else inputs), **more)))
-        if not own and kind not in EXACT:
+        if not own and rule is not Rule.EXACT:
             results = tuple(map(disturbed, results))
         if monitor.seen is not None:
             monitor.seen += [(name, kind, value) for name, value in zip(names, results, strict=False) if is_wide(value)]

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx.reference.ops import op_affine_grid
 from onnx.reference.ops._op_list import GridSample as SlowGridSample
 from torchship.gate.witness.onnx.steps import Operator
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class GridSample(SlowGridSample):

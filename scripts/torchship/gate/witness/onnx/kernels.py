@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import NodeProto, defs, helper
 from torchship.gate.witness.onnx.steps import Plain
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class Kernel(Plain):

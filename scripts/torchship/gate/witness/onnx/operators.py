@@ -7,15 +7,13 @@ was compared with ONNX Runtime by `make operators`.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import helper
 from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
 from torchship.gate.witness.onnx import activations, contrib, grids, images, recurrent, trees
 from torchship.gate.witness.onnx.shapes import ConvTranspose, OldPad, OldSqueeze, OldUnsqueeze, Pad, Squeeze, Unsqueeze
 from torchship.gate.witness.onnx.steps import Operator, Plain
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class BatchNormalization(Operator):

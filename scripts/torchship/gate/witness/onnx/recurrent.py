@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.gate.witness.onnx.activations import Function, named
 from torchship.gate.witness.onnx.steps import Operator
+from torchship.spec.arrays import Array
 
-Array = NDArray[Any]
 # Inputs after X, W and R, which are optional.
 Optional = Array | None
 

@@ -2,11 +2,9 @@
 
 from typing import Any, ClassVar
 
-from numpy.typing import NDArray
 from onnx.reference.op_run import OpRun
 from torchship.gate.witness.limits import UNIT_FLOAT32
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class Plain(OpRun):

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx.reference.ops.aionnxml._common_classifier import probit
 from onnx.reference.ops.aionnxml.op_linear_classifier import LinearClassifier as CoarseClassifier
 from torchship.gate.witness.onnx.activations import sigmoid
 from torchship.gate.witness.onnx.steps import Operator, Plain
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 COMPARE: dict[str, Any] = {
     "BRANCH_LEQ": np.less_equal, "BRANCH_LT": np.less, "BRANCH_GTE": np.greater_equal, "BRANCH_GT": np.greater,
