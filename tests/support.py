@@ -26,10 +26,15 @@ TARGETS = read_targets(DEFAULTS["targets"])
 SCHEMA = document("schemas/config.schema.yaml")
 
 
-def small_model(**changes):
-    """Return the section of the run `xor` with the tests' configuration, and changes to its sections."""
+def configured_model(**changes):
+    """Return the section of the run `xor` with the tests' configuration, and changes to its sections, as rules have it."""
     merged = merge(merge(DEFAULTS, document("tests/config.yaml")), changes)
-    return read_section(resolve(merged, SCHEMA, PROJECT)["xor"])
+    return resolve(merged, SCHEMA, PROJECT)["xor"]
+
+
+def small_model(**changes):
+    """Return the same as steps have it."""
+    return read_section(configured_model(**changes))
 
 
 def want(tool, reason):

@@ -10,9 +10,10 @@ import torch
 import yaml
 from driver import Workflow, copied
 from elsewhere import affine, attention, saved_outside, written_for_attention
-from gating import NETWORKS, gated, network_file
+from gating import DECLARED, gated, network_file
 from onnx.reference import ReferenceEvaluator
 from torchship.data.domain import draw, uniform
+from torchship.spec.tensor import documents
 
 # On one worker, so that the run is made once.
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("elsewhere")]
@@ -27,7 +28,7 @@ def given(folder, name, **entry):
     torch.manual_seed(3)
     torch.save({"state_dict": gated(name).module.state_dict()}, folder / f"{name}.ckpt")
     shutil.copy(network_file(name), folder / "models" / f"{name}.py")
-    inputs, outputs = NETWORKS[name]
+    inputs, outputs = DECLARED[name]
     return {"network": {"file": name, "weights": f"{name}.ckpt"}, "inputs": inputs, "outputs": outputs, **entry}
 
 
@@ -37,15 +38,16 @@ def referenced(folder):
     (folder / "referenced.onnx").write_bytes(network.content)
     feed = draw(network.inputs, dict.fromkeys(network.inputs, uniform), {"batch": 300}, np.random.default_rng(3))
     np.savez(folder / "referenced.npz", y=network.module(torch.from_numpy(feed["x"])).detach().numpy(), **feed)
-    return {"onnx": {"file": "referenced.onnx", "reference": "referenced.npz"}, "inputs": network.inputs,
-            "outputs": network.outputs, "export": {"targets": ["latest", "cmssw_14_0"], "input_shapes": True}}  # fmt: skip
+    return {"onnx": {"file": "referenced.onnx", "reference": "referenced.npz"}, "inputs": documents(network.inputs),
+            "outputs": documents(network.outputs), "export": {"targets": ["latest", "cmssw_14_0"], "input_shapes": True}}  # fmt: skip
 
 
 def graph(folder):
     """Write a file without reference outputs."""
     network = gated("graph_attention")
     (folder / "graph.onnx").write_bytes(network.content)
-    return {"onnx": {"file": "graph.onnx"}, "inputs": network.inputs, "outputs": network.outputs,
+    return {"onnx": {"file": "graph.onnx"}, "inputs": documents(network.inputs),
+            "outputs": documents(network.outputs),
             "export": {"targets": ["latest"]}}  # fmt: skip
 
 

@@ -160,12 +160,12 @@ def test_tied_parameters_are_written_each(tmp_path):
     assert set(load_file(outputs["weights"])) == {"a.weight", "a.bias", "b.weight", "b.bias"}
     # safetensors keeps one of them.
     save_model(network_class(tmp_path / "tied.py")(), str(tmp_path / "one.safetensors"))
-    take_weights(tmp_path / "tied.py", tmp_path / "one.safetensors", outputs, model={"network": {}})
+    take_weights(tmp_path / "tied.py", tmp_path / "one.safetensors", outputs, section={"network": {}})
     taken = load_file(outputs["weights"])
     assert torch.equal(taken["a.weight"], taken["b.weight"])
     torch.save({**taken, "b.weight": 2 * taken["a.weight"]}, tmp_path / "two.pt")
     with pytest.raises(DataError, match=r"two.pt: a.weight and b.weight differ, and are one and the same tensor"):
-        take_weights(tmp_path / "tied.py", tmp_path / "two.pt", outputs, model={"network": {}})
+        take_weights(tmp_path / "tied.py", tmp_path / "two.pt", outputs, section={"network": {}})
 
 
 def road(folder, name, **changes):

@@ -9,6 +9,7 @@ from torch import nn
 from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError, TrainingError
 from torchship.core.files import read_json
+from torchship.spec.section import read_section
 from torchship.training.loss_matches import mismatches
 from torchship.training.objective import terms
 from trained_networks import trained
@@ -24,6 +25,7 @@ JAGGED = {
 }
 Y = {"y": {"shape": ["batch", 1]}}
 Y3 = {"y": {"shape": ["batch", 3]}}
+REST = {"axes": {}, "data": {"target": "target"}, "seed": 1}
 
 
 def written(folder, init, forward, takes="x", head=HEAD):
@@ -34,7 +36,7 @@ def written(folder, init, forward, takes="x", head=HEAD):
 
 
 def checked(file, inputs=X, outputs=Y, loss="mean_squared_error", **network):
-    section = {"inputs": inputs, "outputs": outputs, "axes": {}, "data": {"target": "target"}, "seed": 1}
+    section = read_section({"inputs": inputs, "outputs": outputs, **REST})
     report = file.with_suffix(".json")
     networks = [{"network": {"file": file.stem, **network}, "train": {"loss": loss}}]
     check_network([file], report, section=section, networks=networks)
@@ -199,7 +201,7 @@ def test_what_is_wrong_on_real_data_stops_the_training_too(tmp_path, forward, lo
 
 def test_of_a_scan_it_is_said_whose_mistake_it_is(tmp_path):
     file = written(tmp_path, "self.a = nn.Linear(2, width)", "return self.a(x)")
-    section = {"inputs": X, "outputs": Y, "axes": {}, "data": {"target": "target"}, "seed": 1}
+    section = read_section({"inputs": X, "outputs": Y, **REST})
     networks = [
         {"network": {"file": "mine", "arguments": {"width": width}}, "train": {"loss": "mean_squared_error"}}
         for width in (1, 2)

@@ -20,6 +20,7 @@ from torchship.scan.points import expand
 from torchship.select.members import average, write_together
 from torchship.spec.candidate import candidates_of, points_of
 from torchship.spec.model import read_model
+from torchship.spec.section import read_section
 from torchship.training.events import EventDataset
 from torchship.training.folds import of_fold
 from torchship.training.objective import targets_of
@@ -126,7 +127,7 @@ def selected(tmp_path, mine):
     section = mine(scan={"grid": {RATE: [0.0001, 0.1]}})
     sets = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
     sheet = tmp_path / "datasheet.json"
-    generate_data(sets, sheet, data=section["data"], model=section, targets=targets_of(section), seed=1)
+    generate_data(sets, sheet, data=section["data"], model=read_section(section), targets=targets_of(section), seed=1)
     folders = {}
     for name, candidate in all_of(section).items():
         folders[name] = tmp_path / name
@@ -134,7 +135,7 @@ def selected(tmp_path, mine):
         train_network(
             {split: sets[split] for split in ("train", "validation")}, sheet, XOR,
             {kind: folders[name] / file for kind, file in NAMES.items()}, folders[name] / "checkpoint", "this code",
-            section={**kept, "data": {"target": candidate["data"]["target"]}},
+            section=read_section({**kept, "data": {"target": candidate["data"]["target"]}}),
             watch={"log_every": 100, "checkpoint_seconds": 0}, point=candidate["point"],
         )  # fmt: skip
     made = {**NAMES, "table": "candidates.csv", "shipped": "model.json", "network": "network.py"}

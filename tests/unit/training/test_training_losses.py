@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support import DEFAULTS, PROJECT, SCHEMA, small_model
+from support import DEFAULTS, PROJECT, SCHEMA, configured_model, small_model
 from torchship.core.errors import ConfigError, DataError
 from torchship.core.files import read_json
 from torchship.models.module import load
@@ -142,7 +142,7 @@ def test_losses_can_be_scanned():
     """Each point has a name that a folder can have, and an error its place."""
     both = {"y": {"function": "binary_cross_entropy", "weight": 2.0}}
     scan = {"grid": {"train/loss": ["mean_squared_error", both]}, "metric": "validation_accuracy"}
-    found = expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
+    found = expand("xor", configured_model(scan=scan), SCHEMA, PROJECT)
     assert list(found) == [
         "loss=mean_squared_error",
         "loss=y_function_binary_cross_entropy_weight_2.0",
@@ -151,7 +151,7 @@ def test_losses_can_be_scanned():
     with pytest.raises(
         ConfigError, match=r"which points with train/loss mean_squared_error and {.y.: .* cannot be compared"
     ):
-        expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
+        expand("xor", configured_model(scan=scan), SCHEMA, PROJECT)
     scan["grid"]["train/loss"][1] = {"y": {"function": "bce"}}
     with pytest.raises(ConfigError, match=r"the scan of xor: train/loss/y/function is 'bce': must be one of"):
-        expand("xor", small_model(scan=scan), SCHEMA, PROJECT)
+        expand("xor", configured_model(scan=scan), SCHEMA, PROJECT)
