@@ -17,7 +17,7 @@ from torchship.data.datasets import read_arrays, write_arrays
 from torchship.export.contract import violations
 from torchship.gate.compare import compare, explain
 from torchship.spec.model import read_model
-from torchship.spec.tensor import Tensor
+from torchship.spec.tensor import Tensor, documents
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 node = helper.make_node
@@ -428,7 +428,11 @@ def test_old_batch_normalisation_takes_the_whole_road_with_its_reference(tmp_pat
     content, meant = documented()
     x = Maker(5).x(60, 4)
     np.savez(tmp_path / "mine.npz", x=x, y=meant(x).astype(np.float32))
-    entry = {"onnx": {"reference": str(tmp_path / "mine.npz")}, "inputs": INPUTS, "outputs": OUTPUTS}
+    entry = {
+        "onnx": {"reference": str(tmp_path / "mine.npz")},
+        "inputs": documents(INPUTS),
+        "outputs": documents(OUTPUTS),
+    }
     road = passed(travel(tmp_path, content, **entry))
     assert road.validation["arbiter"] == "ONNX reference evaluator"
     assert 0.0 < road.validation["reference"]["y"] < 1.0
