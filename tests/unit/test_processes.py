@@ -33,8 +33,12 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 
 def two(**changes):
-    """Return a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0."""
+    """Return a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0.
+
+    On the CPU, of which there are as many as are wanted.
+    """
     return small_model(
+        device="cpu",
         train={
             "batch_size": 3,
             "replicas": 4,
