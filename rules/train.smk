@@ -54,10 +54,10 @@ rule take_weights:
         given=weights_file,
         pins=project("envs/torch.yaml"),
     output:
-        weights="<results>/{run}/candidates/{candidate}/weights.safetensors",
-        history="<results>/{run}/candidates/{candidate}/history.csv",
-        replicas="<results>/{run}/candidates/{candidate}/replicas.csv",
-        training="<results>/{run}/candidates/{candidate}/training.json",
+        weights=update("<results>/{run}/candidates/{candidate}/weights.safetensors"),
+        history=update("<results>/{run}/candidates/{candidate}/history.csv"),
+        replicas=update("<results>/{run}/candidates/{candidate}/replicas.csv"),
+        training=update("<results>/{run}/candidates/{candidate}/training.json"),
     log:
         "<logs>/{run}/candidates/{candidate}/take_weights.log",
     wildcard_constraints:
