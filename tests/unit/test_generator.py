@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, seed, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torchship.codegen import run_cpp as cpp
@@ -111,8 +111,7 @@ def test_the_bound_is_near_what_torch_does_in_float32():
     """Of 200 networks so drawn the largest error is 0.07 of the bound in the middle, and 0.46 at most."""
     shares = []
 
-    @seed(1)
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
     @given(networks())
     def measure(drawn):
         module, x, widths = drawn

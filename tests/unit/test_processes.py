@@ -47,7 +47,7 @@ def two(**changes):
             "devices": 2,
             "engine": "batched",
             **changes,
-        }
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """A step says in one line what is wrong, before anything that may be missing is imported."""
 
+import ast
 import subprocess
 import sys
 
@@ -59,3 +60,19 @@ def test_scripts_check_before_they_import(path):
     outside = [line for line in lines if line.split()[1].partition(".")[0] not in sys.stdlib_module_names]
     if path.stem != "verify_archive":
         assert outside[0].startswith("from torchship.core.step import")
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("scripts/*.py")), ids=lambda path: path.stem)
+def test_scripts_work_within_their_step(path):
+    """What is checked before a step and recorded after it is checked and recorded for all of them."""
+    if path.stem == "verify_archive":
+        return
+    tree = ast.parse(path.read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    (main,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__"))
+    steps = [node for node in main.body if isinstance(node, ast.With)]
+    assert [ast.unparse(node.items[0]) for node in steps] == ["step()"]
+    outside = [node for node in main.body if node not in steps]
+    called = {ast.unparse(node.func) for one in outside for node in ast.walk(one) if isinstance(node, ast.Call)}
+    assert called.isdisjoint(functions)
+    assert functions & {ast.unparse(node.func) for node in ast.walk(steps[0]) if isinstance(node, ast.Call)}

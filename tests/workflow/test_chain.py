@@ -35,7 +35,8 @@ def test_a_flipped_byte_anywhere_stops_whoever_reads_it(copy_of_finished, monkey
         assert said, f"{job.rule} takes {name} with a flipped byte"
         assert said.startswith(f"DataError: {name} has changed since it was made: sha256 ")
         rows.append((name, job.rule))
-    print(*(f"| `{name}` | {rule} | stopped, names it |" for name, rule in sorted(rows)), sep="\n")
+    # The table, with `pytest -s`.
+    print(*(f"| `{name}` | {rule} | stopped, names it |" for name, rule in sorted(rows)), sep="\n")  # noqa: T201
     # No fewer than there are: a table that came out empty would prove nothing.
     assert len(rows) > 100
     assert {rule for _, rule in rows} >= {"train_network", "select_model", "validate_target", "pack_archive"}
@@ -44,14 +45,17 @@ def test_a_flipped_byte_anywhere_stops_whoever_reads_it(copy_of_finished, monkey
 @pytest.mark.parametrize("name", sorted(BY_TRAINING))
 def test_a_flipped_byte_in_a_candidate_stops_its_selection(copy_of_finished, tmp_path, name):
     folder, project = copy_of_finished.folder, copy_of_finished.project
-    outputs = {
-        kind: tmp_path / file
-        for kind, file in {
-            **{"table": "candidates.csv", "shipped": "model.json", "network": "network.py"},
-            **{"weights": "weights.safetensors", "training": "training.json"},
-            **{"history": "history.csv", "replicas": "replicas.csv"},
-        }.items()
-    }
+    files = [
+        "candidates.csv",
+        "model.json",
+        "network.py",
+        "weights.safetensors",
+        "training.json",
+        "history.csv",
+        "replicas.csv",
+    ]
+    kinds = ["table", "shipped", "network", "weights", "training", "history", "replicas"]
+    outputs = {kind: tmp_path / file for kind, file in zip(kinds, files, strict=True)}
     arguments = [{"only": folder / CANDIDATE / "training.json"}, [project / "models" / "xor.py"],
                  folder / "results/xor/data/datasheet.json", outputs]  # fmt: skip
     select_model(*arguments, run="xor", metric="validation_loss")

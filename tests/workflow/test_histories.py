@@ -150,7 +150,10 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     inputs, outputs = NETWORKS["lost_bias"]
     model = {
         "network": {"file": "lost_bias", "weights": str(tmp_path / "mine.pt")},
-        **{"inputs": inputs, "outputs": outputs, "extract": {"handcode": False}, "export": {"targets": ["latest"]}},
+        "inputs": inputs,
+        "outputs": outputs,
+        "extract": {"handcode": False},
+        "export": {"targets": ["latest"]},
         "validate": {"search": {"evaluations": 64}, "batch_sizes": [1, 2, 64]},
     }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"runs": ["mine"], "models": {"mine": model}}, sort_keys=False))

@@ -244,7 +244,8 @@ def test_a_full_disk_during_the_training_is_said_and_leaves_nothing(tmp_path, sm
     disk = small_disk(tmp_path / "disk", "48k")
     text = workflow.run("train", "--config", FOLDERS.format(disk), "train={replicas: 400}", check=False)
     assert re.search(
-        r"StorageError: .*/results/xor/candidates/only/\S+ cannot be written: its disk is full \([\d,]+ bytes free\)", text
+        r"StorageError: .*/results/xor/candidates/only/\S+ cannot be written: its disk is full \([\d,]+ bytes free\)",
+        text,
     )
     left = [path.name for path in (disk / "results/xor/candidates/only").glob("*")]
     assert left in ([], [".lock"])
