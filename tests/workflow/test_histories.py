@@ -12,19 +12,26 @@ import pytest
 import torch
 import yaml
 from driver import Workflow, copied
+from elsewhere import affine
 from gating import NETWORKS, gated, network_file
 from torchship.core.files import read_json, sha256
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 PAGES = ["xor/summary.html", "xor/validate/gate.html", "archive/verified.json"]
+TENSORS = ("inputs", "outputs")
 MODEL = "results/xor/model/model.json"
 
 
 def state(workflow):
-    """Return the SHA-256 of every result, by path, records of SHA-256 included."""
+    """Return the SHA-256 of every result, by path, records of SHA-256 included.
+
+    What a training leaves for the next one is no result: its checkpoint, of which it may have been writing another.
+    """
     folder = workflow.folder / "results"
-    kept = (path for path in folder.rglob("*") if path.is_file() and path.name not in (".lock", "checkpoint.pt"))
+    kept = (
+        path for path in folder.rglob("*") if path.is_file() and path.name != ".lock" and "checkpoint" not in path.name
+    )
     return {str(path.relative_to(folder)): sha256(path) for path in kept}
 
 
@@ -45,11 +52,11 @@ def words_of_what_is_gone(workflow):
 
 def start(workflow, *arguments):
     """Start Snakemake in a group of its own."""
-    words = (workflow.folder / "words").open("w")
-    return subprocess.Popen(
-        workflow.command(*arguments, cores=2), cwd=workflow.folder, env=workflow.environment(), stdout=words,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+    with (workflow.folder / "words").open("w") as words:
+        return subprocess.Popen(
+            workflow.command(*arguments, cores=2), cwd=workflow.folder, env=workflow.environment(), stdout=words,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
 
 
 def wait_until(look, running):
@@ -84,7 +91,7 @@ def test_a_failed_retraining_keeps_the_last_good_model_and_its_pages(copy_of_fin
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
 def test_a_retraining_that_is_ended_keeps_the_last_good_model_and_its_pages(copy_of_finished, number):
     before = state(copy_of_finished)
-    knobs = ["--config", "train={epochs: 5000}", "device=cpu"]
+    knobs = ["--config", "train={epochs: 600}", "device=cpu"]
     running = start(copy_of_finished, "all", *knobs)
     checkpoint = copy_of_finished.path("xor/candidates/only/checkpoint.pt")
     wait_until(checkpoint.exists, running)
@@ -147,11 +154,9 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     project = copied(tmp_path / "second")
     torch.save(gated("lost_bias").module.state_dict(), tmp_path / "mine.pt")
     shutil.copy(network_file("lost_bias"), project / "models" / "lost_bias.py")
-    inputs, outputs = NETWORKS["lost_bias"]
     model = {
         "network": {"file": "lost_bias", "weights": str(tmp_path / "mine.pt")},
-        "inputs": inputs,
-        "outputs": outputs,
+        **dict(zip(TENSORS, NETWORKS["lost_bias"], strict=True)),
         "extract": {"handcode": False},
         "export": {"targets": ["latest"]},
         "validate": {"search": {"evaluations": 64}, "batch_sizes": [1, 2, 64]},
@@ -166,3 +171,25 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     after = state(copy_of_finished)
     assert {name: after.get(name) for name in before} == before
     assert "Nothing to be done" in copy_of_finished.run("all")
+
+
+def test_what_comes_from_elsewhere_and_is_refused_leaves_what_came_before(tmp_path):
+    """A damaged ONNX file, and a damaged file of weights, in the place of good ones."""
+    (tmp_path / "mine.onnx").write_bytes(affine().SerializeToString())
+    torch.save(gated("xor").module.state_dict(), tmp_path / "mine.pt")
+    tensors = {"inputs": {"x": {"dtype": "float32", "shape": ["batch", 4], "low": -2.0, "high": 2.0}}}
+    models = {
+        "adopted": {"onnx": {"file": "mine.onnx"}, **tensors},
+        "taken": {"network": {"file": "xor", "weights": "mine.pt"}, **dict(zip(TENSORS, NETWORKS["xor"], strict=True))},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"runs": list(models), "models": models}, sort_keys=False))
+    workflow = Workflow(tmp_path, configs=[tmp_path / "mine.yaml"])
+    targets = [f"results/{run}/model/model.json" for run in models]
+    workflow.run(*targets)
+    before = state(workflow)
+    for name in ("mine.onnx", "mine.pt"):
+        (tmp_path / name).write_bytes(b"half of it")
+    text = workflow.run(*targets, "--keep-going", check=False)
+    assert "rule adopt_onnx" in text
+    assert "rule take_weights" in text
+    assert state(workflow) == before
