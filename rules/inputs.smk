@@ -97,6 +97,8 @@ def shipped(wildcards):
         "shipped": f"{folder}/model.json",
         "network": f"{folder}/network.py",
         "trained": f"{folder}/weights.safetensors",
+        # Gone where a selection has failed, which Snakemake would not try again for the files that it gave back.
+        "selected": ancient(f"<results>/{wildcards.run}/train/candidates.csv"),
     }
 
 
@@ -128,7 +130,7 @@ def exported_from(wildcards):
         return shipped(wildcards)
     folder = f"<results>/{wildcards.run}/export"
     return {
-        "shipped": shipped(wildcards)["shipped"],
+        **{key: shipped(wildcards)[key] for key in ("shipped", "selected")},
         "program": f"{folder}/translated.zip",
         "translated": f"{folder}/translated.json",
     }

@@ -115,8 +115,8 @@ rule adopt_onnx:
         beside=weights_beside,
         pins=project("envs/export.yaml"),
     output:
-        model=update("<results>/{run}/model/model.onnx"),
-        shipped=update("<results>/{run}/model/model.json"),
+        model="<results>/{run}/model/model.onnx",
+        shipped="<results>/{run}/model/model.json",
     log:
         "<logs>/{run}/adopt_onnx.log",
     wildcard_constraints:

@@ -7,12 +7,13 @@ rule train_network:
         unpack(data_of("train", "validation")),
         network=network_file,
         pins=project("envs/torch.yaml"),
-    # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand.
+    # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand. It then
+    # takes them for what the failed knobs have made; the report goes, so that the same knobs train again.
     output:
         weights=update("<results>/{run}/candidates/{candidate}/weights.safetensors"),
         history=update("<results>/{run}/candidates/{candidate}/history.csv"),
         replicas=update("<results>/{run}/candidates/{candidate}/replicas.csv"),
-        training=update("<results>/{run}/candidates/{candidate}/training.json"),
+        training="<results>/{run}/candidates/{candidate}/training.json",
     log:
         "<logs>/{run}/candidates/{candidate}/train_network.log",
     benchmark:
@@ -54,10 +55,10 @@ rule take_weights:
         given=weights_file,
         pins=project("envs/torch.yaml"),
     output:
-        weights=update("<results>/{run}/candidates/{candidate}/weights.safetensors"),
-        history=update("<results>/{run}/candidates/{candidate}/history.csv"),
-        replicas=update("<results>/{run}/candidates/{candidate}/replicas.csv"),
-        training=update("<results>/{run}/candidates/{candidate}/training.json"),
+        weights="<results>/{run}/candidates/{candidate}/weights.safetensors",
+        history="<results>/{run}/candidates/{candidate}/history.csv",
+        replicas="<results>/{run}/candidates/{candidate}/replicas.csv",
+        training="<results>/{run}/candidates/{candidate}/training.json",
     log:
         "<logs>/{run}/candidates/{candidate}/take_weights.log",
     wildcard_constraints:

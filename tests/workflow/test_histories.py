@@ -19,6 +19,9 @@ from torchship.core.files import read_json, sha256
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 PAGES = ["xor/summary.html", "xor/validate/gate.html", "archive/verified.json"]
+# What Snakemake deletes before a training, and before a selection: by it they are known to have failed.
+REPORT = "xor/candidates/only/training.json"
+SELECTION = "xor/train/candidates.csv"
 TENSORS = ("inputs", "outputs")
 MODEL = "results/xor/model/model.json"
 
@@ -50,31 +53,35 @@ def words_of_what_is_gone(workflow):
     return gone
 
 
-def start(workflow, *arguments):
-    """Start Snakemake in a group of its own."""
+def ended(workflow, number, look, *arguments):
+    """Start Snakemake in a group of its own, and end all of it with a signal once there is something to see."""
     with (workflow.folder / "words").open("w") as words:
-        return subprocess.Popen(
+        running = subprocess.Popen(
             workflow.command(*arguments, cores=2), cwd=workflow.folder, env=workflow.environment(), stdout=words,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-
-
-def wait_until(look, running):
-    deadline = time.monotonic() + 180
-    while not look():
-        assert running.poll() is None, "it ended too soon"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def end(running, number):
-    os.killpg(running.pid, number)
-    running.wait(timeout=60)
+    try:
+        deadline = time.monotonic() + 300
+        while not look():
+            assert running.poll() is None, "it ended too soon"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(running.pid, number)
+        running.wait(timeout=60)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
 
 
 def test_a_failed_retraining_keeps_the_last_good_model_and_its_pages(copy_of_finished):
     before = state(copy_of_finished)
     text = copy_of_finished.run("all", "--config", "train={weights: {mean: 1.0e+39}}", check=False, cores=2)
+    assert "DivergenceError: all 8 replicas have diverged" in text
+    del before[REPORT]
+    assert state(copy_of_finished) == before
+    # Nor does a second try take them for what these knobs have made.
+    text = copy_of_finished.run(MODEL, "--config", "train={weights: {mean: 1.0e+39}}", check=False)
     assert "DivergenceError: all 8 replicas have diverged" in text
     assert state(copy_of_finished) == before
     assert words_of_what_is_gone(copy_of_finished) == []
@@ -92,11 +99,10 @@ def test_a_failed_retraining_keeps_the_last_good_model_and_its_pages(copy_of_fin
 def test_a_retraining_that_is_ended_keeps_the_last_good_model_and_its_pages(copy_of_finished, number):
     before = state(copy_of_finished)
     knobs = ["--config", "train={epochs: 600}", "device=cpu"]
-    running = start(copy_of_finished, "all", *knobs)
     checkpoint = copy_of_finished.path("xor/candidates/only/checkpoint.pt")
-    wait_until(checkpoint.exists, running)
-    end(running, number)
+    ended(copy_of_finished, number, checkpoint.exists, "all", *knobs)
     assert checkpoint.exists()
+    del before[REPORT]
     assert state(copy_of_finished) == before
     assert words_of_what_is_gone(copy_of_finished) == []
     if number == signal.SIGKILL:
@@ -115,6 +121,7 @@ def test_a_broken_network_keeps_the_last_good_model_and_its_pages(copy_of_finish
     network.write_text(text.replace("def forward(self, x", "def forward(self, x, another"))
     assert network.read_text() != text
     copy_of_finished.run("all", check=False, cores=2)
+    del before[REPORT]
     assert state(copy_of_finished) == before
     assert words_of_what_is_gone(copy_of_finished) == []
 
@@ -138,9 +145,7 @@ def test_ctrl_c_after_another_model_was_selected_leaves_no_page_of_the_first(cop
     weights, log = copy_of_finished.path("xor/model/weights.safetensors"), "logs/xor/translate_network.log"
     first, log = sha256(weights), copy_of_finished.folder / log
     log.unlink()
-    running = start(copy_of_finished, "all", "--config", "seed=2")
-    wait_until(log.exists, running)
-    end(running, signal.SIGINT)
+    ended(copy_of_finished, signal.SIGINT, log.exists, "all", "--config", "seed=2")
     assert sha256(weights) != first
     assert not any(copy_of_finished.path(page).exists() for page in PAGES)
     assert words_of_what_is_gone(copy_of_finished) == []
@@ -168,28 +173,39 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     page.write_text("what an earlier run said")
     assert "ParityError: mine/latest: " in second.run("all", check=False, cores=2)
     assert not page.exists()
-    after = state(copy_of_finished)
-    assert {name: after.get(name) for name in before} == before
-    assert "Nothing to be done" in copy_of_finished.run("all")
+    # The runtimes are those of the machine, not of a run.
+    after, kept = state(copy_of_finished), [name for name in before if not name.startswith("runtimes/")]
+    assert {name: after.get(name) for name in kept} == {name: before[name] for name in kept}
+    assert all(copy_of_finished.path(page).exists() for page in PAGES)
 
 
-def test_what_comes_from_elsewhere_and_is_refused_leaves_what_came_before(tmp_path):
-    """A damaged ONNX file, and a damaged file of weights, in the place of good ones."""
+def test_an_adoption_that_fails_leaves_no_word_on_the_file_before(tmp_path):
+    """Snakemake deletes that file before the step starts: it can be adopted again."""
     (tmp_path / "mine.onnx").write_bytes(affine().SerializeToString())
-    torch.save(gated("xor").module.state_dict(), tmp_path / "mine.pt")
     tensors = {"inputs": {"x": {"dtype": "float32", "shape": ["batch", 4], "low": -2.0, "high": 2.0}}}
-    models = {
-        "adopted": {"onnx": {"file": "mine.onnx"}, **tensors},
-        "taken": {"network": {"file": "xor", "weights": "mine.pt"}, **dict(zip(TENSORS, NETWORKS["xor"], strict=True))},
-    }
+    models = {"mine": {"onnx": {"file": "mine.onnx"}, **tensors}}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"runs": list(models), "models": models}, sort_keys=False))
-    workflow = Workflow(tmp_path, configs=[tmp_path / "mine.yaml"])
-    targets = [f"results/{run}/model/model.json" for run in models]
-    workflow.run(*targets)
-    before = state(workflow)
-    for name in ("mine.onnx", "mine.pt"):
-        (tmp_path / name).write_bytes(b"half of it")
-    text = workflow.run(*targets, "--keep-going", check=False)
-    assert "rule adopt_onnx" in text
-    assert "rule take_weights" in text
-    assert state(workflow) == before
+    workflow, target = Workflow(tmp_path, configs=[tmp_path / "mine.yaml"]), "results/mine/model/model.json"
+    workflow.run(target)
+    page, other = (workflow.path(f"{run}/validate/gate.html") for run in ("mine", "other"))
+    for path in (page, other):
+        path.parent.mkdir(parents=True)
+        path.write_text("what a run before said")
+    (tmp_path / "mine.onnx").write_bytes(b"half of it")
+    # As often as it is tried.
+    for _ in range(2):
+        assert "Error: " in workflow.run(target, check=False)
+        assert not page.exists()
+        assert other.exists()
+
+
+def test_a_selection_that_fails_keeps_the_model_and_fails_again(copy_of_finished):
+    before = state(copy_of_finished)
+    knobs = ["--config", "scan={grid: {train/weights/mean: [1.0e+39, 2.0e+39]}}"]
+    for _ in range(2):
+        text = copy_of_finished.run("export", *knobs, check=False, cores=2)
+        assert "TrainingError: all 2 points of the scan have diverged" in text
+        assert {name: digest for name, digest in state(copy_of_finished).items() if name in before} == {
+            name: digest for name, digest in before.items() if name not in SELECTION
+        }
+    assert words_of_what_is_gone(copy_of_finished) == []
