@@ -97,8 +97,6 @@ def shipped(wildcards):
         "shipped": f"{folder}/model.json",
         "network": f"{folder}/network.py",
         "trained": f"{folder}/weights.safetensors",
-        # Gone where a selection has failed, which Snakemake would not try again for the files that it gave back.
-        "selected": ancient(f"<results>/{wildcards.run}/train/candidates.csv"),
     }
 
 
@@ -130,7 +128,7 @@ def exported_from(wildcards):
         return shipped(wildcards)
     folder = f"<results>/{wildcards.run}/export"
     return {
-        **{key: shipped(wildcards)[key] for key in ("shipped", "selected")},
+        "shipped": shipped(wildcards)["shipped"],
         "program": f"{folder}/translated.zip",
         "translated": f"{folder}/translated.json",
     }

@@ -7,13 +7,12 @@ rule train_network:
         unpack(data_of("train", "validation")),
         network=network_file,
         pins=project("envs/torch.yaml"),
-    # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand. It then
-    # takes them for what the failed knobs have made; the report goes, so that the same knobs train again.
+    # Updated: Snakemake gives the old ones back where a training fails, instead of deleting them beforehand.
     output:
         weights=update("<results>/{run}/candidates/{candidate}/weights.safetensors"),
         history=update("<results>/{run}/candidates/{candidate}/history.csv"),
         replicas=update("<results>/{run}/candidates/{candidate}/replicas.csv"),
-        training="<results>/{run}/candidates/{candidate}/training.json",
+        training=update("<results>/{run}/candidates/{candidate}/training.json"),
     log:
         "<logs>/{run}/candidates/{candidate}/train_network.log",
     benchmark:
@@ -61,6 +60,8 @@ rule take_weights:
         training="<results>/{run}/candidates/{candidate}/training.json",
     log:
         "<logs>/{run}/candidates/{candidate}/take_weights.log",
+    benchmark:
+        "<benchmarks>/{run}/candidates/{candidate}/take_weights.tsv"
     wildcard_constraints:
         run=any_of(WEIGHTED),
     conda:
