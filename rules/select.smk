@@ -1,4 +1,4 @@
-"""Selection: what ships of a run's trainings, and their pictures."""
+"""Selection: what ships, the best of a run's trainings or a file from elsewhere."""
 
 
 rule select_model:
@@ -25,8 +25,6 @@ rule select_model:
         replicas=update("<results>/{run}/train/replicas.csv"),
     log:
         "<logs>/{run}/select_model.log",
-    benchmark:
-        "<benchmarks>/{run}/select_model.tsv"
     wildcard_constraints:
         run=any_of(NETWORKS),
     conda:
@@ -40,7 +38,6 @@ rule select_model:
         # Their order, too, which is that of the table: Snakemake compares inputs as a set.
         candidates=candidates_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),
-        ship=lookup("{run}/scan/ship", within=RUNS),
         claims=claims,
     script:
         "../scripts/select_model.py"
@@ -69,8 +66,6 @@ rule plot_training:
         ),
     log:
         "<logs>/{run}/plot_training.log",
-    benchmark:
-        "<benchmarks>/{run}/plot_training.tsv"
     conda:
         "../envs/plots.yaml"
     resources:
@@ -99,8 +94,6 @@ rule plot_scan:
         ),
     log:
         "<logs>/{run}/plot_scan.log",
-    benchmark:
-        "<benchmarks>/{run}/plot_scan.tsv"
     wildcard_constraints:
         run=any_of(SCANS),
     conda:
@@ -113,3 +106,29 @@ rule plot_scan:
         style=lookup("plots", within=config),
     script:
         "../scripts/plot_scan.py"
+
+
+rule adopt_onnx:
+    """Take a file that was made elsewhere, whole, and describe its inputs and outputs."""
+    input:
+        unpack(given_files),
+        beside=weights_beside,
+        pins=project("envs/export.yaml"),
+    output:
+        model="<results>/{run}/model/model.onnx",
+        shipped="<results>/{run}/model/model.json",
+    log:
+        "<logs>/{run}/adopt_onnx.log",
+    wildcard_constraints:
+        run=any_of(GIVEN),
+    conda:
+        "../envs/export.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        code=source_code("adopt_onnx"),
+        section=knobs("inputs", "outputs"),
+        claims=claims,
+    script:
+        "../scripts/adopt_onnx.py"

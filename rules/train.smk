@@ -60,8 +60,6 @@ rule take_weights:
         training="<results>/{run}/candidates/{candidate}/training.json",
     log:
         "<logs>/{run}/candidates/{candidate}/take_weights.log",
-    benchmark:
-        "<benchmarks>/{run}/candidates/{candidate}/take_weights.tsv"
     wildcard_constraints:
         run=any_of(WEIGHTED),
     conda:
