@@ -39,6 +39,7 @@ rule select_model:
         candidates=candidates_digest,
         metric=lookup("{run}/scan/metric", within=RUNS),
         claims=claims,
+        tries=failed_tries("{run}/train"),
     script:
         "../scripts/select_model.py"
 

@@ -1,7 +1,7 @@
 """Files are those that were written, or are named; and what says that all is well goes where it is no longer so."""
 
 import pytest
-from torchship.core.chain import record, record_of, require_recorded
+from torchship.core.chain import end_try, note_try, record, record_of, require_recorded, tries
 from torchship.core.claims import withdraw
 from torchship.core.errors import DataError
 from torchship.core.files import write_json
@@ -33,3 +33,22 @@ def test_claims_of_a_run_go_and_those_of_others_stay(tmp_path):
     # What is not there is not missed.
     verified.unlink()
     withdraw([page, verified], "xor")
+
+
+def test_a_failed_try_is_known_by_another_word_until_one_succeeds(tmp_path):
+    output = tmp_path / "weights"
+    assert tries(tmp_path) == ""
+    note_try(output, tries(tmp_path))
+    end_try(output, "")
+    assert tries(tmp_path) == ""
+    words = {""}
+    for _ in range(3):
+        known = tries(tmp_path)
+        note_try(output, known)
+        assert tries(tmp_path) not in words
+        words.add(tries(tmp_path))
+    # The knobs of the one that succeeds are recorded with what it knew.
+    known = tries(tmp_path)
+    note_try(output, known)
+    end_try(output, known)
+    assert tries(tmp_path) == known

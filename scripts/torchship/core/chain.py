@@ -11,6 +11,8 @@ from torchship.core.errors import DataError
 from torchship.core.files import sha256, write_text
 
 FOLDER = ".sha256"
+# Beside the records; no output has that name.
+TRIES = "tries"
 
 
 def record_of(path: Path) -> Path:
@@ -22,6 +24,30 @@ def record(paths: Iterable[Path]) -> None:
     """Record the SHA-256 of files that have just been written."""
     for path in paths:
         write_text(record_of(path), f"{sha256(path)}  {path.name}\n")
+
+
+def tries(folder: Path) -> str:
+    """Return what stands for the failed tries of the step that writes in a folder.
+
+    A parameter of steps whose old outputs Snakemake gives back where they fail: it records the knobs of the failed job
+    as those of these files, and would not try again. See `core.step`.
+    """
+    path = folder / FOLDER / TRIES
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def note_try(output: Path, known: str) -> None:
+    """Note that a try has begun, by another word than the one it knows; `end_try` takes that back on success."""
+    write_text(output.parent / FOLDER / TRIES, str(int(known or 0) + 1))
+
+
+def end_try(output: Path, known: str) -> None:
+    """Take back that a try has begun."""
+    path = output.parent / FOLDER / TRIES
+    if known:
+        write_text(path, known)
+    else:
+        path.unlink()
 
 
 def require_recorded(paths: Iterable[Path]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from torchship.core.chain import record, require_recorded
+from torchship.core.chain import end_try, note_try, record, require_recorded
 from torchship.core.errors import TorchshipError
 from torchship.core.pins import require_pins
 
@@ -51,12 +51,17 @@ def step() -> Iterator[None]:
     """
     try:
         snakemake = job()
+        tried = getattr(snakemake, "params", {}).get("tries")
+        if tried is not None:
+            note_try(Path(snakemake.output[0]), tried)
         if snakemake is not None:
             results = Path(snakemake.config["pathvars"]["results"])
             require_recorded(path for path in map(Path, snakemake.input) if path.is_relative_to(results))
         yield
         if snakemake is not None:
             record(map(Path, snakemake.output))
+        if tried is not None:
+            end_try(Path(snakemake.output[0]), tried)
     except TorchshipError as error:
         stop(error)
     except KeyboardInterrupt:
