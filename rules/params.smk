@@ -81,6 +81,17 @@ def picked_from(section, places):
     return picked
 
 
+def failed_tries(folder):
+    """Return a function that returns what stands for a step's failed tries, by the folder that it writes in."""
+
+    def found(wildcards):
+        return tries(
+            Path(config["pathvars"]["results"]) / folder.format(**dict(wildcards))
+        )
+
+    return found
+
+
 def neighbours(wildcards):
     """Return what stands for the files in models/ that a candidate's network imports.
 

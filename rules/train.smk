@@ -72,6 +72,7 @@ rule train_network:
             "device",
         ),
         point=scan_point,
+        tries=failed_tries("{run}/candidates/{candidate}"),
     script:
         "../scripts/train_network.py"
 

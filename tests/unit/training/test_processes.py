@@ -42,8 +42,12 @@ def sets_of(folder):
 
 
 def two(**changes):
-    """Return a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0."""
+    """Return a small model whose batches of 3 events are shared by two processes: 2 and 1, and then 1 and 0.
+
+    On the CPU, of which there are as many as are wanted.
+    """
     return small_model(
+        device="cpu",
         train={
             "batch_size": 3,
             "replicas": 4,
@@ -52,7 +56,7 @@ def two(**changes):
             "devices": 2,
             "engine": "batched",
             **changes,
-        }
+        },
     )
 
 
