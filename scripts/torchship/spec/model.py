@@ -53,7 +53,8 @@ class Model:
 
 def laid_under(section: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section with knobs that it does not have itself, mapping by mapping."""
-    merged = {**knobs, **section}
+    # In the section's own order, which for tensors is that of the file or of Network.forward.
+    merged = {**section, **{key: value for key, value in knobs.items() if key not in section}}
     for key in section.keys() & knobs.keys():
         if isinstance(section[key], Mapping) and isinstance(knobs[key], Mapping):
             merged[key] = laid_under(section[key], knobs[key])
