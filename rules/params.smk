@@ -1,7 +1,6 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
 import json
-from functools import cache
 
 
 def source_code(script):
@@ -31,41 +30,6 @@ def candidate_knobs(*places):
         return picked_from(candidate_of(wildcards), places)
 
     return picked
-
-
-def network_key(section):
-    """Return what stands for what a candidate's network is built with and trained for."""
-    picked = picked_from(section, ("network", "train/loss"))
-    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def distinct_networks(run):
-    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
-    return {network_key(section): section for section in CANDIDATES[run].values()}
-
-
-def network_checked(wildcards):
-    """Return the file that says that a candidate's network runs."""
-    key = network_key(candidate_of(wildcards))
-    return f"<results>/{wildcards.run}/networks/{key}.json"
-
-
-def file_to_check(wildcards):
-    """Return the file of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return project(f"models/{section['network']['file']}.py")
-
-
-def neighbours_to_check(wildcards):
-    """Return what stands for the files that it imports."""
-    return neighbours_digest(Path(file_to_check(wildcards)))
-
-
-def networks_to_check(wildcards):
-    """Return the knobs of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return [picked_from(section, ("network", "train/loss"))]
 
 
 def picked_from(section, places):
