@@ -52,7 +52,7 @@ def started(job, monkeypatch, caplog):
     Returns:
         the error, or None where it went on to its work.
     """
-    told = SimpleNamespace(input=job.inputs, output=(), config={"pathvars": {"results": "results"}})
+    told = SimpleNamespace(input=job.inputs, output=(), params={}, config={"pathvars": {"results": "results"}})
     caplog.clear()
     with monkeypatch.context() as patched:
         patched.setattr(sys.modules["__main__"], "snakemake", told, raising=False)
