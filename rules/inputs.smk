@@ -102,6 +102,7 @@ def timed(path):
     def file(wildcards):
         targets = targets_of(wildcards.run)
         target = "latest" if "latest" in targets else targets[0]
-        return expand(path, target=target, allow_missing=True)
+        # One file, no list of one.
+        return expand(path, target=target, allow_missing=True)[0]
 
     return file

@@ -1,7 +1,6 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
 import json
-from functools import cache
 
 
 def source_code(script):
@@ -33,41 +32,6 @@ def candidate_knobs(*places):
     return picked
 
 
-def network_key(section):
-    """Return what stands for what a candidate's network is built with and trained for."""
-    picked = picked_from(section, ("network", "train/loss"))
-    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def distinct_networks(run):
-    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
-    return {network_key(section): section for section in CANDIDATES[run].values()}
-
-
-def network_checked(wildcards):
-    """Return the file that says that a candidate's network runs."""
-    key = network_key(candidate_of(wildcards))
-    return f"<results>/{wildcards.run}/networks/{key}.json"
-
-
-def file_to_check(wildcards):
-    """Return the file of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return project(f"models/{section['network']['file']}.py")
-
-
-def neighbours_to_check(wildcards):
-    """Return what stands for the files that it imports."""
-    return neighbours_digest(Path(file_to_check(wildcards)))
-
-
-def networks_to_check(wildcards):
-    """Return the knobs of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return [picked_from(section, ("network", "train/loss"))]
-
-
 def picked_from(section, places):
     """Return the knobs of a section that have these places; a run with a file from elsewhere has no network."""
     picked = {}
@@ -79,6 +43,17 @@ def picked_from(section, places):
         if last in source:
             inner[last] = source[last]
     return picked
+
+
+def failed_tries(folder):
+    """Return a function that returns what stands for a step's failed tries, by the folder that it writes in."""
+
+    def found(wildcards):
+        return tries(
+            Path(config["pathvars"]["results"]) / folder.format(**dict(wildcards))
+        )
+
+    return found
 
 
 def neighbours(wildcards):

@@ -42,6 +42,7 @@ rule select_model:
         metric=lookup("{run}/scan/metric", within=RUNS),
         ship=lookup("{run}/scan/ship", within=RUNS),
         claims=claims,
+        tries=failed_tries("{run}/train"),
     script:
         "../scripts/select_model.py"
 

@@ -1,34 +1,6 @@
 """Training: a run's candidates, each of many random starts side by side."""
 
 
-rule check_network:
-    """Evaluate a network once, on two events of the domain: its mistakes stop the run before all else."""
-    input:
-        network=file_to_check,
-        pins=project("envs/torch.yaml"),
-    output:
-        checked="<results>/{run}/networks/{key}.json",
-    log:
-        "<logs>/{run}/networks/{key}.log",
-    wildcard_constraints:
-        run=any_of(NETWORKS),
-        key="[0-9a-f]{16}",
-    # Before the data are made, which may take long.
-    priority: 1
-    conda:
-        "../envs/torch.yaml"
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(10),
-    params:
-        code=source_code("check_network"),
-        neighbours=neighbours_to_check,
-        section=knobs("inputs", "outputs", "axes", "data/target", "seed"),
-        networks=networks_to_check,
-    script:
-        "../scripts/check_network.py"
-
-
 rule train_network:
     """Train all replicas of a candidate and keep the best by validation loss."""
     input:
@@ -72,6 +44,7 @@ rule train_network:
             "device",
         ),
         point=scan_point,
+        tries=failed_tries("{run}/candidates/{candidate}"),
     script:
         "../scripts/train_network.py"
 

@@ -18,6 +18,8 @@ def adopt_onnx(
     file: Path, reference: Path | None, output: Path, shipped: Path,
     *, run: str, section: Mapping[str, Mapping[str, TensorEntry]], claims: Sequence[Path] = (),
 ) -> None:  # fmt: skip
+    # Whatever comes of this one, Snakemake has deleted the one before, of which pages speak.
+    withdraw(claims, run)
     proto, beside = read_model(file)
     arrays = None if reference is None else read_arrays(reference)
     inputs, outputs, notes = complete(f"models/{run}", section, signature(proto, file), arrays)
@@ -26,8 +28,6 @@ def adopt_onnx(
     if beside:
         names = ", ".join(path.name for path in beside)
         notes.append(f"the weights in {names} were put into the file, since one file is deployed")
-    # From here on what was said of another file would be said of this one.
-    withdraw(claims, run)
     with replacing(output) as part:
         part.write_bytes(content)
     source = {"file": file.name, "sha256": sha256(file), "beside": {path.name: sha256(path) for path in beside}}

@@ -1,5 +1,6 @@
 """The page about the wall of foreign networks."""
 
+import re
 from collections import defaultdict
 
 HEAD = """# Foreign networks
@@ -32,7 +33,7 @@ def page(results, died, styles, files, targets):
     """Return the page of all results."""
     networks = {name: result for name, result in results.items() if name not in files}
     others = {name: result for name, result in results.items() if name in files}
-    return "".join([
+    text = "".join([
         HEAD.format(**counted(results), networks=len(networks), files=len(others), targets=", ".join(targets)),
         "\n## Networks\n", LEGEND, "\n", table(networks, styles, targets, trained=True),
         "\n## Files from elsewhere\n\n", table(others, styles, targets, trained=False),
@@ -41,6 +42,13 @@ def page(results, died, styles, files, targets):
         "\n## What cannot be trained here, and why\n\n", listed({n: r.stages.said.get("train") for n, r in networks.items()}),
         "\n## How long each stage takes\n\n", times(results),
     ])  # fmt: skip
+    return without_places(text)
+
+
+def without_places(text):
+    """Return a text without where things lie on this machine: the project's files from its root, and no others."""
+    text = re.sub(r"; the whole story is in /\S+", "", text)
+    return re.sub(r"/\S*/(tests/foreign/)", r"\1", text)
 
 
 def counted(results):

@@ -27,7 +27,7 @@ def undisturbed(tmp_path_factory):
 
 
 def log_of(workflow):
-    return (workflow.folder / "logs" / "xor" / "train_network.log").read_text()
+    return (workflow.folder / "logs" / "xor/candidates/only/train_network.log").read_text()
 
 
 def require_resumed(workflow, undisturbed):
@@ -36,8 +36,8 @@ def require_resumed(workflow, undisturbed):
     assert "resuming from results/xor/candidates/only/checkpoint.pt after epoch " in text
     assert int(text.partition("after epoch ")[2].split()[0]) > 0
     assert sha256(workflow.folder / WEIGHTS) == undisturbed
-    left = {path.name for path in (workflow.folder / "results" / "xor" / "train").iterdir()}
-    assert left == {"weights.safetensors", "history.csv", "replicas.csv", "training.json", ".lock"}
+    left = {path.name for path in workflow.path("xor/candidates/only").iterdir()}
+    assert left == {"weights.safetensors", "history.csv", "replicas.csv", "training.json", ".lock", ".sha256"}
 
 
 def trainings(workflow):

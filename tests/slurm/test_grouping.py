@@ -27,9 +27,11 @@ def alone(tmp_path_factory):
 
 
 def same(workflow, alone):
-    for name in ("table.csv", "best.json"):
-        assert sha256(workflow.path(f"xor/scan/{name}")) == sha256(alone.path(f"xor/scan/{name}"))
-    for path in alone.path("xor/scan").glob("*/train/weights.safetensors"):
+    for name in ("train/candidates.csv", "model/weights.safetensors", "model/network.py"):
+        assert sha256(workflow.path(f"xor/{name}")) == sha256(alone.path(f"xor/{name}"))
+    trained = list(alone.path("xor/candidates").glob("*/weights.safetensors"))
+    assert len(trained) == 6
+    for path in trained:
         assert sha256(workflow.folder / path.relative_to(alone.folder)) == sha256(path)
 
 
@@ -47,7 +49,7 @@ def test_points_share_jobs_and_end_as_without_a_cluster(cluster, tmp_path, alone
     more = SCAN.replace("[0.02,", "[0.01, 0.02,").replace("[0, 8]", "[0]")
     workflow.run("scan", "--group-components", "scan=3", *NODE, "--config", more)
     assert len([job for job in workflow.jobs() if job["rule"] == "scan_train_network"]) == 3
-    assert (workflow.path("xor/scan/table.csv").read_text()).count("\n") == 5
+    assert (workflow.path("xor/train/candidates.csv").read_text()).count("\n") == 5
 
 
 def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster, tmp_path, alone):
@@ -55,13 +57,13 @@ def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster,
     often = [SCAN, "watch={checkpoint_seconds: 0}"]
     running = workflow.start("scan", "--group-components", "scan=6", *NODE, "--config", *often)
     victim, folder = wait_for(lambda: second_of_its_group(workflow, cluster), 180, "a second point with a checkpoint")
-    finished = {path: path.stat().st_mtime_ns for path in workflow.path("xor/scan").glob("*/train/training.json")}
+    finished = {path: path.stat().st_mtime_ns for path in workflow.path("xor/candidates").glob("*/training.json")}
     os.kill(victim, signal.SIGKILL)
     workflow.finish(running)
     same(workflow, alone)
     states = [job["JobState"] for job in workflow.jobs() if job["rule"] == "scan_train_network"]
     assert sorted(states) == ["COMPLETED", "FAILED"]
-    log = workflow.folder / "logs" / folder.relative_to(workflow.path("")).parent / "train_network.log"
+    log = workflow.folder / "logs" / folder.relative_to(workflow.path("")) / "train_network.log"
     assert re.search(r"resuming from \S+checkpoint.pt after epoch \d+", log.read_text())
     # Snakemake tries all of a group again, what it had finished as well, as docs/cluster.md says.
     assert not any(path.stat().st_mtime_ns == time for path, time in finished.items())
@@ -69,7 +71,7 @@ def test_a_point_that_is_killed_takes_its_group_along_and_all_come_back(cluster,
 
 def second_of_its_group(workflow, cluster):
     """Return a process that trains, with its folder, once it has a checkpoint and another point is finished."""
-    if not list(workflow.path("xor/scan").glob("*/train/training.json")):
+    if not list(workflow.path("xor/candidates").glob("*/training.json")):
         return None
     for pid in training_processes(cluster):
         for opened in Path(f"/proc/{pid}/fd").glob("*"):
@@ -85,7 +87,7 @@ def test_the_limit_of_gpus_is_one_for_each_job(cluster, tmp_path):
     workflow = Submitted(tmp_path, cluster)
     two = ["--config", "scan={grid: {train/first_replica: [0, 8]}}"]
     workflow.run("data", *two)
-    workflow.run("results/xor/scan/best.json", "--group-components", "scan=1", "--resources", "gpu=1", *two)
+    workflow.run("results/xor/model/model.json", "--group-components", "scan=1", "--resources", "gpu=1", *two)
     first, second = [job for job in workflow.jobs() if job["rule"] == "scan_train_network"]
     assert all(re.search(r"gpu:1\b", job["TresPerJob"]) for job in (first, second))
     assert second["StartTime"] < first["EndTime"], "one after the other"
@@ -99,6 +101,6 @@ def test_a_training_on_two_devices_gets_two_gpus(cluster, tmp_path):
     job = next(job for job in workflow.jobs() if job["rule"] == "train_network")
     assert (job["JobState"], job["NodeList"], job["Partition"]) == ("COMPLETED", "g2", "gpu")
     assert re.search(r"gpu:2\b", job["TresPerJob"])
-    log = (workflow.folder / "logs" / "xor" / "train_network.log").read_text()
+    log = (workflow.folder / "logs" / "xor/candidates/only/train_network.log").read_text()
     assert re.search(r"device: .* 2 processes, 1 threads, CUDA_VISIBLE_DEVICES 0,1", log)
     assert "epoch 60/60" in log

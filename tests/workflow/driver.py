@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 from onnx import numpy_helper
+from torchship.core.chain import record
 
 PROJECT = Path(__file__).resolve().parents[2]
 # What a copy of the project needs to run.
@@ -86,9 +87,10 @@ def copied(folder):
 
 
 def spoil(path):
-    """Change one number of an ONNX file a little."""
+    """Change one number of an ONNX file a little, and record it as if a step had written it: the gate has to find it."""
     model = onnx.load(path)
     values = numpy_helper.to_array(model.graph.initializer[0]).copy()
     values.flat[0] += 1e-3
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, model.graph.initializer[0].name))
     path.write_bytes(model.SerializeToString())
+    record([path])

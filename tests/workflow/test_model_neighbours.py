@@ -1,4 +1,4 @@
-"""Files in models/ that a network imports: their edit reruns what reads the network, and a scan ships them with it."""
+"""Files in models/ that a network imports: their edit reruns what reads the network, and what ships has them in it."""
 
 import re
 
@@ -31,7 +31,7 @@ class Layer(nn.Linear):
         return torch.sigmoid(super().forward(x))
 """
 KNOBS = ["models={xor: {network: {file: mine}, extract: {handcode: false}}}", "train={epochs: 3, replicas: 2}"]
-READERS = {"check_network", "train_network", "translate_network", "export_onnx", "make_cases"}
+READERS = {"check_network", "train_network", "select_model", "translate_network", "export_onnx", "make_cases"}
 TRANSLATED = "results/xor/export/translated.zip"
 FILES = ["results/xor/export/latest/model.onnx", "results/xor/validate/cases.safetensors"]
 
@@ -58,11 +58,11 @@ def test_an_edited_neighbour_reruns_what_reads_the_network(workflow):
         assert re.search(rf"rule {rule}:.*?reason:[^\n]*[Pp]arams have changed", text, re.DOTALL), text
 
 
-def test_what_a_scan_ships_stands_alone(workflow):
+def test_what_ships_stands_alone(workflow):
     knobs = [*KNOBS, "scan={grid: {train/learning_rate: [0.01, 0.1]}}"]
-    workflow.run("results/xor/scan/network.py", "--config", *knobs)
-    # Without the files that it came from: only the scan's own file is read.
-    text = workflow.path("xor/scan/network.py").read_text()
+    workflow.run("results/xor/model/network.py", "--config", *knobs)
+    # Without the files that it came from: only what ships is read.
+    text = workflow.path("xor/model/network.py").read_text()
     assert "class Layer(nn.Linear)" in text
     (workflow.project / "models" / "shared" / "layers.py").rename(workflow.project / "elsewhere.py")
     workflow.run(TRANSLATED, "--allowed-rules", "translate_network", "--config", *knobs)

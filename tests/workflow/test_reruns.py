@@ -9,7 +9,7 @@ from driver import rules_in
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 TRAINING = {
-    "train_network", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
+    "train_network", "select_model", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
     "generate_code", "check_code", "translate_network", "export_onnx", "make_cases", "validate_target", "write_summary",
     "plot_errors", "write_gate_page", "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
 }  # fmt: skip
@@ -19,7 +19,7 @@ PACKING = {"pack_archive", "pack_timings", "check_archives"}
 
 def test_every_stage_left_its_results(finished):
     for name in (
-        "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/model/weights.safetensors",
+        "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/model/model.json",
         "xor/train/loss.svg", "xor/evaluate/metrics.json", "xor/extract/reference.hpp", "xor/export/cmssw_14_2/model.onnx",
         "xor/validate/cmssw_14_2/validation.json", "xor/validate/gate.html", "xor/benchmark/engines.csv", "xor/summary.html",
         "archive/torchship.tar.gz", "archive/torchship-timings.tar.gz.sha256", "archive/verified.json",
@@ -32,7 +32,7 @@ def test_a_second_run_does_nothing(finished):
 
 
 def test_touch_reruns_nothing(copy_of_finished):
-    for name in ("scripts/torchship/training.py", "models/xor.py", "envs/torch.yaml", "scripts/train_network.py"):
+    for name in ("scripts/torchship/training/loop.py", "models/xor.py", "envs/torch.yaml", "scripts/train_network.py"):
         os.utime(copy_of_finished.project / name)
     assert copy_of_finished.planned() == set()
 
@@ -81,13 +81,13 @@ def test_an_operator_set_that_is_not_there_is_translated(finished):
 @pytest.mark.parametrize(
     ("module", "direct"),
     [
-        ("timing", {"benchmark_engines"}),
-        ("codegen_cpp", {"generate_code"}),
+        ("benchmark/timing", {"benchmark_engines"}),
+        ("codegen/to_cpp", {"generate_code"}),
         # The gate writes the pages of failures itself, of witnesses first; the other pages of a run wait for it.
-        ("pages", {"write_basics_page", "make_cases"}),
-        ("exporting", {"translate_network"}),
-        ("origins", {"translate_network"}),
-        ("plotting", PLOTS),
+        ("pages/html", {"write_basics_page", "make_cases"}),
+        ("export/torch_export", {"translate_network"}),
+        ("export/origins", {"translate_network"}),
+        ("pages/plotting", PLOTS),
     ],
 )
 def test_an_edited_module_reruns_its_users(copy_of_finished, module, direct):

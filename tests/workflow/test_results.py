@@ -1,24 +1,66 @@
-"""The archive of two runs in different folders is the same, and it checks itself."""
+"""The archive of a commit is the same whatever came before it, checks itself, and can be run again."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 
 import pytest
-from driver import Workflow, copied
+from driver import Workflow, copied, rules_in
 from support import want
 from torchship.core.files import sha256
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
 
 
-def test_two_runs_give_the_same_archive(finished, tmp_path):
-    folder = copied(tmp_path / "elsewhere")
-    other = Workflow(folder, folder)
-    other.run("results/archive/torchship.tar.gz", cores=2)
-    assert sha256(other.path("archive/torchship.tar.gz")) == sha256(finished.path("archive/torchship.tar.gz"))
+ARCHIVE = "results/archive/torchship.tar.gz"
+QUICK = ["--config", "train={epochs: 30, replicas: 2}", "validate={search: {evaluations: 64}}"]
+
+
+class Committed(Workflow):
+    """A checkout, whose files have the date of its commit."""
+
+    def environment(self):
+        return {name: value for name, value in super().environment().items() if name != "SOURCE_DATE_EPOCH"}
+
+    def git(self, *arguments):
+        identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def ignore_what_is_made(self):
+        (self.folder / ".git" / "info" / "exclude").write_text("__pycache__/\n.runtimes\n")
+
+    def packed(self):
+        """Make the archive; return its SHA-256 and the commit that stands in it."""
+        self.run(ARCHIVE, *QUICK, cores=2)
+        with tarfile.open(self.folder / ARCHIVE) as tar:
+            commit = json.load(tar.extractfile("torchship/provenance.json"))["commit"]
+        return sha256(self.folder / ARCHIVE), commit
+
+
+def test_a_commit_has_one_archive_whatever_came_before_it(tmp_path):
+    """Edit, run, commit, run; and a fresh clone of the commit, in another folder."""
+    folder = copied(tmp_path / "a project")
+    edited = Committed(folder, folder)
+    edited.git("init", "--quiet")
+    edited.ignore_what_is_made()
+    edited.git("add", "--all")
+    edited.git("commit", "--quiet", "--message", "The project")
+    network = folder / "models" / "xor.py"
+    network.write_text(network.read_text() + "\n# Edited.\n")
+    before, commit = edited.packed()
+    assert commit.endswith("-dirty")
+    edited.git("commit", "--quiet", "--all", "--message", "Edit the network")
+    found, commit = edited.packed()
+    assert found != before
+    edited.git("clone", "--quiet", str(folder), str(tmp_path / "clone"))
+    clone = Committed(tmp_path / "clone", tmp_path / "clone")
+    clone.ignore_what_is_made()
+    (tmp_path / "clone" / ".runtimes").symlink_to(folder / ".runtimes")
+    assert clone.packed() == (found, commit)
+    assert re.fullmatch("[0-9a-f]{40}", commit)
 
 
 def test_the_archive_checks_itself_and_knows_no_path_of_the_machine(finished, tmp_path):
@@ -43,7 +85,10 @@ def test_the_archive_can_be_run_again(finished, tmp_path):
         tar.extractall(tmp_path, filter="data")
     root = tmp_path / "torchship"
     subprocess.run(["make", "-n", "all", "test", "lint", "report"], cwd=root, check=True, capture_output=True)
-    assert "train_network" in Workflow(root, root).run("all", "--dry-run", "--forceall")
+    again = Workflow(root, root)
+    text = again.run("all", cores=2)
+    assert {"train_network", "validate_target", "pack_archive"} <= set(rules_in(text))
+    assert sha256(again.path("archive/torchship.tar.gz")) == sha256(finished.path("archive/torchship.tar.gz"))
 
 
 def test_the_report_is_made_and_shown_by_a_browser(finished, tmp_path):

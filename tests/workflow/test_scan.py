@@ -1,11 +1,11 @@
-"""A scan: a branch for each point, the best goes on through export and the gate, and a new point is the only one trained."""
+"""A scan: a candidate for each point, the best goes on through export and the gate, and a new point is the only one trained."""
 
 import csv
 import json
 import re
 
 import pytest
-from driver import Workflow, rules_in, spoil
+from driver import Workflow, rules_in
 from safetensors.numpy import load_file
 from torchship.core.files import sha256
 from torchship.training.parallel.gpu_locks import any_here
@@ -29,22 +29,24 @@ def scanned(tmp_path_factory):
 
 @pytest.mark.xdist_group("scan")
 def test_the_best_goes_on(scanned):
-    best = json.loads(scanned.path("xor/scan/best.json").read_text())
-    assert best["name"] == "hidden=4+learning_rate=0.1"
-    point = scanned.path(f"xor/scan/{best['name']}/train")
-    for name in ("weights.safetensors", "history.csv", "replicas.csv", "training.json"):
-        assert sha256(scanned.path(f"xor/train/{name}")) == sha256(point / name)
+    shipped = json.loads(scanned.path("xor/model/model.json").read_text())
+    assert shipped["candidate"] == "hidden=4+learning_rate=0.1"
+    candidate = scanned.path(f"xor/candidates/{shipped['candidate']}")
+    for name in ("history.csv", "replicas.csv", "training.json"):
+        assert sha256(scanned.path(f"xor/train/{name}")) == sha256(candidate / name)
+    weights = scanned.path("xor/model/weights.safetensors")
+    assert sha256(weights) == sha256(candidate / "weights.safetensors") == shipped["files"]["weights.safetensors"]
     # What follows was given the best's knobs: the run's own network has two hidden nodes.
-    assert load_file(point / "weights.safetensors")["l1.weight"].shape == (4, 2)
+    assert load_file(weights)["l1.weight"].shape == (4, 2)
     validation = json.loads(scanned.path("xor/validate/cmssw_14_2/validation.json").read_text())
     assert validation["verdict"] == "passed"
     if not any_here():
         # Where there is no GPU, points don't wait for one another to have it.
         assert set(re.findall(r"resources: .*gpu=(\d)", scanned.log)) == {"0"}
-    rows = list(csv.DictReader(scanned.path("xor/scan/table.csv").read_text().splitlines()))
+    rows = list(csv.DictReader(scanned.path("xor/train/candidates.csv").read_text().splitlines()))
     assert len(rows) == 5
-    assert [row["rank"] for row in rows if row["point"] == best["name"]] == ["1"]
-    assert "best of 5 points" in scanned.path("xor/scan/scan.svg").read_text()
+    assert [row["rank"] for row in rows if row["candidate"] == shipped["candidate"]] == ["1"]
+    assert "best of 5 points" in scanned.path("xor/train/scan.svg").read_text()
     summary = scanned.path("xor/summary.html").read_text()
     assert "the best of 5 points" in summary
     assert "hidden=4+learning_rate=0.1" in summary
@@ -52,37 +54,34 @@ def test_the_best_goes_on(scanned):
 
 
 @pytest.mark.xdist_group("scan")
-def test_a_second_run_does_nothing_and_a_point_may_take_any_stage(scanned):
+def test_a_second_run_does_nothing_and_only_what_is_selected_goes_on(scanned):
     assert "Nothing to be done" in scanned.run("all", *scan())
-    page = "results/xor/scan/hidden=2+learning_rate=0.1/validate/gate.html"
-    text = scanned.run(page, *scan(), cores=2)
-    assert "rule validate_target" in text
-    assert "rule train_network" not in text
-    assert (scanned.folder / page).exists()
-    text = scanned.run("results/xor/scan/hidden=3+learning_rate=0.1/train/training.json", *scan(), check=False)
-    assert "there is no point xor/scan/hidden=3+learning_rate=0.1 in the scan (did you mean xor/scan/hidden=" in text
+    # A point is trained by its path; no later stage has a path for it.
+    point = "hidden=2+learning_rate=0.1"
+    trained = f"results/xor/candidates/{point}/training.json"
+    assert "Nothing to be done" in scanned.run(trained, *scan())
+    page = f"results/xor/candidates/{point}/validate/gate.html"
+    assert "No rule to produce" in scanned.run(page, *scan(), check=False)
+    other = trained.replace("hidden=2", "hidden=3")
+    text = scanned.run(other, *scan(), check=False)
+    assert "xor has no candidate hidden=3+learning_rate=0.1 (did you mean hidden=" in text
 
 
 @pytest.mark.xdist_group("scan")
-def test_a_gate_that_fails_for_a_point_takes_away_what_said_that_all_is_well(scanned):
-    point = "xor/scan/hidden=2+learning_rate=0.1"
-    pages = [f"{point}/validate/gate.html", f"{point}/summary.html"]
-    scanned.run(*(f"results/{page}" for page in pages), *scan(), cores=2)
-    spoil(scanned.path(f"{point}/export/cmssw_14_2/model.onnx"))
-    arguments = ["--forcerun", "validate_target", "--rerun-triggers", "mtime", "--allowed-rules", "validate_target"]
-    text = scanned.run(f"results/{point}/validate/cmssw_14_2/validation.json", *arguments, *scan(), check=False)
-    assert f"ParityError: {point}/cmssw_14_2: " in text
-    assert not any(scanned.path(page).exists() for page in pages)
-    # That is no word on the best.
-    assert scanned.path("xor/validate/gate.html").exists()
-    assert scanned.path("archive/verified.json").exists()
+def test_another_point_is_sent_on_by_its_values_and_takes_no_training_along(scanned, tmp_path):
+    """What took the place of a path for each stage of each point: the point's values, as a run of their own."""
+    run = "models={second: {network: {file: xor}, train: {learning_rate: 0.1}}}"
+    workflow = Workflow(tmp_path)
+    workflow.run("results/second/model/model.json", "--config", "runs=[second]", run)
+    point = scanned.path("xor/candidates/hidden=2+learning_rate=0.1/weights.safetensors")
+    assert sha256(workflow.path("second/model/weights.safetensors")) == sha256(point)
 
 
 @pytest.mark.xdist_group("scan")
 def test_a_new_point_is_the_only_one_that_is_trained(scanned):
     text = scanned.run("scan", "--dry-run", *scan(points=f"{POINTS}, {{train/learning_rate: 0.05}}"))
-    assert re.findall(r"wildcards: run=(xor/scan/\S+)", text) == ["xor/scan/learning_rate=0.05"]
-    assert sorted(rules_in(text)) == ["select_model", "plot_scan", "scan", "train_network"]
+    assert re.findall(r"wildcards: run=xor, candidate=(\S+)", text) == ["learning_rate=0.05"]
+    assert sorted(rules_in(text)) == ["plot_scan", "scan", "select_model", "train_network"]
     # Nor is any when one is taken away, or when they stand in another order.
     for others in (scan(points=""), scan("network/arguments/hidden: [4, 2], train/learning_rate: [0.1, 0.001]")):
         planned = scanned.planned("scan", *others)

@@ -2,8 +2,6 @@
 
 from pathlib import Path, PurePosixPath
 
-MANIFEST = "MANIFEST.sha256"
-
 
 def beside(archive: Path) -> Path:
     """Return the path of the checksum that travels with an archive."""

@@ -8,7 +8,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from torchship.archive.manifest import MANIFEST, beside, is_inside
+from torchship.archive.manifest import beside, is_inside
+from torchship.core.chain import MANIFEST
 from torchship.core.errors import ArchiveError
 from torchship.core.files import replacing, sha256, write_text
 

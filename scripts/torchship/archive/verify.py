@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, cast
 
-from torchship.archive.manifest import MANIFEST, beside, is_inside
+from torchship.archive.manifest import beside, is_inside
+from torchship.core.chain import MANIFEST
 from torchship.core.errors import ArchiveError
 from torchship.core.files import sha256
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
-from torchship.core.chain import record, require_recorded
+from torchship.core.chain import end_try, note_try, record, require_recorded
 from torchship.core.errors import TorchshipError
 from torchship.core.pins import require_pins
 
@@ -81,12 +81,11 @@ def step() -> Iterator[Job]:
     try:
         snakemake = job()
         if snakemake is not None:
-            results = Path(snakemake.config["pathvars"]["results"])
-            require_recorded(path for path in map(Path, snakemake.input) if path.is_relative_to(results))
+            begin(snakemake)
         # In tests there is none, and nothing asks for it.
         yield cast("Job", snakemake)
         if snakemake is not None:
-            record(map(Path, snakemake.output))
+            end(snakemake)
     except TorchshipError as error:
         stop(error)
     except KeyboardInterrupt:
@@ -97,6 +96,27 @@ def step() -> Iterator[Job]:
         sys.exit(1)
     finally:
         logging.shutdown()
+
+
+def begin(job: Job) -> None:
+    """Note that a step tries, and check what it reads of other steps.
+
+    Raises:
+        DataError: a file is not the one that was made.
+    """
+    tried = job.params.get("tries")
+    if tried is not None:
+        note_try(Path(job.output[0]), tried)
+    results = Path(job.config["pathvars"]["results"])
+    require_recorded(path for path in map(Path, job.input) if path.is_relative_to(results))
+
+
+def end(job: Job) -> None:
+    """Record what a step has written, and that it did not fail."""
+    record(map(Path, job.output))
+    tried = job.params.get("tries")
+    if tried is not None:
+        end_try(Path(job.output[0]), tried)
 
 
 def stop(error: TorchshipError) -> NoReturn:

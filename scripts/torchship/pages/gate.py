@@ -47,7 +47,7 @@ def write(title: str, validations: Documents, picture: str | None = None) -> str
     if picture:
         body += [heading("Errors"), graphic(picture)]
     about = ALONE if any("within" in document for document in validations.values()) else ABOUT
-    body += [paragraph(about, "note"), heading("Targets"), largest(validations)]
+    body += [paragraph(about, "note"), heading("Targets"), largest(validations), spoken_of(validations)]
     body += [*witnesses(validations), *limits(validations), *drawn(validations), *settings(validations)]
     body += [*shapes(validations), *decided(validations), *searched(validations), *bad_input(validations)]
     return page(title, body)
@@ -84,6 +84,11 @@ def largest(validations: Documents) -> str:
                      *(float(worst[key]) for key in ("largest", "ratio", "ulp")), where])  # fmt: skip
     header = ["Target", "ONNX Runtime", "Verdict", "Outputs", "Largest |Δ|", "Of the limit", "In ulp", "Where"]
     return table(header, rows)
+
+
+def spoken_of(validations: Documents) -> str:
+    """Return the SHA-256 of each file that the page speaks of: it speaks for no other."""
+    return table(["Target", "SHA-256 of the file"], [[target, one["sha256"]] for target, one in validations.items()])
 
 
 def sizes_of(about: Document) -> str:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PROJECT
 from torchship.archive import crate
-from torchship.archive.manifest import MANIFEST, beside
+from torchship.archive.manifest import beside
 from torchship.archive.pack import pack
 from torchship.archive.verify import verify
+from torchship.core.chain import MANIFEST
 from torchship.core.errors import ArchiveError
 
 CONTENTS = {"a.txt": b"alpha", "folder/b.bin": bytes(range(256)), "c": b""}

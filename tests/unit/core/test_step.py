@@ -1,5 +1,6 @@
 """A step says in one line what is wrong, before anything that may be missing is imported."""
 
+import ast
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 class Inputs(SimpleNamespace):
     def __iter__(self):
         return iter(vars(self).values())
-snakemake = SimpleNamespace(rule="train", wildcards=["xor"], log=[{log!r}], input=Inputs(pins={pins!r}), output=[],
+snakemake = SimpleNamespace(rule="train", wildcards=["xor"], log=[{log!r}], input=Inputs(pins={pins!r}), output=[], params={{}},
                             config={{"pathvars": {{"results": {results!r}}}}})
 from torchship.core.step import step
 {body}
@@ -64,3 +65,19 @@ def test_scripts_check_before_they_import(path):
 def test_the_body_of_a_step_is_given_its_job(tmp_path):
     status, printed, _ = run(tmp_path, "", "with step() as job:\n    print(job.rule, *job.wildcards, file=sys.stderr)")
     assert (status, printed) == (0, "train xor\n")
+
+
+@pytest.mark.parametrize("path", sorted(PROJECT.glob("scripts/*.py")), ids=lambda path: path.stem)
+def test_scripts_work_within_their_step(path):
+    """What is checked before a step and recorded after it is checked and recorded for all of them."""
+    if path.stem == "verify_archive":
+        return
+    tree = ast.parse(path.read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    (main,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).startswith("__name__"))
+    steps = [node for node in main.body if isinstance(node, ast.With)]
+    assert [ast.unparse(node.items[0].context_expr) for node in steps] == ["step()"]
+    outside = [node for node in main.body if node not in steps]
+    called = {ast.unparse(node.func) for one in outside for node in ast.walk(one) if isinstance(node, ast.Call)}
+    assert called.isdisjoint(functions)
+    assert functions & {ast.unparse(node.func) for node in ast.walk(steps[0]) if isinstance(node, ast.Call)}

@@ -228,17 +228,36 @@ def test_comparison_counts_every_kind_of_difference():
         compare(np.zeros((0, 1)), np.zeros((0, 1)), np.zeros((0, 1)))
 
 
-def test_gamma_bounds_every_order_of_a_float32_sum():
+def summed(terms):
+    """Return the sum of float32 numbers, one after another, as a float32."""
+    total = np.float32(0)
+    for term in terms:
+        total += term
+    return float(total)
+
+
+def share_of_gamma(terms, orders):
+    """Return how much of its bound by gamma the sum of float32 numbers is off, in each order of them."""
+    exact = terms.astype(np.float64).sum()
+    bound = gamma(len(terms), 2.0**-24) * np.abs(terms).astype(np.float64).sum()
+    return [abs(summed(terms[order]) - exact) / bound for order in orders]
+
+
+@pytest.mark.parametrize("count", [2, 10, 1000])
+def test_gamma_bounds_every_order_of_a_float32_sum(count):
     generator = np.random.default_rng(0)
-    for count in (2, 10, 1000):
-        terms = generator.normal(size=count).astype(np.float32)
-        exact = terms.astype(np.float64).sum()
-        bound = gamma(count, 2.0**-24) * np.abs(terms).astype(np.float64).sum()
-        for _ in range(50):
-            total = np.float32(0)
-            for term in generator.permutation(terms):
-                total += term
-            assert abs(float(total) - exact) <= bound
+    orders = [generator.permutation(count) for _ in range(50)]
+    # With many random terms no order comes near.
+    assert max(share_of_gamma(generator.normal(size=count).astype(np.float32), orders)) < (0.01 if count > 100 else 1.0)
+    # The worst: each of the small ones is half a spacing of the sum so far, and rounded away. With n terms there are
+    # n - 1 roundings of n that gamma allows.
+    terms = np.full(count, 2.0**-24, dtype=np.float32)
+    terms[0] = 1.0
+    worst, best, *random = share_of_gamma(terms, [np.arange(count), np.arange(count)[::-1], *orders])
+    assert worst == pytest.approx((count - 1) / count, rel=1e-3)
+    assert max(*random, worst) <= 1.0
+    # The small ones first: one rounding, the last.
+    assert best == pytest.approx(1.0 / count, rel=1e-3)
 
 
 def test_a_runtime_that_cannot_be_had_is_never_said_to_pass(trained, tmp_path):

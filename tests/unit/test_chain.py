@@ -1,0 +1,54 @@
+"""Files are those that were written, or are named; and what says that all is well goes where it is no longer so."""
+
+import pytest
+from torchship.core.chain import end_try, note_try, record, record_of, require_recorded, tries
+from torchship.core.claims import withdraw
+from torchship.core.errors import DataError
+from torchship.core.files import write_json
+
+
+def test_a_file_is_the_one_that_was_recorded_or_is_named(tmp_path):
+    path = tmp_path / "model" / "weights"
+    path.parent.mkdir()
+    path.write_bytes(b"weights")
+    with pytest.raises(DataError, match=r"model/weights was not made by this workflow, or half of it: .* delete it"):
+        require_recorded([path])
+    record([path])
+    require_recorded([path])
+    path.write_bytes(b"weighty")
+    with pytest.raises(DataError, match=r"model/weights has changed since it was made: sha256 \w{12}…, was \w{12}…"):
+        require_recorded([path])
+    # The record is a file of sha256sum.
+    assert record_of(path).read_text().endswith("  weights\n")
+
+
+def test_claims_of_a_run_go_and_those_of_others_stay(tmp_path):
+    page, verified = tmp_path / "summary.html", tmp_path / "verified.json"
+    for run, there in (("xor", False), ("mine", False), ("other", True)):
+        page.write_text("all is well")
+        write_json(verified, {"runs": ["xor", "mine"], "archives": {}})
+        withdraw([page, verified], run)
+        assert not page.exists()
+        assert verified.exists() == there
+    # What is not there is not missed.
+    verified.unlink()
+    withdraw([page, verified], "xor")
+
+
+def test_a_failed_try_is_known_by_another_word_until_one_succeeds(tmp_path):
+    output = tmp_path / "weights"
+    assert tries(tmp_path) == ""
+    note_try(output, tries(tmp_path))
+    end_try(output, "")
+    assert tries(tmp_path) == ""
+    words = {""}
+    for _ in range(3):
+        known = tries(tmp_path)
+        note_try(output, known)
+        assert tries(tmp_path) not in words
+        words.add(tries(tmp_path))
+    # The knobs of the one that succeeds are recorded with what it knew.
+    known = tries(tmp_path)
+    note_try(output, known)
+    end_try(output, known)
+    assert tries(tmp_path) == known
