@@ -27,13 +27,16 @@ def state(workflow):
     """Return the SHA-256 of every result, by path, records of SHA-256 included.
 
     What a training leaves for the next one is no result: its checkpoint, of which it may have been writing another, and
-    that it was tried.
+    that it was tried; nor is the word on a network, which is of a file in models/.
     """
     folder = workflow.folder / "results"
     kept = (
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in (".lock", "tries") and "checkpoint" not in path.name
+        if path.is_file()
+        and path.name not in (".lock", "tries")
+        and "checkpoint" not in path.name
+        and "networks" not in path.parts
     )
     return {str(path.relative_to(folder)): sha256(path) for path in kept}
 

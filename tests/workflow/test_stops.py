@@ -78,7 +78,7 @@ def test_a_flipped_byte_stops_the_verification(copy_of_finished):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     text = only("check_archives", copy_of_finished, "results/archive/verified.json")
-    assert "ArchiveError: results/archive/torchship.tar.gz" in text
+    assert "DataError: results/archive/torchship.tar.gz has changed since it was made" in text
 
 
 def test_a_wrong_configuration_stops_before_any_job(tmp_path):
