@@ -15,9 +15,15 @@ from torchship.spec.tensor import TensorEntry, Tensors
 
 
 def adopt_onnx(
-    file: Path, reference: Path | None, output: Path, shipped: Path,
-    *, run: str, section: Mapping[str, Mapping[str, TensorEntry]], claims: Sequence[Path] = (),
-) -> None:  # fmt: skip
+    file: Path,
+    reference: Path | None,
+    output: Path,
+    shipped: Path,
+    *,
+    run: str,
+    section: Mapping[str, Mapping[str, TensorEntry]],
+    claims: Sequence[Path] = (),
+) -> None:
     # Whatever comes of this one, Snakemake has deleted the one before, of which pages speak.
     withdraw(claims, run)
     proto, beside = read_model(file)

@@ -21,10 +21,17 @@ SHOWN_EVENTS = 8
 
 
 def check_code(
-    weights: Path, python: Path, header: Path, network: Path, trained: Path, test: Path | None, datasheet: Path | None,
+    weights: Path,
+    python: Path,
+    header: Path,
+    network: Path,
+    trained: Path,
+    test: Path | None,
+    datasheet: Path | None,
     check: Path,
-    *, model: Section,
-) -> None:  # fmt: skip
+    *,
+    model: Section,
+) -> None:
     torch.set_num_threads(1)
     described = read_network(read_json(weights))
     module = load(network, model["network"].get("arguments", {}), trained)

@@ -19,9 +19,15 @@ from torchship.training.objective import terms_of
 
 
 def evaluate_network(
-    sets: dict[str, Path], datasheet: Path, network: Path, weights: Path, metrics: Path, predictions: Path,
-    *, model: Section,
-) -> None:  # fmt: skip
+    sets: dict[str, Path],
+    datasheet: Path,
+    network: Path,
+    weights: Path,
+    metrics: Path,
+    predictions: Path,
+    *,
+    model: Section,
+) -> None:
     torch.set_num_threads(1)
     module = load(network, model["network"].get("arguments", {}), weights)
     threshold = model["evaluate"]["threshold"]

@@ -20,9 +20,16 @@ from torchship.spec.target import Target, read_target
 
 
 def export_onnx(
-    program: Path, translated: Path, output: Path, report: Path,
-    *, run: str, target: Target, model: Section, name: str,
-) -> None:  # fmt: skip
+    program: Path,
+    translated: Path,
+    output: Path,
+    report: Path,
+    *,
+    run: str,
+    target: Target,
+    model: Section,
+    name: str,
+) -> None:
     opset, made = file_opset(model["export"]["opset"], target.document()), read_json(translated)
     proto = bring(read_translation(program, translated, native(opset)), opset)
     check_graph(proto, model["inputs"], model["outputs"])

@@ -27,12 +27,22 @@ from torchship.spec.tensor import documents
 
 
 def generate_data(
-    outputs: dict[str, Path], datasheet: Path, *,
-    data: Data, model: Section, targets: list[str], seed: int, wanted: Sequence[dict[str, Any]] = (),
-) -> None:  # fmt: skip
+    outputs: dict[str, Path],
+    datasheet: Path,
+    *,
+    data: Data,
+    model: Section,
+    targets: list[str],
+    seed: int,
+    wanted: Sequence[dict[str, Any]] = (),
+) -> None:
     inputs, target = model["inputs"], data["target"]
-    about: dict[str, Any] = {"source": data["source"], "seed": seed, "inputs": documents(inputs),
-                             "outputs": documents(model["outputs"])}  # fmt: skip
+    about: dict[str, Any] = {
+        "source": data["source"],
+        "seed": seed,
+        "inputs": documents(inputs),
+        "outputs": documents(model["outputs"]),
+    }
     if data["source"] == "xor":
         if len(inputs) != 1:
             raise DataError(f"the truth table of XOR fills one input, but the model declares {', '.join(inputs)}")

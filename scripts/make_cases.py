@@ -23,9 +23,7 @@ from torchship.spec.model import read_model
 from torchship.spec.section import Section
 
 
-def make_cases(
-    files: dict[str, Path], outputs: dict[str, Path], *, run: str, model: Section
-) -> None:  # fmt: skip
+def make_cases(files: dict[str, Path], outputs: dict[str, Path], *, run: str, model: Section) -> None:
     """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
     witnesses, events, training, expected = read_witnesses(model, files), None, None, None
@@ -35,10 +33,16 @@ def make_cases(
     elif "reference" in files:
         events, expected = read_reference(files["reference"], model["inputs"], model["outputs"])
     made = make_inputs(
-        model["inputs"], events, model["validate"], training=training, comparer=witnesses.arbiter,
+        model["inputs"],
+        events,
+        model["validate"],
+        training=training,
+        comparer=witnesses.arbiter,
         # One more than the largest batch of a training is tried as well.
-        beyond=model["train"]["batch_size"], seed=model["seed"], axes=read_axes(model),
-    )  # fmt: skip
+        beyond=model["train"]["batch_size"],
+        seed=model["seed"],
+        axes=read_axes(model),
+    )
     try:
         if isinstance(witnesses.arbiter, GivenReference):
             cases, facts = cases_alone(witnesses.arbiter, model, model["train"]["batch_size"])
@@ -57,9 +61,12 @@ def make_cases(
     ratios = {**facts["handcoded"], **facts.get("reference", {})}
     log.info(
         "%d cases; the witnesses agree: %s in float32 within %.2g spreads, limit %.3g spreads, %s",
-        len(cases), witnesses.arbiter.kind, facts["needed"], facts["factor"],
+        len(cases),
+        witnesses.arbiter.kind,
+        facts["needed"],
+        facts["factor"],
         f"the others within {max(ratios.values()):.2g}" if ratios else "there are no others",
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

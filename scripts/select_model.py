@@ -16,9 +16,16 @@ from torchship.training.objective import spelled
 
 
 def select_model(
-    trainings: dict[str, Path], networks: list[Path], datasheet: Path | None, outputs: dict[str, Path],
-    *, run: str, metric: str, ship: str = "best", claims: Sequence[Path] = (),
-) -> None:  # fmt: skip
+    trainings: dict[str, Path],
+    networks: list[Path],
+    datasheet: Path | None,
+    outputs: dict[str, Path],
+    *,
+    run: str,
+    metric: str,
+    ship: str = "best",
+    claims: Sequence[Path] = (),
+) -> None:
     names, reports = list(trainings), [read_json(path) for path in trainings.values()]
     outcomes = [outcome(report) for report in reports]
     points = points_of(names, [report["section"]["train"] for report in reports])
@@ -39,9 +46,15 @@ def select_model(
     write_model(outputs["shipped"], model)
     if len(points) > 1:
         best = list(points)[ranked[0]]
-        log.info("%s has the %s %s of %d candidates, %.6g; %d of them diverged", best,
-                 "smallest" if METRICS[metric] else "largest", metric, len(points), of_points[ranked[0]][metric],
-                 len(points) - len(ranked))  # fmt: skip
+        log.info(
+            "%s has the %s %s of %d candidates, %.6g; %d of them diverged",
+            best,
+            "smallest" if METRICS[metric] else "largest",
+            metric,
+            len(points),
+            of_points[ranked[0]][metric],
+            len(points) - len(ranked),
+        )
         if choice.name != best:
             log.warning("%s ships although %s is better, as scan/ship says", choice.name, best)
     log.info("%s ships, weights sha256 %s", choice.name, model.files["weights.safetensors"])

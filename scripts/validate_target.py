@@ -27,27 +27,50 @@ from torchship.spec.target import Target, read_target
 
 
 def validate_target(
-    file: Path, exported: Path, cases: Path, witnesses: Witnesses, runtimes: list[Path], outputs: dict[str, Path],
-    *, what: str, target: Target, model: Section, claims: Sequence[Path] = (),
-) -> None:  # fmt: skip
+    file: Path,
+    exported: Path,
+    cases: Path,
+    witnesses: Witnesses,
+    runtimes: list[Path],
+    outputs: dict[str, Path],
+    *,
+    what: str,
+    target: Target,
+    model: Section,
+    claims: Sequence[Path] = (),
+) -> None:
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         done = Examination(
             ExportedFile(content, model["inputs"], model["outputs"], read_axes(model)),
-            Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]), own, judged, model["validate"],
-            threshold=model["evaluate"]["threshold"], seed=model["seed"], others=others,
-            kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]), modules=report["modules"],
-        ).conduct()  # fmt: skip
+            Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]),
+            own,
+            judged,
+            model["validate"],
+            threshold=model["evaluate"]["threshold"],
+            seed=model["seed"],
+            others=others,
+            kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]),
+            modules=report["modules"],
+        ).conduct()
         static = static_failures(content, report, target, own.version, model)
-        document = done.conclude(static, {
-            **{key: value for key, value in facts.items() if key != "cases"},
-            **{key: model["validate"][key] for key in ("tolerance", "reason")}, "sha256": report["sha256"],
-            "notes": report.get("notes", []),
-            "target": target.document(), "runtime": {"onnxruntime": own.version, "provider": "CPUExecutionProvider",
-                                          "static_only": not target.wheel},
-        })  # fmt: skip
+        document = done.conclude(
+            static,
+            {
+                **{key: value for key, value in facts.items() if key != "cases"},
+                **{key: model["validate"][key] for key in ("tolerance", "reason")},
+                "sha256": report["sha256"],
+                "notes": report.get("notes", []),
+                "target": target.document(),
+                "runtime": {
+                    "onnxruntime": own.version,
+                    "provider": "CPUExecutionProvider",
+                    "static_only": not target.wheel,
+                },
+            },
+        )
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
     write_inputs(outputs["worst"], done.worst)
@@ -72,12 +95,14 @@ if __name__ == "__main__":
             Path(snakemake.input.cases),
             read_witnesses(section, files),
             [Path(path) for path in snakemake.input.runtimes],
-            {**{name: Path(path) for name, path in snakemake.output.items()},
-             **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
-             # Not declared, or Snakemake would delete the worst inputs with the failed job that found them.
-             "worst": Path(snakemake.output.validation).with_name(".worst.safetensors")},
+            {
+                **{name: Path(path) for name, path in snakemake.output.items()},
+                **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
+                # Not declared, or Snakemake would delete the worst inputs with the failed job that found them.
+                "worst": Path(snakemake.output.validation).with_name(".worst.safetensors"),
+            },
             what="/".join(snakemake.wildcards),
             target=read_target(snakemake.params.target),
             model=section,
             claims=[Path(path) for path in snakemake.params.claims],
-        )  # fmt: skip
+        )

@@ -53,10 +53,12 @@ def complete(
             )
     names = axis_names(section, signature)
     inputs, outputs = (
-        {said.name: entry_of(f"{place}/{kind}/{said.name}", said, section[kind].get(said.name, {}), names)
-         for said in values}
+        {
+            said.name: entry_of(f"{place}/{kind}/{said.name}", said, section[kind].get(said.name, {}), names)
+            for said in values
+        }
         for kind, values in known_names(place, section, signature)
-    )  # fmt: skip
+    )
     notes = [f"{name!r} has a value in the file, which it is left at" for name in signature.defaults]
     notes += fill_domains(place, inputs, reference)
     check_tensors(place, {"inputs": inputs, "outputs": outputs})
@@ -150,8 +152,10 @@ def entry_of(place: str, said: Said, declared: TensorEntry, names: Mapping[str, 
         return tensor
     if said.axes is None:
         raise ConfigError(f"{place}: the file does not say its shape: declare it")
-    tensor["shape"] = [own if isinstance(own, int) else names[str(own)] if is_named(own) else unnamed(index, said)
-             for index, own in enumerate(said.axes)]  # fmt: skip
+    tensor["shape"] = [
+        own if isinstance(own, int) else names[str(own)] if is_named(own) else unnamed(index, said)
+        for index, own in enumerate(said.axes)
+    ]
     return tensor
 
 
@@ -176,9 +180,11 @@ def plain(text: str, taken: set[str]) -> str:
     """Return a text as the name of an axis, other than those that are taken."""
     word = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_") or "axis"
     word = word if word[0].isalpha() else f"axis_{word}"
-    return word if word not in taken else next(
-        f"{word}_{count}" for count in range(2, len(taken) + 3) if f"{word}_{count}" not in taken
-    )  # fmt: skip
+    return (
+        word
+        if word not in taken
+        else next(f"{word}_{count}" for count in range(2, len(taken) + 3) if f"{word}_{count}" not in taken)
+    )
 
 
 def fill_domains(place: str, inputs: Entries, reference: Mapping[str, Array] | None) -> list[str]:
@@ -248,7 +254,8 @@ def to_paste(inputs: Entries, missing: Sequence[str]) -> str:
     """Spell inputs as a configuration, in one line, with what is missing left open."""
     document = {
         name: {**tensor, **({"values": ["…"]} if tensor["dtype"] == "string" else {"low": "…", "high": "…"})}
-        if name in missing else tensor
+        if name in missing
+        else tensor
         for name, tensor in inputs.items()
-    }  # fmt: skip
+    }
     return f"inputs: {json.dumps(document, ensure_ascii=False)}"

@@ -121,8 +121,9 @@ def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
 def has_data(section: Mapping[str, Any]) -> bool:
     """Tell whether a run has data: one that trains must, one with weights from elsewhere may."""
     data = section["data"]
-    return "network" in section and ("weights" not in section["network"] or data["source"] != "file"
-                                     or data["path"] is not None)  # fmt: skip
+    return "network" in section and (
+        "weights" not in section["network"] or data["source"] != "file" or data["path"] is not None
+    )
 
 
 def require_shapes(place: str, section: Mapping[str, Any]) -> None:

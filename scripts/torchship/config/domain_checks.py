@@ -12,9 +12,13 @@ Ends = float | Sequence[Any]
 FLOATS = ("float32", "float64", "float16")
 # The smallest and largest number that a type has; float64 has all that a configuration can say.
 RANGES = {
-    "float32": (-3.4028234663852886e38, 3.4028234663852886e38), "float16": (-65504, 65504), "uint8": (0, 255),
-    "int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "bool": (0, 1),
-}  # fmt: skip
+    "float32": (-3.4028234663852886e38, 3.4028234663852886e38),
+    "float16": (-65504, 65504),
+    "uint8": (0, 255),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "bool": (0, 1),
+}
 
 
 def spelled_out(place: str, tensor: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,8 +148,11 @@ def on_values(
         values_by_input: the constants that an input may be compared with; none for inputs that it does not name.
     """
     drawn = draw(inputs, dict.fromkeys(inputs, uniform), sizes, generator)
-    special = {name: special_draw(tensor, sizes, values_by_input.get(name, ()), generator)
-               for name, tensor in inputs.items() if name not in masks(inputs)}  # fmt: skip
+    special = {
+        name: special_draw(tensor, sizes, values_by_input.get(name, ()), generator)
+        for name, tensor in inputs.items()
+        if name not in masks(inputs)
+    }
     return pad(inputs, {**drawn, **special})
 
 
@@ -167,8 +170,10 @@ def with_special(
     """Return a drawn tensor with special values in the place of most of its numbers, each feature's own."""
     found = drawn.copy()
     for which, _, low, high in parts_of(tensor, sizes, drawn.ndim):
-        pools = [np.unique(pool[(pool >= low) & (pool <= high)])
-                 for pool in special_values(low, high, np.asarray(values, dtype=np.float64), generator)]  # fmt: skip
+        pools = [
+            np.unique(pool[(pool >= low) & (pool <= high)])
+            for pool in special_values(low, high, np.asarray(values, dtype=np.float64), generator)
+        ]
         pools = [pool for pool in pools if len(pool)]
         part = found[which]
         kind = generator.integers(len(pools) + 1, size=part.shape)
@@ -220,8 +225,12 @@ def near(events: Mapping[str, Array], inputs: Tensors, generator: np.random.Gene
     A number is moved by up to four units in the last place, or by 10⁻⁶ to 10⁻¹ of its feature's domain, and stays
     in it; integers by 1. Some events of a mask lose an entry. Padding follows the masks.
     """
-    sizes = {axis: events[name].shape[place] for name, tensor in inputs.items()
-             for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}  # fmt: skip
+    sizes = {
+        axis: events[name].shape[place]
+        for name, tensor in inputs.items()
+        for place, axis in enumerate(tensor.shape)
+        if isinstance(axis, str)
+    }
     moved = {name: np.array(events[name]) for name in inputs}
     for name, tensor in inputs.items():
         array = moved[name]

@@ -13,8 +13,7 @@ from torchship.spec.tensor import Padding, Tensor, Tensors
 
 def masks(inputs: Tensors) -> dict[str, int]:
     """Return the value by which each mask hides an entry, of all inputs that are masks of others, by name."""
-    return {tensor.padded.mask: tensor.padded.where
-            for tensor in inputs.values() if tensor.padded is not None}  # fmt: skip
+    return {tensor.padded.mask: tensor.padded.where for tensor in inputs.values() if tensor.padded is not None}
 
 
 def hidden(tensor: Tensor, feed: Feed, rank: int) -> Array:
@@ -36,9 +35,10 @@ def pad(inputs: Tensors, feed: Feed) -> dict[str, Array]:
     shown = enough_shown(inputs, feed)
     return {
         name: np.where(hidden(inputs[name], shown, array.ndim), padding_of(padded, array.dtype), array)
-        if (padded := inputs[name].padded) is not None else array
+        if (padded := inputs[name].padded) is not None
+        else array
         for name, array in shown.items()
-    }  # fmt: skip
+    }
 
 
 def shown_at_least(inputs: Tensors) -> dict[str, int]:
@@ -71,8 +71,10 @@ def repad(inputs: Tensors, feed: Feed, was_padding: Feed, fresh: Feed) -> dict[s
         was_padding: by input, which of its entries were padding before the masks changed.
         fresh: by input, draws from its domain.
     """
-    revealed = {name: np.where(was_padding[name], fresh[name], array) if inputs[name].padded is not None else array
-                for name, array in feed.items()}  # fmt: skip
+    revealed = {
+        name: np.where(was_padding[name], fresh[name], array) if inputs[name].padded is not None else array
+        for name, array in feed.items()
+    }
     return pad(inputs, revealed)
 
 

@@ -28,9 +28,14 @@ MICROSOFT = "com.microsoft"
 
 
 def violations(
-    content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors,
-    metadata: Mapping[str, Any], input_shapes: bool = False,
-) -> list[str]:  # fmt: skip
+    content: bytes,
+    target: Target,
+    *,
+    inputs: Tensors,
+    outputs: Tensors,
+    metadata: Mapping[str, Any],
+    input_shapes: bool = False,
+) -> list[str]:
     """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
 
     Args:
@@ -50,9 +55,11 @@ def violations(
             found += cmssw(kind, value, declared, into=target.generation == INTO, input_shapes=input_shapes)
         batches = fixed_batches(model, inputs, outputs)
         if len(set(batches.values())) > 1:
-            found.append(f"cms::Ort::ONNXRuntime takes one batch for all inputs and outputs, but axis 0 is fixed to "
-                         f"{', '.join(f'{size} in {place}' for place, size in batches.items())}: any call throws an "
-                         "exception")  # fmt: skip
+            found.append(
+                f"cms::Ort::ONNXRuntime takes one batch for all inputs and outputs, but axis 0 is fixed to "
+                f"{', '.join(f'{size} in {place}' for place, size in batches.items())}: any call throws an "
+                "exception"
+            )
     return found
 
 
@@ -72,8 +79,10 @@ def notes(content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors) 
 
 def fixed_batches(model: ModelProto, inputs: Tensors, outputs: Tensors) -> dict[str, int]:
     """Return the batch of each input and output that is fixed to one, as was declared."""
-    sizes = {f"{kind} {value.name!r}": fixed_batch(value, declared)
-             for kind, value, declared in signature(model, inputs, outputs)}  # fmt: skip
+    sizes = {
+        f"{kind} {value.name!r}": fixed_batch(value, declared)
+        for kind, value, declared in signature(model, inputs, outputs)
+    }
     return {place: size for place, size in sizes.items() if size is not None}
 
 
@@ -90,8 +99,10 @@ def versions(model: ModelProto, target: Target) -> list[str]:
     found = []
     opset = operator_set(model)
     if opset > target.opset:
-        found.append(f"opset {opset} is newer than the target's {target.opset}: lower export/opset, export "
-                     f"anew, or convert: onnx.version_converter.convert_version(model, {target.opset})")  # fmt: skip
+        found.append(
+            f"opset {opset} is newer than the target's {target.opset}: lower export/opset, export "
+            f"anew, or convert: onnx.version_converter.convert_version(model, {target.opset})"
+        )
     if model.ir_version > target.ir:
         found.append(
             f"IR version {model.ir_version} is newer than the target's {target.ir}: export anew, or lower it, which "
@@ -104,8 +115,13 @@ def operators(model: ModelProto) -> list[str]:
     """Name the operators that the file's own operator set does not have, or not in this form."""
     opset, nodes = operator_set(model), list(all_nodes(model.graph))
     local = {function.name for function in model.functions}
-    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes
-                      if node.domain not in (*ONNX, ML, MICROSOFT) and node.op_type not in local})  # fmt: skip
+    foreign = sorted(
+        {
+            f"{node.domain}.{node.op_type}"
+            for node in nodes
+            if node.domain not in (*ONNX, ML, MICROSOFT) and node.op_type not in local
+        }
+    )
     if foreign:
         return [f"{', '.join(foreign)}: not operators of ONNX, nor of ONNX Runtime; write them by others"]
     missing = sorted({node.op_type for node in nodes if node.domain in ONNX and not defs.has(node.op_type, opset)})
@@ -187,8 +203,10 @@ def cmssw(kind: str, value: Any, declared: Tensors, *, into: bool, input_shapes:
     tensor, place, shape = value.type.tensor_type, f"{kind} {value.name!r}", axes_of(value)
     found = []
     if value.name not in declared:
-        found.append(f"{place} is not declared: CMSSW finds inputs and outputs by their names; declared are "
-                     f"{', '.join(declared)}")  # fmt: skip
+        found.append(
+            f"{place} is not declared: CMSSW finds inputs and outputs by their names; declared are "
+            f"{', '.join(declared)}"
+        )
     throws = kind == "input" or into
     if tensor.elem_type != CMSSW_TYPE:
         number = TensorProto.DataType.Name(tensor.elem_type)
@@ -198,8 +216,10 @@ def cmssw(kind: str, value: Any, declared: Tensors, *, into: bool, input_shapes:
         return [*found, f"{place} is a scalar: the constructor throws an exception; give it a batch axis"]
     if isinstance(shape[0], int):
         if fixed_batch(value, declared) is None:
-            found.append(f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
-                         "throws an exception")  # fmt: skip
+            found.append(
+                f"{place} has shape {shape}: axis 0 must be the dynamic batch; another batch than {shape[0]} "
+                "throws an exception"
+            )
     elif value.name in declared and declared[value.name].shape[0] != BATCH:
         does = "an exception is thrown" if throws else "its data come out transposed, without an error,"
         found.append(f"{place} has axis 0 {shape[0]!r}: it must be the batch, or {does} as soon as both differ")

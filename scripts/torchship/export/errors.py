@@ -171,8 +171,12 @@ def line_of_error(error: Exception | None, folder: Path | None) -> Line | None:
 
 def sizes_by_axis(examples: Sequence[torch.Tensor], inputs: Tensors) -> dict[str, int]:
     """Return the traced size of each dynamic axis."""
-    return {axis: tensor.shape[place] for tensor, declared in zip(examples, inputs.values(), strict=True)
-            for place, axis in enumerate(declared.shape) if isinstance(axis, str)}  # fmt: skip
+    return {
+        axis: tensor.shape[place]
+        for tensor, declared in zip(examples, inputs.values(), strict=True)
+        for place, axis in enumerate(declared.shape)
+        if isinstance(axis, str)
+    }
 
 
 def axes_of(guards: Guards, examples: Sequence[torch.Tensor], inputs: Tensors) -> dict[str, str]:
@@ -208,7 +212,10 @@ def axis_of(
 
 def guards_line(guards: Guards, axis: str | None, names: Mapping[str, str]) -> Line | None:
     """Return the user's line that first put a condition on the size of an axis: an equation, if there is one."""
-    about = [(condition, line) for condition, line in guards.conditions
-             if line and any(names.get(symbol) == axis for symbol in re.findall(r"\bs\d+\b", condition))]  # fmt: skip
+    about = [
+        (condition, line)
+        for condition, line in guards.conditions
+        if line and any(names.get(symbol) == axis for symbol in re.findall(r"\bs\d+\b", condition))
+    ]
     equal = [line for condition, line in about if condition.startswith("Eq(")]
     return next(iter(equal), about[0][1] if about else None)

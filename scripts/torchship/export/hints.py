@@ -39,7 +39,8 @@ HINTS = (
     _hint(
         r"satisfy the generated guard|inconsistencies were found|is invalid for input of size|is inconsistent",
         "not every size of axis {axis} fits there: write it for any size, or declare those that the network takes, "
-        + AXES + " in the model's section",
+        + AXES
+        + " in the model's section",
     ),
     _hint(
         r"data-dependent|u\d+ .*(declared|unhinted)|has shape \[[^\]]*'[^']*\bu\d+",
@@ -75,10 +76,12 @@ HINTS = (
         r"numpy|__array__|data pointer of Tensor|storage|FakeTensor|'SymInt'|Cannot access data",
         "the exporter follows operations of torch alone, without numbers in them: write this by torch's",
     ),
-    _hint(r"has no attribute|is not defined|not supported between|not subscriptable|is not callable",
-          "this is an error of the network's own code: mend it there"),
+    _hint(
+        r"has no attribute|is not defined|not supported between|not subscriptable|is not callable",
+        "this is an error of the network's own code: mend it there",
+    ),
     _hint(r"out of memory|can't allocate|bad_alloc", "there is not memory enough for it here"),
-)  # fmt: skip
+)
 
 
 def advice(text: str, axis: str | None) -> str:

@@ -91,6 +91,8 @@ def lower(model: ModelProto, opset: int) -> ModelProto:
 def acts_on_last_axis(node: NodeProto, model: ModelProto) -> bool:
     """Say whether a softmax is over the last axis, named from the end or, of [batch, classes], as 1."""
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), -1)
-    ranks = {value.name: len(value.type.tensor_type.shape.dim)
-             for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]}  # fmt: skip
+    ranks = {
+        value.name: len(value.type.tensor_type.shape.dim)
+        for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]
+    }
     return axis == -1 or ranks.get(node.output[0]) == axis + 1

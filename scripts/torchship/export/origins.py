@@ -28,8 +28,9 @@ MOST = 3
 
 def read(node: NodeProto) -> Origin:
     """Return the origin that a node's metadata hold, empty where they hold none."""
-    held = {entry.key.removeprefix(PREFIX): entry.value for entry in node.metadata_props
-            if entry.key.startswith(PREFIX)}  # fmt: skip
+    held = {
+        entry.key.removeprefix(PREFIX): entry.value for entry in node.metadata_props if entry.key.startswith(PREFIX)
+    }
     return {**NOTHING, **held}
 
 
@@ -113,8 +114,11 @@ def holds(name: str, other: str) -> bool:
 
 def of_neighbours(node: NodeProto, graph: GraphProto) -> Origin:
     """Return the origin that all neighbours of a node share, empty where they have several or none."""
-    near = [read(other) for other in graph.node
-            if set(other.output) & set(node.input) or set(other.input) & set(node.output)]  # fmt: skip
+    near = [
+        read(other)
+        for other in graph.node
+        if set(other.output) & set(node.input) or set(other.input) & set(node.output)
+    ]
     known = [origin for origin in near if any(origin.values())]
     modules = {origin["module"] for origin in known}
     if len(modules) != 1:

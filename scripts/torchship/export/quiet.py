@@ -11,8 +11,15 @@ log = logging.getLogger(__name__)
 
 # What these say while torch traces or translates: packages that are not installed, code of torch's own that is
 # deprecated, and the failures of one of two ways to trace. Whatever comes of it is checked, and told in one line.
-QUIET = ("torch.onnx", "torch.export", "torch._dynamo", "torch._guards", "torch._subclasses.fake_tensor",
-         "torch.fx.experimental.symbolic_shapes", "onnxscript")  # fmt: skip
+QUIET = (
+    "torch.onnx",
+    "torch.export",
+    "torch._dynamo",
+    "torch._guards",
+    "torch._subclasses.fake_tensor",
+    "torch.fx.experimental.symbolic_shapes",
+    "onnxscript",
+)
 
 
 @contextlib.contextmanager

@@ -37,9 +37,12 @@ def export(module: nn.Module, inputs: Tensors, outputs: Tensors, opset: int, axe
 
 
 def translate(
-    module: nn.Module, inputs: Tensors, outputs: Tensors, opsets: Iterable[int],
+    module: nn.Module,
+    inputs: Tensors,
+    outputs: Tensors,
+    opsets: Iterable[int],
     axes: Axes = EVERY,
-) -> dict[int, ModelProto]:  # fmt: skip
+) -> dict[int, ModelProto]:
     """Trace a network once, and translate it for each operator set that is needed to make those that are asked for.
 
     Returns:
@@ -73,9 +76,13 @@ def translate(
 
 
 def translated(
-    module: nn.Module, examples: tuple[torch.Tensor, ...], shapes: Any, inputs: list[str], outputs: list[str],
+    module: nn.Module,
+    examples: tuple[torch.Tensor, ...],
+    shapes: Any,
+    inputs: list[str],
+    outputs: list[str],
     opsets: Sequence[int],
-) -> dict[int, ModelProto]:  # fmt: skip
+) -> dict[int, ModelProto]:
     """Return a model for each operator set, from one trace, as torch's exporter makes it."""
     program: Any = None
     found = {}
@@ -84,9 +91,18 @@ def translated(
         with quiet():
             # The optimiser is called below, since origins are read before it.
             program = torch.onnx.export(
-                source, fed, None, dynamo=True, verbose=False, opset_version=opset, input_names=inputs,
-                output_names=outputs, dynamic_shapes=shapes, external_data=False, optimize=False,
-            )  # fmt: skip
+                source,
+                fed,
+                None,
+                dynamo=True,
+                verbose=False,
+                opset_version=opset,
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_shapes=shapes,
+                external_data=False,
+                optimize=False,
+            )
             found[opset] = finished(program, module)
     return found
 

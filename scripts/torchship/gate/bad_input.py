@@ -71,8 +71,11 @@ def wrong_calls(inputs: Tensors, feed: Feed) -> Iterator[tuple[str, str, Feed]]:
 
 def kind_of(found: Mapping[str, Array]) -> str:
     """Say what numbers the first event's outputs are."""
-    firsts = [np.asarray(array[:1] if array.ndim else array, dtype=np.float64).ravel()
-              for array in found.values() if not is_text(array)]  # fmt: skip
+    firsts = [
+        np.asarray(array[:1] if array.ndim else array, dtype=np.float64).ravel()
+        for array in found.values()
+        if not is_text(array)
+    ]
     values = np.concatenate(firsts) if firsts else np.zeros(0)
     return "NaN" if np.isnan(values).any() else "infinite" if np.isinf(values).any() else "finite"
 
@@ -153,8 +156,9 @@ class Trials:
         if isinstance(together, str):
             return [self.expected({name: array[:1] for name, array in feed.items()}) for feed in feeds]
         exact, limit = together
-        return [(rows(exact, slice(place, place + 1)), rows(limit, slice(place, place + 1)))
-                for place in range(len(feeds))]  # fmt: skip
+        return [
+            (rows(exact, slice(place, place + 1)), rows(limit, slice(place, place + 1))) for place in range(len(feeds))
+        ]
 
     def expected(self, feed: Feed) -> Expected:
         """Return what the arbiter makes of inputs, with limits; or that it refuses them, or that nobody knows."""

@@ -39,9 +39,16 @@ ORIGINS_IN_USE = ("test set", "reference", "training set", "near the data", UNIF
 
 
 def make_inputs(
-    inputs: Tensors, events: Arrays | None, validate: Validate, *, beyond: int, seed: int,
-    axes: Axes = EVERY, training: Arrays | None = None, comparer: Comparer | None = None,
-) -> Made:  # fmt: skip
+    inputs: Tensors,
+    events: Arrays | None,
+    validate: Validate,
+    *,
+    beyond: int,
+    seed: int,
+    axes: Axes = EVERY,
+    training: Arrays | None = None,
+    comparer: Comparer | None = None,
+) -> Made:
     """Yield the inputs of all cases, in order.
 
     These are all events of the test set, in batches of the largest size; for each shape of the matrix the first events
@@ -95,14 +102,22 @@ def data_inputs(inputs: Tensors, events: Arrays, batches: AxisRange, largest: in
         yield about, rows(given, (first + np.arange(size)) % count)
     for batch in sorted(batch_sizes - {0, count}):
         feed = rows({name: events[name] for name in inputs}, np.arange(batch) % count)
-        yield {"origin": "test set, repeated" if batch > count else "test set, its first events",
-               "sizes": {**sizes, BATCH: batch}}, feed  # fmt: skip
+        yield (
+            {
+                "origin": "test set, repeated" if batch > count else "test set, its first events",
+                "sizes": {**sizes, BATCH: batch},
+            },
+            feed,
+        )
 
 
 def domain_inputs(
-    inputs: Tensors, validate: Validate, shapes: list[dict[str, int]], axes: Axes,
+    inputs: Tensors,
+    validate: Validate,
+    shapes: list[dict[str, int]],
+    axes: Axes,
     generator: np.random.Generator,
-) -> Made:  # fmt: skip
+) -> Made:
     """Yield uniform draws at each shape of the matrix, and the edges of the domain at the usual shape."""
     ways = edge_draws(inputs)
     for sizes in shapes:
@@ -139,9 +154,12 @@ def near_inputs(inputs: Tensors, sets: list[Arrays | None], batches: AxisRange, 
 
 
 def special_inputs(
-    inputs: Tensors, usual: Mapping[str, int], comparer: Comparer | None, batches: AxisRange,
+    inputs: Tensors,
+    usual: Mapping[str, int],
+    comparer: Comparer | None,
+    batches: AxisRange,
     generator: np.random.Generator,
-) -> Made:  # fmt: skip
+) -> Made:
     """Yield draws on constants, integers and ends, and pairs of events between which a comparison flips."""
     separate = independent(inputs)
     sizes = {**usual, BATCH: batches.nearest(SOME)} if separate else dict(usual)
@@ -159,5 +177,9 @@ def special_inputs(
 
 def sizes_of(inputs: Tensors, feed: Feed) -> dict[str, int]:
     """Return the sizes that the dynamic axes of some inputs have."""
-    return {axis: feed[name].shape[place] for name, tensor in inputs.items()
-            for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}  # fmt: skip
+    return {
+        axis: feed[name].shape[place]
+        for name, tensor in inputs.items()
+        for place, axis in enumerate(tensor.shape)
+        if isinstance(axis, str)
+    }

@@ -50,8 +50,10 @@ class Case:
 
 def select(case: Case, chosen: slice) -> Case:
     """Return a case with some of its events, which must be independent of one another."""
-    parts = {part: {name: array[chosen] for name, array in getattr(case, part).items()}
-             for part in ("feed", "exact", "single", "limit")}  # fmt: skip
+    parts = {
+        part: {name: array[chosen] for name, array in getattr(case, part).items()}
+        for part in ("feed", "exact", "single", "limit")
+    }
     count = len(next(iter(parts["feed"].values())))
     return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)
 
@@ -66,9 +68,11 @@ class Witnesses:
     """
 
     def __init__(
-        self, arbiter: Arbiter, bound: Callable[[Feed], dict[str, Array]] | None = None,
+        self,
+        arbiter: Arbiter,
+        bound: Callable[[Feed], dict[str, Array]] | None = None,
         handcoded: Callable[[Feed], dict[str, tuple[Array, Array]]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded
 
     def limits(self, feed: Feed, output: Mapping[str, Witnessed], factor: float) -> dict[str, Array]:

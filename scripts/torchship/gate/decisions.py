@@ -54,8 +54,11 @@ def compare_decisions(
             limits = margin / reach
         event = int(np.argmin(np.nan_to_num(limits, nan=np.inf)))
         if nearest is None or limits[event] < nearest["limits"]:
-            nearest = {"event": case.about["first"] + event, "margin": float(margin[event]),
-                       "limits": float(limits[event])}  # fmt: skip
+            nearest = {
+                "event": case.about["first"] + event,
+                "margin": float(margin[event]),
+                "limits": float(limits[event]),
+            }
     if not events:
         return None
     return {"events": events, "changed": changed, "first": first, "nearest": nearest, "threshold": threshold}

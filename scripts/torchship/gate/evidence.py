@@ -36,9 +36,13 @@ def static_failures(
     if target.wheel and version != target.onnxruntime:
         lines.append(f"ran in ONNX Runtime {version}, the target ships {target.onnxruntime}")
     lines += violations(
-        content, target, inputs=model["inputs"], outputs=model["outputs"], metadata=report["metadata"],
+        content,
+        target,
+        inputs=model["inputs"],
+        outputs=model["outputs"],
+        metadata=report["metadata"],
         input_shapes=model["export"]["input_shapes"],
-    )  # fmt: skip
+    )
     return [*changed, *(Failure("static", "", line) for line in lines)]
 
 

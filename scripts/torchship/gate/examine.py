@@ -23,8 +23,20 @@ from torchship.spec.axes import BATCH, usual_sizes
 from torchship.spec.section import Validate
 
 # Which kind of failure is said first: that it is another file, what is wrong with the numbers, what may have caused it.
-ORDER = ("changed", "parity", "search", "regression", "shape", "type", "axis", "signature", "refused", "static",
-         "promise", "bad input")  # fmt: skip
+ORDER = (
+    "changed",
+    "parity",
+    "search",
+    "regression",
+    "shape",
+    "type",
+    "axis",
+    "signature",
+    "refused",
+    "static",
+    "promise",
+    "bad input",
+)
 
 
 @dataclass
@@ -95,11 +107,12 @@ class Examination:
         return {
             "verdict": "failed" if failures else STATIC_ONLY if stood_in else "passed",
             "failures": [failure.document() for failure in failures],
-            "elements": sum(found["elements"] for entry in self.evidence.get("cases", [])
-                            for found in entry["outputs"].values()),
+            "elements": sum(
+                found["elements"] for entry in self.evidence.get("cases", []) for found in entry["outputs"].values()
+            ),
             **self.evidence,
             **more,
-        }  # fmt: skip
+        }
 
     def _signature(self, session: Session) -> None:
         """Compare inputs and outputs with the declared ones."""
@@ -152,8 +165,11 @@ class Examination:
     def _locate(self, session: Session) -> Located | None:
         """Find where in the graph the failing case with the smallest inputs goes wrong."""
         arbiter, tolerance = self.judge.witnesses.arbiter, self.judge.tolerance
-        failing = [case for case, entry in zip(self.cases, self.evidence["cases"], strict=True)
-                   if any(not float(found["ratio"]) <= tolerance for found in entry["outputs"].values())]  # fmt: skip
+        failing = [
+            case
+            for case, entry in zip(self.cases, self.evidence["cases"], strict=True)
+            if any(not float(found["ratio"]) <= tolerance for found in entry["outputs"].values())
+        ]
         failing = failing or self.worst
         if not failing or isinstance(arbiter, GivenReference):
             return None
@@ -176,8 +192,10 @@ class Examination:
 def largest_errors(evidence: Mapping[str, Any]) -> dict[str, float]:
     """Return by output the largest error in any runtime, at any setting, in units of the limit."""
     found: dict[str, float] = {}
-    usual = [{name: float(difference["ratio"]) for name, difference in entry["outputs"].items()}
-             for entry in evidence["cases"]]  # fmt: skip
+    usual = [
+        {name: float(difference["ratio"]) for name, difference in entry["outputs"].items()}
+        for entry in evidence["cases"]
+    ]
     for ratios in [*usual, *(row.get("ratios", {}) for row in evidence["runtimes"])]:
         for name, ratio in ratios.items():
             found[name] = max(found.get(name, 0.0), ratio)
@@ -194,8 +212,7 @@ def worst_cases(
         for difference in entry["outputs"].values()
     ]
     scored.sort(key=lambda item: -item[0])
-    return [select(case, slice(event, event + 1)) if separate else case
-            for _, event, case in scored[:most]]  # fmt: skip
+    return [select(case, slice(event, event + 1)) if separate else case for _, event, case in scored[:most]]
 
 
 def smallest(case: Case) -> tuple[bool, int]:

@@ -83,9 +83,13 @@ def locate(
     module, line = origin_of(modules, node.name)
     after = before[-1].name if before else None
     return {
-        "node": node.name, "operator": node.op_type, "module": module, "line": line, "after": after,
+        "node": node.name,
+        "operator": node.op_type,
+        "module": module,
+        "line": line,
+        "after": after,
         "lacks": lacking(record, there),
-    }  # fmt: skip
+    }
 
 
 def suspect(node: onnx.NodeProto, agrees: Mapping[str, bool], passed: Mapping[str, bool]) -> bool:
@@ -120,8 +124,11 @@ def lacking(record: Sequence[Recorded], there: Container[int]) -> Place | None:
     missing = [place for place in range(len(record)) if told[place] and not passed[place]]
 
     def first_missing(asked: Sequence[bool]) -> list[Recorded]:
-        return [record[place] for place in missing
-                if all(passed[source] or not asked[source] for source in record[place].sources)]  # fmt: skip
+        return [
+            record[place]
+            for place in missing
+            if all(passed[source] or not asked[source] for source in record[place].sources)
+        ]
 
     # Of a mask nobody can say whether the file has it: it is asked for first, and passed over if that finds nothing.
     suspects = first_missing([value.between for value in record]) or first_missing(told)
@@ -166,8 +173,14 @@ def everyone_differs(runtimes: Sequence[SettingRow], tolerance: float) -> bool:
         runtimes: `evidence["runtimes"]`: rows with `setting`, `refused` and `ratio`, in limits. The usual setting is
             not among them: whoever asks has seen it fail.
     """
-    ran = [row for row in runtimes if row["refused"] is None and row["elements"] and row["setting"] != ARBITERS_OWN
-           and not row["setting"].endswith(ONE_BY_ONE)]  # fmt: skip
+    ran = [
+        row
+        for row in runtimes
+        if row["refused"] is None
+        and row["elements"]
+        and row["setting"] != ARBITERS_OWN
+        and not row["setting"].endswith(ONE_BY_ONE)
+    ]
     return all(not float(row["ratio"]) <= tolerance for row in ran)
 
 

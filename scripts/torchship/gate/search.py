@@ -160,8 +160,12 @@ class Search:
         tried, generations, begin = 0, 0, time.monotonic()
         while tried < evaluations:
             if time.monotonic() - begin > seconds:
-                log.warning("the search stopped after %g s and %d of %d evaluations: raise validate/search/seconds",
-                            seconds, tried, evaluations)  # fmt: skip
+                log.warning(
+                    "the search stopped after %g s and %d of %d evaluations: raise validate/search/seconds",
+                    seconds,
+                    tried,
+                    evaluations,
+                )
                 break
             scored = self.score(population)
             if scored is None:

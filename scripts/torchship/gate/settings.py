@@ -94,8 +94,10 @@ class Matrix:
             for case, batch in self.larger():
                 part, found = session.run_one_by_one(case, ONE_BY_ONE)
                 if case.place not in known:
-                    failures += [Failure(item.check, f"{name}, {item.place}", item.message, item.ratio)
-                                 for item in self.judge.case(part, found)[1]]  # fmt: skip
+                    failures += [
+                        Failure(item.check, f"{name}, {item.place}", item.message, item.ratio)
+                        for item in self.judge.case(part, found)[1]
+                    ]
                 parts.append(part)
                 results.append(found)
                 batches.append({output: array[:ONE_BY_ONE] for output, array in batch.items()})
@@ -144,5 +146,10 @@ def against(results: Sequence[Result], default: Sequence[Result], cases: Sequenc
             if mine.size:
                 found_ratio = float(ratios(mine, exact, case.limit[name]).max())
                 largest[name] = max(largest.get(name, 0.0), found_ratio)
-    return {"elements": elements, "different": different, "ulp": ulp,
-            "ratio": max(largest.values(), default=0.0), "ratios": largest}  # fmt: skip
+    return {
+        "elements": elements,
+        "different": different,
+        "ulp": ulp,
+        "ratio": max(largest.values(), default=0.0),
+        "ratios": largest,
+    }

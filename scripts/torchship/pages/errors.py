@@ -46,23 +46,29 @@ def write_errors(
     `outputs`, and as `left_out` a line for each input or output that is not shown whole.
     """
     axis = row_axis(inputs, outputs)
-    largest = {name: largest_row([case.feed[name] for case in cases], first=by_rows(tensor, axis))
-               for name, tensor in inputs.items()}  # fmt: skip
+    largest = {
+        name: largest_row([case.feed[name] for case in cases], first=by_rows(tensor, axis))
+        for name, tensor in inputs.items()
+    }
     columns, left_out = choose_columns(inputs, largest, axis)
     floats = [name for name in outputs if any(case.exact[name].dtype.kind == "f" for case in cases)]
     shown = floats[:MOST_OUTPUTS]
     # Integers are equal, or the gate has failed: there is nothing to draw.
     columns = columns if shown else []
-    left_out += [f"nothing of output {name}" + ("" if name in floats else ", which is not floating point")
-                 for name in outputs if name not in shown]  # fmt: skip
+    left_out += [
+        f"nothing of output {name}" + ("" if name in floats else ", which is not floating point")
+        for name in outputs
+        if name not in shown
+    ]
     kept: dict[str, list[Array]] = {}
     for case, found in zip(cases, results, strict=True):
         if not isinstance(found, str):
             for key, array in of_case(case, found, columns, shown, inputs, outputs, axis).items():
                 kept.setdefault(key, []).append(array)
     arrays = {name: thinned(np.concatenate(parts)) for name, parts in kept.items()}
-    write_arrays(path, arrays, {"columns": [column.label for column in columns], "outputs": shown,
-                                "left_out": left_out})  # fmt: skip
+    write_arrays(
+        path, arrays, {"columns": [column.label for column in columns], "outputs": shown, "left_out": left_out}
+    )
 
 
 def largest_row(arrays: Sequence[Array], *, first: bool) -> Array:
@@ -71,9 +77,14 @@ def largest_row(arrays: Sequence[Array], *, first: bool) -> Array:
 
 
 def of_case(
-    case: Case, found: Mapping[str, Array], columns: Sequence[Column], shown: Sequence[str], inputs: Tensors,
-    outputs: Tensors, axis: str | None,
-) -> dict[str, Array]:  # fmt: skip
+    case: Case,
+    found: Mapping[str, Array],
+    columns: Sequence[Column],
+    shown: Sequence[str],
+    inputs: Tensors,
+    outputs: Tensors,
+    axis: str | None,
+) -> dict[str, Array]:
     """Return the arrays of one case, see `write_errors`."""
     rows = case.about["sizes"][axis] if axis is not None else 1
     kept: dict[str, Array] = {}
@@ -90,8 +101,10 @@ def of_case(
             by_row = signed.reshape(rows, -1)
             worst = by_row[np.arange(rows), np.abs(by_row).argmax(axis=1)]
             largest = np.where(np.abs(worst) > np.abs(largest), worst, largest)
-    numbers = [numbers_of(column, case.feed, inputs[column.name], rows, by_row=by_rows(inputs[column.name], axis))
-               for column in columns]  # fmt: skip
+    numbers = [
+        numbers_of(column, case.feed, inputs[column.name], rows, by_row=by_rows(inputs[column.name], axis))
+        for column in columns
+    ]
     return {**kept, "ratio": largest, "input": np.stack(numbers, axis=1) if numbers else np.zeros((rows, 0))}
 
 
@@ -135,8 +148,12 @@ def choose_columns(inputs: Tensors, largest: Mapping[str, Array], axis: str | No
         most = min(counts[name], MOST_OF_INPUT) if beside and largest[name].dtype.kind in "fiub" else 0
         places[name] = [tuple(map(int, np.unravel_index(number, shape))) for number in range(most)]
     turns = [(turn, name) for turn in range(MOST_OF_INPUT) for name in inputs if turn < len(places[name])]
-    columns = [Column(name, places[name][turn], label(name, inputs, places[name][turn]))
-               for name in inputs for turn, other in turns[:MOST_COLUMNS] if other == name]  # fmt: skip
+    columns = [
+        Column(name, places[name][turn], label(name, inputs, places[name][turn]))
+        for name in inputs
+        for turn, other in turns[:MOST_COLUMNS]
+        if other == name
+    ]
     left_out = []
     for name, tensor in inputs.items():
         have = sum(column.name == name for column in columns)

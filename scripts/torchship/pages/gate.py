@@ -80,8 +80,16 @@ def largest(validations: Documents) -> str:
             rows.append([target, runtime, verdict, document["elements"], "–", "–", "–", "–"])
             continue
         where = f"{worst['origin']}, {sizes_of(worst)}, event {worst['event']}, {worst['output']}[{worst['index']}]"
-        rows.append([target, runtime, verdict, document["elements"],
-                     *(float(worst[key]) for key in ("largest", "ratio", "ulp")), where])  # fmt: skip
+        rows.append(
+            [
+                target,
+                runtime,
+                verdict,
+                document["elements"],
+                *(float(worst[key]) for key in ("largest", "ratio", "ulp")),
+                where,
+            ]
+        )
     header = ["Target", "ONNX Runtime", "Verdict", "Outputs", "Largest |Δ|", "Of the limit", "In ulp", "Where"]
     return table(header, rows)
 
@@ -128,8 +136,11 @@ def witnesses(validations: Documents) -> list[str]:
 
 def noted(validations: Documents) -> list[str]:
     """Return a line for each note on the files; what does not hold for all targets names those that it holds for."""
-    of = {note: [target for target, document in validations.items() if note in document.get("notes", [])]
-          for document in validations.values() for note in document.get("notes", [])}  # fmt: skip
+    of = {
+        note: [target for target, document in validations.items() if note in document.get("notes", [])]
+        for document in validations.values()
+        for note in document.get("notes", [])
+    }
     return [
         f"{note[0].upper()}{note[1:]}." if len(targets) == len(validations) else f"{', '.join(targets)}: {note}."
         for note, targets in of.items()
@@ -142,15 +153,33 @@ def limits(validations: Documents) -> list[str]:
     for target, document in validations.items():
         for output, width in document.get("widths", {}).items():
             seen = float(document.get("largest", {}).get(output, 0.0))
-            rows.append([target, output, float(width["range"]), float(width["median"]), float(width["largest"]),
-                         f"{width['wide']:,} of {width['numbers']:,}", 1.0 / seen if seen else "no error"])  # fmt: skip
-        notes += [f"{target}: in case {one['case']}, output {one['output']}, event {one['event']}, rounding makes "
-                  f"{float(one['share']):.0%} of the evaluations NaN or infinite: {one['operation']}."
-                  for one in document.get("not_finite", [])[:MOST]]  # fmt: skip
+            rows.append(
+                [
+                    target,
+                    output,
+                    float(width["range"]),
+                    float(width["median"]),
+                    float(width["largest"]),
+                    f"{width['wide']:,} of {width['numbers']:,}",
+                    1.0 / seen if seen else "no error",
+                ]
+            )
+        notes += [
+            f"{target}: in case {one['case']}, output {one['output']}, event {one['event']}, rounding makes "
+            f"{float(one['share']):.0%} of the evaluations NaN or infinite: {one['operation']}."
+            for one in document.get("not_finite", [])[:MOST]
+        ]
     if not rows:
         return []
-    header = ["Target", "Output", "Its range", "Limit, median [range]", "Limit, largest [range]", "Wide limits",
-              "Limit / largest error seen"]  # fmt: skip
+    header = [
+        "Target",
+        "Output",
+        "Its range",
+        "Limit, median [range]",
+        "Limit, largest [range]",
+        "Wide limits",
+        "Limit / largest error seen",
+    ]
     note = (
         "The range is that of the output over the cases, but for one number in a thousand at either end. A limit is "
         "wide above validate/widest_limit of it: there, right and wrong cannot be told apart. The last column is over "
@@ -172,10 +201,16 @@ def drawn(validations: Documents) -> list[str]:
         numbers = ", ".join(str(case["number"]) for case in cases[:MOST]) + (", …" if cases[MOST:] else "")
         elements = sum(difference["elements"] for case in cases for difference in case["outputs"].values())
         largest = [
-            max((float(difference["ratio"]) for case in by_target.get(target, [])
-                 for difference in case["outputs"].values()), default="–")
+            max(
+                (
+                    float(difference["ratio"])
+                    for case in by_target.get(target, [])
+                    for difference in case["outputs"].values()
+                ),
+                default="–",
+            )
             for target in validations
-        ]  # fmt: skip
+        ]
         rows.append([origin, numbers, sum(case["sizes"].get("batch", 1) for case in cases), elements, *largest])
     header = [
         "Where inputs lie",
@@ -191,11 +226,18 @@ def drawn(validations: Documents) -> list[str]:
 def settings(validations: Documents) -> list[str]:
     """Return what differs bit by bit between settings and versions."""
     rows = [
-        [target, row["setting"], *([f"refused: {row['refused']}", "", "", ""] if row["refused"] is not None else
-         [row["elements"], row["different"], float(row["ulp"]), float(row["ratio"])])]
+        [
+            target,
+            row["setting"],
+            *(
+                [f"refused: {row['refused']}", "", "", ""]
+                if row["refused"] is not None
+                else [row["elements"], row["different"], float(row["ulp"]), float(row["ratio"])]
+            ),
+        ]
         for target, document in validations.items()
         for row in document.get("runtimes", [])
-    ]  # fmt: skip
+    ]
     header = [
         "Target",
         "Against its usual setting",
@@ -249,8 +291,15 @@ def searched(validations: Documents) -> list[str]:
             continue
         worst = found["worst"]
         at = "; ".join(f"{name} = {values}" for name, values in (worst["input"] or {}).items())
-        rows.append([target, found["evaluations"], float(worst["ratio"]), float(worst["ulp"]),
-                     at or "in .worst.safetensors, beside validation.json"])  # fmt: skip
+        rows.append(
+            [
+                target,
+                found["evaluations"],
+                float(worst["ratio"]),
+                float(worst["ulp"]),
+                at or "in .worst.safetensors, beside validation.json",
+            ]
+        )
     header = ["Target", "Inputs tried", "Of the limit", "In ulp", "At"]
     return [heading("The worst input that a search found"), table(header, rows)] if rows else []
 

@@ -13,10 +13,15 @@ NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
 
 
 def write(
-    model: Model, training: Document, exports: Mapping[str, Document], validations: Mapping[str, Document],
-    datasheet: Document | None = None, metrics: Document | None = None, check: Document | None = None,
+    model: Model,
+    training: Document,
+    exports: Mapping[str, Document],
+    validations: Mapping[str, Document],
+    datasheet: Document | None = None,
+    metrics: Document | None = None,
+    check: Document | None = None,
     source: str = "",
-) -> str:  # fmt: skip
+) -> str:
     """Write the page of one run from the documents of its stages; it may have no data, hand-coded network."""
     body = [
         *verdicts(validations),

@@ -41,13 +41,32 @@ def draw_knob(
         axes.set_xticks(list(places.values()), list(places))
     values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
     metrics = [float(row[metric]) for row in ranked]
-    axes.scatter([places[row[knob]] for row in ranked], metrics, s=14, color=colors[0], alpha=0.5, linewidths=0,
-                 rasterized=True, label="a point")  # fmt: skip
-    axes.plot([places[value] for value in values], [best(found[value]) for value in values], color=colors[0],
-              label="best at each value", **look)  # fmt: skip
+    axes.scatter(
+        [places[row[knob]] for row in ranked],
+        metrics,
+        s=14,
+        color=colors[0],
+        alpha=0.5,
+        linewidths=0,
+        rasterized=True,
+        label="a point",
+    )
+    axes.plot(
+        [places[value] for value in values],
+        [best(found[value]) for value in values],
+        color=colors[0],
+        label="best at each value",
+        **look,
+    )
     stars = [row for row in ranked if row["candidate"] in shipped]
-    axes.plot([places[row[knob]] for row in stars], [float(row[metric]) for row in stars], "*", color=colors[1],
-              markersize=13, label="goes on")  # fmt: skip
+    axes.plot(
+        [places[row[knob]] for row in stars],
+        [float(row[metric]) for row in stars],
+        "*",
+        color=colors[1],
+        markersize=13,
+        label="goes on",
+    )
     if lost:
         edge: dict[str, Any] = {"clip_on": False, "transform": axes.get_xaxis_transform()}
         axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], label="diverged", **edge)

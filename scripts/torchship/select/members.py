@@ -46,9 +46,12 @@ def average(network: Path, inputs: int, count: int) -> str:
     """
     names = [f"input_{place}" for place in range(inputs)]
     text = NETWORK.format(
-        file=network.stem, count=count, member=MEMBER, inputs=", ".join(names),
+        file=network.stem,
+        count=count,
+        member=MEMBER,
+        inputs=", ".join(names),
         copies=", ".join(f"{name}.clone()" for name in names),
-    )  # fmt: skip
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / f"{MEMBER}.py", bundle(network))

@@ -67,9 +67,11 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
 
 
 def table(
-    names: Sequence[str], reports: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    reports: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Mapping[str, Any]],
     ranks: Mapping[int, int],
-) -> tuple[list[str], list[list[Any]]]:  # fmt: skip
+) -> tuple[list[str], list[list[Any]]]:
     """Return the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
 
     A column for each knob that some point changes, with the value that each point was trained with.

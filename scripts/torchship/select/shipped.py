@@ -60,9 +60,12 @@ class Choice:
 
 
 def choose(
-    points: Mapping[str, Sequence[int]], outcomes: Sequence[Mapping[str, Any]], ranked: Sequence[int], metric: str,
+    points: Mapping[str, Sequence[int]],
+    outcomes: Sequence[Mapping[str, Any]],
+    ranked: Sequence[int],
+    metric: str,
     ship: str,
-) -> Choice:  # fmt: skip
+) -> Choice:
     """Choose the point that ships: the best, or the one that `ship` names.
 
     Raises:

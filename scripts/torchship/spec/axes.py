@@ -126,16 +126,21 @@ def usual_sizes(inputs: Tensors, axes: Axes = EVERY, batch: int = USUAL_SIZE) ->
     traced = traced_sizes(inputs, axes)
     ranges = {axis: axes.get(axis, ANY_SIZE) for axis in traced}
     return {
-        axis: allowed.nearest(batch) if axis == BATCH else traced[axis] if allowed.least > USUAL_SIZE
+        axis: allowed.nearest(batch)
+        if axis == BATCH
+        else traced[axis]
+        if allowed.least > USUAL_SIZE
         else allowed.nearest(USUAL_SIZE)
         for axis, allowed in ranges.items()
-    }  # fmt: skip
+    }
 
 
 def largest_sizes(inputs: Tensors, validate: Validate, axes: Axes = EVERY) -> dict[str, int]:
     """Return the largest of the sizes that `validate` asks for, of each dynamic axis."""
-    return {axis: axes.get(axis, ANY_SIZE).nearest(max(validate["batch_sizes" if axis == BATCH else "axis_sizes"]))
-            for axis in dynamic_axes(inputs)}  # fmt: skip
+    return {
+        axis: axes.get(axis, ANY_SIZE).nearest(max(validate["batch_sizes" if axis == BATCH else "axis_sizes"]))
+        for axis in dynamic_axes(inputs)
+    }
 
 
 def shape_matrix(inputs: Tensors, validate: Validate, beyond: int, axes: Axes = EVERY) -> list[dict[str, int]]:

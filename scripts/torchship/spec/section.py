@@ -136,8 +136,10 @@ def read_section(section: Mapping[str, Any]) -> Section:
 
 def in_order(section: Section) -> dict[str, Any]:
     """Return a section for JSON: inputs and outputs as lists, since its keys are sorted, and their order matters."""
-    lists = {kind: [{"name": name, **entry} for name, entry in documents(tensors).items()]
-             for kind, tensors in tensors_of(section).items()}  # fmt: skip
+    lists = {
+        kind: [{"name": name, **entry} for name, entry in documents(tensors).items()]
+        for kind, tensors in tensors_of(section).items()
+    }
     return {**section, **lists}
 
 

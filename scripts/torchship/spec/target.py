@@ -12,10 +12,16 @@ CMSSW, INTO = "cmssw", "into"
 TargetEntry = TypedDict(
     "TargetEntry",
     {
-        "onnxruntime": str, "opset": int, "ir": int, "series": Sequence[str], "wheel": bool, "contract": str | None,
-        "class": str | None, "source": str,
+        "onnxruntime": str,
+        "opset": int,
+        "ir": int,
+        "series": Sequence[str],
+        "wheel": bool,
+        "contract": str | None,
+        "class": str | None,
+        "source": str,
     },
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -44,17 +50,29 @@ class Target:
     def document(self) -> TargetEntry:
         """Return it for JSON."""
         return {
-            "onnxruntime": self.onnxruntime, "opset": self.opset, "ir": self.ir, "series": list(self.series),
-            "wheel": self.wheel, "contract": self.contract, "class": self.generation, "source": self.source,
-        }  # fmt: skip
+            "onnxruntime": self.onnxruntime,
+            "opset": self.opset,
+            "ir": self.ir,
+            "series": list(self.series),
+            "wheel": self.wheel,
+            "contract": self.contract,
+            "class": self.generation,
+            "source": self.source,
+        }
 
 
 def read_target(entry: TargetEntry) -> Target:
     """Return a target from an entry of targets.yaml."""
     return Target(
-        entry["onnxruntime"], entry["opset"], entry["ir"], tuple(entry["series"]), entry["wheel"], entry["contract"],
-        entry["class"], entry["source"],
-    )  # fmt: skip
+        entry["onnxruntime"],
+        entry["opset"],
+        entry["ir"],
+        tuple(entry["series"]),
+        entry["wheel"],
+        entry["contract"],
+        entry["class"],
+        entry["source"],
+    )
 
 
 def read_targets(entries: Mapping[str, TargetEntry]) -> dict[str, Target]:

@@ -93,9 +93,15 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
     if "fold" in knobs:
         data = of_fold(data, knobs["fold"], knobs["folds"])
-        log.info("fold %d of %d: %s", knobs["fold"], knobs["folds"],
-                 ", ".join(f"{len(events)} events to {word}" for word, events in
-                           zip(("train on", "validate on"), data.values(), strict=True)))  # fmt: skip
+        log.info(
+            "fold %d of %d: %s",
+            knobs["fold"],
+            knobs["folds"],
+            ", ".join(
+                f"{len(events)} events to {word}"
+                for word, events in zip(("train on", "validate on"), data.values(), strict=True)
+            ),
+        )
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about = {
         "device": describe_device(device),

@@ -53,12 +53,16 @@ def witness_in_parts(arbiter: Arbiter, feed: Feed, samples: int = SAMPLES) -> di
     whole: Mapping[str, Witnessed] = {}
     if len(lengths) == 1 and count > PART:
         together = arbiter.evaluate(feed)
-        parts = [arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
-                 for first in range(0, count, PART)]  # fmt: skip
+        parts = [
+            arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
+            for first in range(0, count, PART)
+        ]
         if all(len(array) == count for array in together.values() if array.ndim):
             whole = {name: joined([part[name] for part in parts]) for name in together}
-        if whole and all(np.allclose(whole[name].exact, array, rtol=SAME, atol=SAME, equal_nan=True)
-                         for name, array in together.items()):  # fmt: skip
+        if whole and all(
+            np.allclose(whole[name].exact, array, rtol=SAME, atol=SAME, equal_nan=True)
+            for name, array in together.items()
+        ):
             return dict(whole)
     found: dict[str, Witnessed] = arbiter.witness(feed, samples)
     return found

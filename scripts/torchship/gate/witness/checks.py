@@ -34,8 +34,13 @@ def require_finite(arbiter: Arbiter, asked: Asked) -> list[dict[str, Any]]:
             if not value.lost.size or not value.lost.max() > 0.0:
                 continue
             event = first_of(value.lost)
-            entry = {"case": about["number"], "output": name, "event": event, "share": float(value.lost.max()),
-                     "operation": not_finite(arbiter, one_event(feed, event))}  # fmt: skip
+            entry = {
+                "case": about["number"],
+                "output": name,
+                "event": event,
+                "share": float(value.lost.max()),
+                "operation": not_finite(arbiter, one_event(feed, event)),
+            }
             found.append(entry)
             if value.lost.max() > MOST_LOST:
                 raise WitnessError(

@@ -77,9 +77,7 @@ class GivenReference:
         count = len(next(iter(self._arrays.values())))
         return self.told(rows(self._arrays, np.arange(size if fixed is None else fixed) % count))
 
-    def cases(
-        self, validate: Validate, axes: Axes, beyond: int
-    ) -> Iterator[tuple[About, Told]]:  # fmt: skip
+    def cases(self, validate: Validate, axes: Axes, beyond: int) -> Iterator[tuple[About, Told]]:
         """Yield all its events, and the first at each batch size, with what a `Case` has as `about`."""
         batches = axes.get(BATCH, ANY_SIZE)
         sizes = {shape[BATCH] for shape in shape_matrix(self._inputs, validate, beyond, axes) if BATCH in shape}

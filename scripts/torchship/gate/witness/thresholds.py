@@ -102,8 +102,9 @@ def pairs(inputs: Tensors, events: Feed, generator: np.random.Generator) -> tupl
     order = generator.permutation(count)
     partner = {name: array[order] for name, array in events.items()}
     names = [name for name in inputs if events[name][0].size and name not in masks(inputs)]
-    real = {name: np.where(hidden(inputs[name], partner, partner[name].ndim), events[name], partner[name])
-            for name in names}  # fmt: skip
+    real = {
+        name: np.where(hidden(inputs[name], partner, partner[name].ndim), events[name], partner[name]) for name in names
+    }
     single = np.arange(0, count, 2)
     which = generator.integers(len(names), size=len(single))
     for name in inputs:
@@ -147,9 +148,11 @@ def chosen(where: Array, one: Array, other: Array) -> Array:
 def answers_of(comparer: Comparer, feed: Feed, *, disturbed: int = 0) -> Array | None:
     """Return what all comparisons gave, [batch, comparisons]; None where none is made for each event."""
     count = len(next(iter(feed.values())))
-    found = [np.asarray(array, dtype=np.float64).reshape(count, -1)
-             for array in comparer.comparisons(feed, disturbed=disturbed).answers
-             if array.ndim and len(array) == count]  # fmt: skip
+    found = [
+        np.asarray(array, dtype=np.float64).reshape(count, -1)
+        for array in comparer.comparisons(feed, disturbed=disturbed).answers
+        if array.ndim and len(array) == count
+    ]
     return np.concatenate(found, axis=1) if found else None
 
 

@@ -109,8 +109,11 @@ class TorchArbiter:
         plain, undisturbed = self._traced(feed, None), self._traced(feed, NO_NOISE)
         for one, other in zip(plain, undisturbed, strict=False):
             if one.operation != other.operation or not unchanged(one.value, other.value):
-                why = "it draws random numbers in evaluation mode" if one.seeded else (
-                    "disturbed by nothing, it gives another result")  # fmt: skip
+                why = (
+                    "it draws random numbers in evaluation mode"
+                    if one.seeded
+                    else ("disturbed by nothing, it gives another result")
+                )
                 raise WitnessError(
                     f"the arbiter does not understand operation {one.operation!r}{place_of(one)}: {why}, so that no "
                     "limit can be derived; write it by other operations"

@@ -90,10 +90,13 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return result
         args = tuple(value if place in done.written else widened(value) for place, value in enumerate(args))
         kwargs = {
-            key: torch.float64 if key == "dtype" and value == torch.float32
-            else value if key in done.written else widened(value)
+            key: torch.float64
+            if key == "dtype" and value == torch.float32
+            else value
+            if key in done.written
+            else widened(value)
             for key, value in (kwargs or {}).items()
-        }  # fmt: skip
+        }
         if done.name == "nan_to_num":
             args, kwargs = with_ends(args, kwargs)
         result = self.compute(func, done, args, kwargs)

@@ -67,10 +67,14 @@ def widths(cases: Sequence[Any], widest: float) -> dict[str, Width]:
         case, worst = max(((case, array) for case, array in relative if array.size), key=lambda pair: pair[1].max())
         flat = np.concatenate([array.ravel() for _, array in relative])
         found[name] = Width(
-            range=extent, median=float(np.median(flat)), largest=float(flat.max()), numbers=flat.size,
-            wide=int((flat > widest).sum()), case=case.about["number"],
+            range=extent,
+            median=float(np.median(flat)),
+            largest=float(flat.max()),
+            numbers=flat.size,
+            wide=int((flat > widest).sum()),
+            case=case.about["number"],
             event=int(np.unravel_index(int(worst.argmax()), worst.shape)[0]) if worst.ndim else 0,
-        )  # fmt: skip
+        )
     return found
 
 

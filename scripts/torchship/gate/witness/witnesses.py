@@ -183,8 +183,14 @@ def cases_alone(reference: GivenReference, model: Section, beyond: int) -> tuple
     cases = [Case({"number": number, **about}, *told) for number, (about, told) in enumerate(made)]
     found = {name: width.document() for name, width in widths(cases, validate["widest_limit"]).items()}
     # The limits are what is stated: in units of it there is no rounding, and one of it is the limit.
-    return cases, {"within": reference.within, "needed": 0.0, "factor": 1.0, "widths": found,
-                   "not_taken": [], "not_finite": []}  # fmt: skip
+    return cases, {
+        "within": reference.within,
+        "needed": 0.0,
+        "factor": 1.0,
+        "widths": found,
+        "not_taken": [],
+        "not_finite": [],
+    }
 
 
 def require_reference(
@@ -254,10 +260,11 @@ def require_company(content: bytes, case: Case, expected: Arrays, run: str) -> N
     """
     for setting, found in opinions(content, dict(case.feed)).items():
         if all(
-            name in found and found[name].shape == values.shape
+            name in found
+            and found[name].shape == values.shape
             and compare(found[name], np.asarray(values, np.float64), BOTH_ROUND * case.limit[name]).ratio <= 1.0
             for name, values in expected.items()
-        ):  # fmt: skip
+        ):
             operators = ", ".join(sorted({node.op_type for node in onnx.load_from_string(content).graph.node}))
             raise ParityError(
                 f"{run}: the ONNX reference evaluator stands alone: the reference outputs agree with {setting}, "

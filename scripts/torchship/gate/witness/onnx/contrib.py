@@ -90,9 +90,15 @@ class FusedConv(Operator):
     op_domain = "com.microsoft"
 
     def _run(
-        self, x: Array, w: Array, b: Array | None = None, added: Array | None = None, activation: str = "",
-        activation_params: Any = None, **options: Any,
-    ) -> tuple[Array]:  # fmt: skip
+        self,
+        x: Array,
+        w: Array,
+        b: Array | None = None,
+        added: Array | None = None,
+        activation: str = "",
+        activation_params: Any = None,
+        **options: Any,
+    ) -> tuple[Array]:
         names = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
         options = {"auto_pad": "NOTSET", "group": 1, **{name: options.get(name) for name in names if options.get(name)}}
         # The method of another operator, as a function.
@@ -120,6 +126,17 @@ class FusedGemm(Operator):
 
 OPERATORS: dict[str, Any] = {
     "Gelu": ContribGelu,
-    **{kind.__name__: kind for kind in (BiasGelu, FastGelu, QuickGelu, FusedMatMul, FusedConv, FusedGemm,
-                                        SkipLayerNormalization, SkipSimplifiedLayerNormalization)},
-}  # fmt: skip
+    **{
+        kind.__name__: kind
+        for kind in (
+            BiasGelu,
+            FastGelu,
+            QuickGelu,
+            FusedMatMul,
+            FusedConv,
+            FusedGemm,
+            SkipLayerNormalization,
+            SkipSimplifiedLayerNormalization,
+        )
+    },
+}

@@ -250,8 +250,19 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
         ("DFT", 1, Fourier),
         ("STFT", 1, Fourier),
     ),
-    **pairs(*((name, 1, Random) for name in ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike",
-                                             "RandomUniform", "RandomUniformLike"))),
+    **pairs(
+        *(
+            (name, 1, Random)
+            for name in (
+                "Bernoulli",
+                "Multinomial",
+                "RandomNormal",
+                "RandomNormalLike",
+                "RandomUniform",
+                "RandomUniformLike",
+            )
+        )
+    ),
     "Softmax": [(1, OldSoftmax), (13, None)],
     "LogSoftmax": [(1, OldLogSoftmax), (13, LogSoftmax)],
     "Hardmax": [(1, OldHardmax), (13, None)],
@@ -259,7 +270,7 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
     **{name: [(1, kind)] for name, kind in recurrent.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in images.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in grids.OPERATORS.items()},
-}  # fmt: skip
+}
 ML_OPERATORS: dict[str, Any] = {**trees.OPERATORS}
 
 

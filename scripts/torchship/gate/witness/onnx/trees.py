@@ -11,9 +11,13 @@ from torchship.gate.witness.onnx.steps import Operator, Plain
 from torchship.spec.arrays import Array
 
 COMPARE: dict[str, Any] = {
-    "BRANCH_LEQ": np.less_equal, "BRANCH_LT": np.less, "BRANCH_GTE": np.greater_equal, "BRANCH_GT": np.greater,
-    "BRANCH_EQ": np.equal, "BRANCH_NEQ": np.not_equal,
-}  # fmt: skip
+    "BRANCH_LEQ": np.less_equal,
+    "BRANCH_LT": np.less,
+    "BRANCH_GTE": np.greater_equal,
+    "BRANCH_GT": np.greater,
+    "BRANCH_EQ": np.equal,
+    "BRANCH_NEQ": np.not_equal,
+}
 
 
 def given(attributes: Mapping[str, Any], name: str) -> Array:
