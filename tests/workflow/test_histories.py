@@ -13,7 +13,7 @@ import torch
 import yaml
 from driver import Workflow, copied
 from elsewhere import affine
-from gating import NETWORKS, gated, network_file
+from gating import DECLARED, gated, network_file
 from torchship.core.files import read_json, sha256
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
@@ -96,7 +96,7 @@ def test_a_failed_retraining_keeps_the_last_good_model_and_its_pages(copy_of_fin
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])
 def test_a_retraining_that_is_ended_keeps_the_last_good_model_and_its_pages(copy_of_finished, number):
     before = state(copy_of_finished)
-    knobs = ["--config", "train={epochs: 600}", "device=cpu"]
+    knobs = ["--config", "train={epochs: 600}", "device=cpu", "watch={checkpoint_seconds: 0}"]
     checkpoint = copy_of_finished.path("xor/candidates/only/checkpoint.pt")
     ended(copy_of_finished, number, checkpoint.exists, "all", *knobs)
     assert checkpoint.exists()
@@ -157,7 +157,7 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     shutil.copy(network_file("lost_bias"), project / "models" / "lost_bias.py")
     model = {
         "network": {"file": "lost_bias", "weights": str(tmp_path / "mine.pt")},
-        **dict(zip(TENSORS, NETWORKS["lost_bias"], strict=True)),
+        **dict(zip(TENSORS, DECLARED["lost_bias"], strict=True)),
         "extract": {"handcode": False},
         "export": {"targets": ["latest"]},
         "validate": {"search": {"evaluations": 64}, "batch_sizes": [1, 2, 64]},

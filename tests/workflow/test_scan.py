@@ -68,16 +68,6 @@ def test_a_second_run_does_nothing_and_only_what_is_selected_goes_on(scanned):
 
 
 @pytest.mark.xdist_group("scan")
-def test_another_point_is_sent_on_by_its_values_and_takes_no_training_along(scanned, tmp_path):
-    """What took the place of a path for each stage of each point: the point's values, as a run of their own."""
-    run = "models={second: {network: {file: xor}, train: {learning_rate: 0.1}}}"
-    workflow = Workflow(tmp_path)
-    workflow.run("results/second/model/model.json", "--config", "runs=[second]", run)
-    point = scanned.path("xor/candidates/hidden=2+learning_rate=0.1/weights.safetensors")
-    assert sha256(workflow.path("second/model/weights.safetensors")) == sha256(point)
-
-
-@pytest.mark.xdist_group("scan")
 def test_a_new_point_is_the_only_one_that_is_trained(scanned):
     text = scanned.run("scan", "--dry-run", *scan(points=f"{POINTS}, {{train/learning_rate: 0.05}}"))
     assert re.findall(r"wildcards: run=xor, candidate=(\S+)", text) == ["learning_rate=0.05"]
@@ -87,6 +77,19 @@ def test_a_new_point_is_the_only_one_that_is_trained(scanned):
         planned = scanned.planned("scan", *others)
         assert "select_model" in planned
         assert "train_network" not in planned
+
+
+@pytest.mark.xdist_group("scan")
+def test_another_point_ships_where_the_configuration_says_so(scanned):
+    """The last of those that share the run: another model takes the pages of the first away."""
+    point = "hidden=2+learning_rate=0.1"
+    grid, targets = scan()[1:]
+    text = scanned.run("results/xor/model/model.json", "--config", f"{grid[:-1]}, ship: {point}}}", targets)
+    assert set(rules_in(text)) == {"select_model"}
+    assert f"{point} ships although hidden=4+learning_rate=0.1 is better" in text
+    trained = scanned.path(f"xor/candidates/{point}/weights.safetensors")
+    assert sha256(scanned.path("xor/model/weights.safetensors")) == sha256(trained)
+    assert not scanned.path("xor/validate/gate.html").exists()
 
 
 def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
