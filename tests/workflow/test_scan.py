@@ -100,7 +100,7 @@ def test_a_scan_can_be_switched_off_and_on_again(tmp_path):
     shape = "xor/model/weights.safetensors"
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] in (3, 4)
     text = workflow.run(target)
-    assert sorted(rules_in(text)) == ["evaluate_network", "select_model", "train_network"]
+    assert sorted(rules_in(text)) == ["check_network", "evaluate_network", "select_model", "train_network"]
     assert load_file(workflow.path(shape))["l1.weight"].shape[0] == 2
     text = workflow.run(target, *two)
     assert sorted(rules_in(text)) == ["evaluate_network", "select_model"]

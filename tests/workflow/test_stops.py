@@ -195,7 +195,7 @@ def test_an_interpreter_on_a_path_with_a_space(tmp_path):
 
 def test_a_users_own_network_takes_the_same_road(tmp_path):
     """The example of docs/first-model.md, as it stands there: three classes, BatchNorm, data from a file."""
-    example = PROJECT / "docs" / "example"
+    example = PROJECT / "examples" / "blobs"
     folder = copied(tmp_path / "copy")
     shutil.copy(example / "blobs.py", folder / "models")
     for name in ("blobs.yaml", "make_blobs.py"):
@@ -253,7 +253,8 @@ def test_a_full_disk_during_the_training_is_said_and_leaves_nothing(tmp_path, sm
         text,
     )
     left = [path.name for path in (disk / "results/xor/candidates/only").glob("*")]
-    assert left in ([], [".lock"])
+    # No part of a result; that it was tried is known.
+    assert set(left) <= {".lock", ".sha256"}
     # With room it goes on.
     subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
     workflow.run("train", "--config", FOLDERS.format(disk), "train={replicas: 400}")
