@@ -20,6 +20,7 @@ from torchship.core.files import read_json, sha256
 from torchship.data.datasets import SPLITS
 from torchship.models.devices import choose_device, gpu_identities, visible_gpus
 from torchship.models.module import load
+from torchship.spec.tensor import Tensor
 from torchship.training.batched import BatchedTrainer
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
@@ -69,6 +70,7 @@ RUN = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from support import train_in
+from torchship.spec.tensor import Padding, Tensor
 from torchship.core.errors import TorchshipError
 folder = Path({folder!r})
 sets = {{s: folder / f"{{s}}.safetensors" for s in ("train", "validation", "test")}}
@@ -152,7 +154,7 @@ def test_two_processes_find_the_losses_that_one_finds(tmp_path, engine, loader, 
         frozen = {"frozen": ["spare"]} if text else {}
         model = two(devices=devices, engine=engine, loader=loader, **frozen)
         if text:
-            model["outputs"]["z"] = {"shape": ["batch", 3]}
+            model["outputs"]["z"] = Tensor(shape=("batch", 3))
         outputs = trained(tmp_path, model, f"on{devices}", **others)
         found[devices] = history(outputs)
         assert read_json(outputs["training"])["processes"] == devices
