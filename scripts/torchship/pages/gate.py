@@ -315,7 +315,7 @@ def bad_input(validations: Documents) -> list[str]:
         first = next(iter(found.values()))
         outcomes = [outcome(found[target]) if target in found else "–" for target in validations]
         rows.append([condition, what, first["promise"] or "–", first.get("torch", "–"), *outcomes])
-    header = ["Bad input", "What", "Promised", "Reference", *validations]
+    header = ["Bad input", "What", "Promised", "Arbiter", *validations]
     return [heading("Bad input"), table(header, rows)] if rows else []
 
 

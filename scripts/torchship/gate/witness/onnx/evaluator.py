@@ -15,6 +15,7 @@ from onnx.reference.op_run import OpFunction, RuntimeContextError
 from torchship.gate.witness.limits import UNIT_FLOAT32
 from torchship.gate.witness.onnx.kernels import Kernel
 from torchship.gate.witness.onnx.operators import operator_class
+from torchship.gate.witness.onnx.steps import NoFunctionError
 from torchship.gate.witness.onnx.widening import widen_node
 from torchship.gate.witness.op_rules import Rule, onnx_rule
 from torchship.spec.arrays import Array
@@ -143,6 +144,8 @@ def guarded(node: Any, run: Callable[..., Any], kernels: set[str] | None) -> Cal
             return run(*inputs, **more)
         except OperatorError:
             raise
+        except NoFunctionError as error:
+            raise OperatorError(node.onnx_node, error) from error
         except Exception as error:
             if kernels is None or isinstance(node, OpFunction) or onnx_rule(node.op_type) is Rule.CONTAINER:
                 raise OperatorError(node.onnx_node, error) from error

@@ -12,7 +12,7 @@ from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
 from torchship.gate.witness.onnx import activations, contrib, grids, images, recurrent, trees
 from torchship.gate.witness.onnx.shapes import ConvTranspose, OldPad, OldSqueeze, OldUnsqueeze, Pad, Squeeze, Unsqueeze
-from torchship.gate.witness.onnx.steps import Operator, Plain
+from torchship.gate.witness.onnx.steps import NoFunctionError, Operator, Plain
 from torchship.spec.arrays import Array
 
 
@@ -156,7 +156,7 @@ class Random(Plain):
     """Whatever draws random numbers: no two runtimes draw the same."""
 
     def _run(self, *_: Any, **__: Any) -> tuple[Array]:
-        raise NotImplementedError(f"{self.onnx_node.op_type} draws random numbers")
+        raise NoFunctionError(f"{self.onnx_node.op_type} draws random numbers")
 
 
 class Dropout(Plain):
@@ -164,7 +164,7 @@ class Dropout(Plain):
 
     def _run(self, x: Array, ratio: Array | None = None, training: Array | None = None, **_: Any) -> tuple[Array, ...]:
         if training is not None and bool(training) and (ratio is None or float(ratio) > 0.0):
-            raise NotImplementedError("Dropout in training mode draws random numbers")
+            raise NoFunctionError("Dropout in training mode draws random numbers")
         # From opset 12 on all is kept; before that nothing is said of the mask, and ONNX Runtime fills it with zeros.
         kept = np.full(x.shape, self.run_params["opsets"].get("", 1) >= 12)
         return (x, kept)[: len(self.onnx_node.output)]

@@ -7,11 +7,15 @@ from torchship.gate.witness.limits import UNIT_FLOAT32
 from torchship.spec.arrays import Array
 
 
+class NoFunctionError(Exception):
+    """What an operator gives does not follow from its inputs: no other evaluation may take its place."""
+
+
 class Plain(OpRun):
     """An operator that is disturbed from outside, by its kind.
 
     Attributes:
-        monitor: set by the evaluator, see `graph_evaluator.Monitor`; None where nothing is disturbed.
+        monitor: set by the evaluator, see `evaluator.Monitor`; None where nothing is disturbed.
         unit: one unit roundoff of its outputs.
     """
 
