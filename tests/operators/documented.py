@@ -2,8 +2,8 @@
 
 import numpy as np
 import onnx
+from case_maker import Maker
 from onnx import TensorProto, helper
-from own_cases import Maker
 from torchship.spec.tensor import Tensor
 
 

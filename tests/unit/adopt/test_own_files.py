@@ -5,11 +5,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from case_maker import Maker
 from documented import INPUTS, OUTPUTS, documented
 from elsewhere import DOUBLE, FLOAT, HALF, adopt, affine, model, saved_outside, travel, value, weights
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from own_cases import Maker
 from support import TARGETS
 from torchship.core.errors import ConfigError, DataError, ExportError, ParityError
 from torchship.core.files import sha256

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from case_maker import Maker
 from comparing import Outcome, compare
 from documented import INPUTS, OUTPUTS, documented, graph_model
 from gating import examined
 from known import KNOWN, known
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference.ops.op_batch_normalization import BatchNormalization_9
 from operator_cases import OperatorCase
-from own_cases import Maker, own_cases
+from own_cases import own_cases
 from replaced import table
 from support import DEFAULTS, PROJECT, merge
 from torchship.core.errors import ParityError
@@ -57,7 +58,11 @@ def test_the_arbiter_agrees_with_onnx_runtime_on_every_operator():
 @pytest.mark.parametrize(
     ("operator", "outcome", "excused"),
     [
-        ("Dropout", Outcome("arbiter", 0.0, "the arbiter does not understand operator Dropout: its"), True),
+        (
+            "Dropout",
+            Outcome("arbiter", 0.0, "operator Dropout: Dropout in training mode draws random numbers"),
+            True,
+        ),
         ("Dropout", Outcome("arbiter", 0.0, "operator Dropout: list index out of range"), False),
         ("Dropout", Outcome("differ", 9.0, "y", ("y",)), False),
         ("NegativeLogLikelihoodLoss", Outcome("differ", 1.67, "loss", ("loss",)), True),
@@ -243,6 +248,26 @@ def test_onnx_converter_stands_in_and_the_verdict_says_so(monkeypatch):
     arbiter, x = GraphArbiter(model.SerializeToString()), Maker().x(3, 1)
     assert np.array_equal(arbiter.witness({"x": x})["y"].exact, x[:, 0])
     assert arbiter.kind == "ONNX reference evaluator (converted to operator set 21)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "more"),
+    [("RandomNormalLike", ["x"], {"seed": 3.0}), ("Bernoulli", ["x"], {}), ("Dropout", ["x", "ratio", "training"], {"seed": 3})],
+)  # fmt: skip
+def test_random_numbers_are_refused_in_words_and_no_kernel_draws_them(kind, inputs, more):
+    constants = [
+        numpy_helper.from_array(np.array(0.5, np.float32), "ratio"),
+        numpy_helper.from_array(np.array(True), "training"),
+    ]
+    model = graph_model(
+        [helper.make_node(kind, inputs, ["y"], **more)],
+        [("x", TensorProto.FLOAT, ["n", 4])], [("y", TensorProto.FLOAT, ["n", 4])], opset=17,
+    )  # fmt: skip
+    model.graph.initializer.extend(constants[: 2 * (len(inputs) > 1)])
+    arbiter = GraphArbiter(model.SerializeToString())
+    with pytest.raises(ParityError, match=f"operator {kind}: .*draws random numbers"):
+        arbiter.witness({"x": np.full((2, 4), 0.5, np.float32)})
+    assert arbiter.rests_on == ""
 
 
 def test_an_operator_that_nobody_knows_is_named():
