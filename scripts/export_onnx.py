@@ -1,6 +1,5 @@
 """Bring what ships to one deployment target: the translated network as a canonical ONNX file, or the adopted file."""
 
-from collections import Counter
 from pathlib import Path
 
 from torchship.core.step import log, step
@@ -8,10 +7,11 @@ from torchship.core.step import log, step
 import onnx
 from torchship.config.targets import file_opset, native
 from torchship.core.errors import ExportError
-from torchship.core.files import read_json, replacing, sha256, write_json
+from torchship.core.files import read_json, replacing, write_json
 from torchship.export.canonical import canonicalize, save
-from torchship.export.contract import expected_metadata, notes, operator_set, versions, violations
+from torchship.export.contract import expected_metadata, notes, versions, violations
 from torchship.export.opsets import bring
+from torchship.export.report import Origin, export_document
 from torchship.export.signature import check_graph
 from torchship.export.translations import read_translation
 from torchship.spec.model import Model, read_model
@@ -45,19 +45,8 @@ def export_onnx(
     if broken:
         raise ExportError(f"{run}/{name}: {broken[0]}" + (f" (and {len(broken) - 1} more)" if broken[1:] else ""))
     save(proto, output)
-    document = {
-        "file": output.name,
-        "sha256": sha256(output),
-        "bytes": output.stat().st_size,
-        "opset": opset,
-        "ir_version": proto.ir_version,
-        "target": {"name": name, **target.document()},
-        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
-        "modules": origins,
-        "metadata": about,
-        "notes": notes(content, target, **declared),
-        "exporter": made["exporter"],
-    }
+    origin = Origin(made["exporter"], origins, about, notes(content, target, **declared))
+    document = export_document(output, name, target, origin)
     write_json(report, document)
     log.info("opset %d, IR %d, %d bytes, sha256 %s", opset, proto.ir_version, document["bytes"], document["sha256"])
 
@@ -71,20 +60,8 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
         raise ExportError(f"{(shipped.source or {}).get('file')} for {name}: {'; and '.join(newer)}")
     with replacing(output) as part:
         part.write_bytes(content)
-    document = {
-        "file": output.name,
-        "sha256": sha256(output),
-        "bytes": len(content),
-        "opset": operator_set(proto),
-        "ir_version": proto.ir_version,
-        "target": {"name": name, **target.document()},
-        "operators": dict(Counter(node.op_type for node in proto.graph.node)),
-        "modules": {},
-        # What a file from elsewhere says of itself is its own affair.
-        "metadata": {},
-        "notes": list(shipped.notes),
-        "exporter": {proto.producer_name or "unknown": proto.producer_version},
-    }
+    origin = Origin({proto.producer_name or "unknown": proto.producer_version}, notes=shipped.notes)
+    document = export_document(output, name, target, origin)
     write_json(report, document)
     log.info("%s: opset %d, IR %d, %d bytes", file, document["opset"], proto.ir_version, len(content))
 
