@@ -27,7 +27,7 @@ def make_cases(files: dict[str, Path], outputs: dict[str, Path], *, run: str, mo
     """Make the cases of a run from the files of its witnesses, and its events, where it has some."""
     torch.set_num_threads(1)
     witnesses, events, training, expected = read_witnesses(model, files), None, None, None
-    alone = isinstance(witnesses.arbiter, GivenReference)
+    alone = witnesses.arbiter if isinstance(witnesses.arbiter, GivenReference) else None
     if "test" in files:
         events, training = (read_set(files[name], files["datasheet"]) for name in ("test", "train"))
     elif "reference" in files:
@@ -44,8 +44,8 @@ def make_cases(files: dict[str, Path], outputs: dict[str, Path], *, run: str, mo
         axes=read_axes(model),
     )
     try:
-        if isinstance(witnesses.arbiter, GivenReference):
-            cases, facts = cases_alone(witnesses.arbiter, model, model["train"]["batch_size"])
+        if alone:
+            cases, facts = cases_alone(alone, model, model["train"]["batch_size"])
         else:
             cases, facts = witness_cases(witnesses, made, model["validate"]["widest_limit"])
         facts["handcoded"] = require_agreement(witnesses, cases, run)
@@ -73,10 +73,8 @@ if __name__ == "__main__":
     with step() as snakemake:
         make_cases(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
-            {
-                "cases": Path(snakemake.output.cases),
-                **{name: Path(snakemake.log[name]) for name in ("evidence", "page")},
-            },
+            {"cases": Path(snakemake.output.cases)}
+            | {name: Path(snakemake.log[name]) for name in ("evidence", "page")},
             run=snakemake.wildcards.run,
             model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

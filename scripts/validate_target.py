@@ -11,7 +11,7 @@ from torchship.core.claims import withdraw
 from torchship.core.errors import ParityError
 from torchship.core.files import read_json, write_text
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
-from torchship.gate.evidence import static_failures, write_evidence
+from torchship.gate.evidence import circumstances, static_failures, write_evidence
 from torchship.gate.examine import Examination
 from torchship.gate.judge import Judge
 from torchship.gate.session import ExportedFile
@@ -56,21 +56,7 @@ def validate_target(
             modules=report["modules"],
         ).conduct()
         static = static_failures(content, report, target, own.version, model)
-        document = done.conclude(
-            static,
-            {
-                **{key: value for key, value in facts.items() if key != "cases"},
-                **{key: model["validate"][key] for key in ("tolerance", "reason")},
-                "sha256": report["sha256"],
-                "notes": report.get("notes", []),
-                "target": target.document(),
-                "runtime": {
-                    "onnxruntime": own.version,
-                    "provider": "CPUExecutionProvider",
-                    "static_only": not target.wheel,
-                },
-            },
-        )
+        document = done.conclude(static, circumstances(facts, report, target, own.version, model["validate"]))
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
     write_inputs(outputs["worst"], done.worst)

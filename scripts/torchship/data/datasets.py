@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save
 from torchship.config.naming import suggest
+from torchship.core.chain import anew
 from torchship.core.errors import DataError
 from torchship.core.files import read_json, replacing, sha256
 from torchship.core.texts import as_text, is_text, packed, unpacked
@@ -61,19 +62,7 @@ def read_about(path: Path) -> Any:
             header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
         return json.loads(header["__metadata__"]["torchship"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is damaged: its header cannot be read ({error}); delete it, so that it is made anew"
-        ) from error
-
-
-def truth_table(target: str, name: str) -> dict[str, Arrays]:
-    """Return the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
-
-    Four events are the whole population: nothing is left to hold out, and the datasheet says so.
-    """
-    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    y = np.logical_xor(x[:, :1], x[:, 1:])
-    return {split: {name: x.astype(np.float32), target: y.astype(np.float32)} for split in SPLITS}
+        raise DataError(f"{path} is damaged: its header cannot be read ({error}); {anew(path)}") from error
 
 
 def count_events(arrays: Arrays) -> int:
@@ -163,7 +152,6 @@ def read_set(path: Path, datasheet: Path) -> Arrays:
     found = sha256(path)
     if found != recorded:
         raise DataError(
-            f"{path} has changed since it was made: sha256 {found[:12]}…, datasheet {recorded[:12]}…; "
-            "delete it, so that the data stage makes it anew"
+            f"{path} has changed since it was made: sha256 {found[:12]}…, datasheet {recorded[:12]}…; {anew(path)}"
         )
     return read_arrays(path)

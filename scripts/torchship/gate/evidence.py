@@ -12,7 +12,7 @@ from torchship.core.files import plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
 from torchship.gate.judge import Failure
-from torchship.spec.section import Section
+from torchship.spec.section import Section, Validate
 from torchship.spec.target import Target
 
 
@@ -32,7 +32,7 @@ def static_failures(
     found = hashlib.sha256(content).hexdigest()
     if found != report["sha256"]:
         words = f"the file has changed since it was exported: sha256 {found[:12]}…, was {report['sha256'][:12]}…"
-        changed.append(Failure("changed", "", f"{words}; delete it, so that it is made anew"))
+        changed.append(Failure("changed", "", f"{words}; export it anew"))
     if target.wheel and version != target.onnxruntime:
         lines.append(f"ran in ONNX Runtime {version}, the target ships {target.onnxruntime}")
     lines += violations(
@@ -44,6 +44,27 @@ def static_failures(
         input_shapes=model["export"]["input_shapes"],
     )
     return [*changed, *(Failure("static", "", line) for line in lines)]
+
+
+def circumstances(
+    facts: Mapping[str, Any], report: Mapping[str, Any], target: Target, version: str, validate: Validate
+) -> dict[str, Any]:
+    """Return what stands in the evidence beside the verdict: witnesses, strictness, the file, its target and runtime.
+
+    Args:
+        facts: of the cases.
+        report: of the file's export.
+        version: of the ONNX Runtime that the file ran in.
+    """
+    return {
+        **{key: value for key, value in facts.items() if key != "cases"},
+        "tolerance": validate["tolerance"],
+        "reason": validate["reason"],
+        "sha256": report["sha256"],
+        "notes": report.get("notes", []),
+        "target": target.document(),
+        "runtime": {"onnxruntime": version, "provider": "CPUExecutionProvider", "static_only": not target.wheel},
+    }
 
 
 @cache

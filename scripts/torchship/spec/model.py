@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+from torchship.core.chain import anew
 from torchship.core.errors import DataError
 from torchship.core.files import read_json, sha256, write_json
 from torchship.spec.section import Section, by_name, in_order
@@ -83,7 +84,7 @@ def read_model(path: Path) -> Model:
         if found != recorded:
             raise DataError(
                 f"{path.with_name(name)} is not the one that {path} is of: sha256 {found[:12]}…, there "
-                f"{recorded[:12]}…; delete both, so that they are made anew"
+                f"{recorded[:12]}…; {anew(path)}"
             )
     lists = {name: tuple(document.get(name, ())) for name in ("notes", "members")}
     return Model(**{**document, **lists, "section": by_name(document["section"])})
