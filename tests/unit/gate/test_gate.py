@@ -166,7 +166,7 @@ def test_a_file_that_changed_after_export_is_refused(trained, tmp_path):
 def test_a_damaged_file_is_first_of_all_said_to_have_changed(trained, tmp_path, damage):
     """Whatever else the runtime says of it."""
     (tmp_path / "damaged.onnx").write_bytes(damage(trained.onnx["latest"].read_bytes()))
-    message = r"xor/latest: the file has changed since it was exported: sha256 \w+…, was \w+…; delete it"
+    message = r"xor/latest: the file has changed since it was exported: sha256 \w+…, was \w+…; export it anew"
     with pytest.raises(ParityError, match=message):
         gate(trained, tmp_path, tmp_path / "damaged.onnx", exported=trained.export["latest"])
 
