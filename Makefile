@@ -48,7 +48,7 @@ foreign: install
 # And more of torch's own test inputs for the arbiter of networks.
 operators: install
 	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
-	TORCHSHIP_OPERATOR_INPUTS=2 $(BIN)/python -m pytest tests/unit/test_torch_operators.py
+	TORCHSHIP_OPERATOR_INPUTS=2 $(BIN)/python -m pytest tests/unit/gate/test_torch_operators.py
 
 # How long the gate takes, and how that grows.
 gate-benchmark: install

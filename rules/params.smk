@@ -64,6 +64,17 @@ def neighbours(wildcards):
     return neighbours_digest(Path(network_file(wildcards)))
 
 
+def neighbours_to_check(wildcards):
+    """Return what stands for the files that it imports."""
+    return neighbours_digest(Path(file_to_check(wildcards)))
+
+
+def networks_to_check(wildcards):
+    """Return the knobs of a network that is checked."""
+    section = distinct_networks(wildcards.run)[wildcards.key]
+    return [picked_from(section, ("network", "train/loss"))]
+
+
 def all_neighbours(wildcards):
     """Return the same for all networks of a run's candidates."""
     return [neighbours_digest(Path(path)) for path in candidate_networks(wildcards)]
