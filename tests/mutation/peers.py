@@ -27,7 +27,7 @@ def peers(network):
 def torch_verify(network):
     """Export once; then let torch's own verification look at another file than it exported."""
     examples = example(network.inputs)
-    axes = tuple({place: torch.export.Dim(axis) for place, axis in enumerate(tensor["shape"]) if isinstance(axis, str)}
+    axes = tuple({place: torch.export.Dim(axis) for place, axis in enumerate(tensor.shape) if isinstance(axis, str)}
                  for tensor in network.inputs.values())  # fmt: skip
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
