@@ -27,6 +27,7 @@ from torchship.core.files import sha256
 from torchship.models.module import save_weights
 from torchship.spec.model import read_model
 from torchship.spec.section import read_section
+from torchship.training.objective import terms_of
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx, place_onnx
@@ -85,6 +86,8 @@ def section(name: str, entry: Mapping, **validate) -> dict:
     """Return the section of a run, as the workflow makes it of the defaults and an entry; not yet checked."""
     own = {key: value for key, value in entry.items() if key not in CHECKED_BY}
     merged = {part: merge(DEFAULTS[part], own.get(part, {})) for part in SECTIONS}
+    # Whatever the first output is, a number can be learned from a number.
+    merged["train"] = {**merged["train"], "loss": own.get("train", {}).get("loss", "mean_squared_error")}
     merged["validate"] = merge(merge(merge(DEFAULTS["validate"], SMALL), validate), own.get("validate", {}))
     axes = {axis for tensor in entry["inputs"].values() for axis in tensor["shape"] if isinstance(axis, str)}
     merged["export"] = {**merged["export"], "targets": list(TARGETS), "input_shapes": len(axes) > 1}
@@ -116,7 +119,7 @@ class Bench:
         self.stages.run("declaration", check_declaration, self.name, self.entry)
 
     def data(self, module):
-        """Make the sets of a run from points of the domain, as a user's data would be, with the first output as target."""
+        """Make the sets of a run from points of the domain, as a user's data would be, with outputs as targets."""
         self.stages.run("data", self._data, module)
 
     def _data(self, module):
@@ -126,8 +129,9 @@ class Bench:
         if any(tensor["shape"][0] != "batch" for tensor in self.entry["inputs"].values()):
             return
         with torch.no_grad():
-            target = called(module, feed)[0].numpy().astype(np.float32)
-        np.savez(self.folder / "data.npz", **feed, target=target)
+            outputs = called(module, feed)
+        targets = {term.target: outputs[term.place].numpy().astype(np.float32) for term in terms_of(self.section)}
+        np.savez(self.folder / "data.npz", **feed, **targets)
         self.section["data"] = {**self.section["data"], "source": "file", "path": str(self.folder / "data.npz")}
         sets = {split: self.folder / f"{split}.safetensors" for split in ("train", "validation", "test")}
         generate_data(
@@ -135,7 +139,7 @@ class Bench:
             self.folder / "datasheet.json",
             data=self.section["data"],
             model=self.section,
-            targets=["target"],
+            targets=sorted(targets),
             seed=1,
         )
         self.files |= {**sets, "datasheet": self.folder / "datasheet.json"}
@@ -147,11 +151,11 @@ class Bench:
         return path
 
     def train(self, network: Path):
-        """Train for two epochs as the workflow does, on the first output."""
+        """Train for two epochs as the workflow does, on the first output, or on those that the entry names."""
         self.stages.run("train", self._train, network)
 
     def _train(self, network):
-        knobs = {"replicas": 2, "epochs": 2, "batch_size": EVENTS, "loss": "mean_squared_error", "record_every": 1,
+        knobs = {"replicas": 2, "epochs": 2, "batch_size": EVENTS, "record_every": 1,
                  "learning_rate": 0.001, "weights": {**DEFAULTS["train"]["weights"], "distribution": "default"}}  # fmt: skip
         model = {**self.section, "train": {**self.section["train"], **knobs}}
         outputs = {key: self.folder / f"trained.{key}" for key in ("weights", "history", "replicas", "training")}

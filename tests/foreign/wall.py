@@ -2,7 +2,7 @@
 
     make foreign                                  all of it, into docs/foreign.md
     make foreign ARGS="--only hcr paddle_names"   some, to the screen
-    make foreign ARGS="--targets latest --quick"  one target, without training, little search
+    make foreign ARGS="--targets latest --quick"  one target, without training, little search, to the screen
 
 Each network or file has a process of its own, so that one that dies or hangs is a line of the table.
 """
@@ -46,6 +46,8 @@ def one(name, targets, quick, path):
 def apart(name, arguments, folder):
     """Examine one in a process of its own; return the result, or why there is none."""
     path = folder / f"{name}.pickle"
+    if path.exists():
+        return pickle.loads(path.read_bytes())
     command = [
         sys.executable,
         __file__,
@@ -86,22 +88,23 @@ def main():
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     parser.add_argument("--quick", action="store_true", help="no training, and a small search")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--output", type=Path, help="the page, if the whole is done; else it goes to the screen")
+    parser.add_argument("--keep", type=Path, help="a folder for the results: another run takes what is there")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         one(arguments.one[0], tuple(arguments.targets), arguments.quick, Path(arguments.one[1]))
         return 0
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
-        found = dict(
-            zip(
-                arguments.only, pool.map(lambda name: apart(name, arguments, Path(folder)), arguments.only), strict=True
-            )
-        )
+    with tempfile.TemporaryDirectory() as own, ThreadPoolExecutor(arguments.jobs) as pool:
+        folder = arguments.keep or Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        done = pool.map(lambda name: apart(name, arguments, folder), arguments.only)
+        found = dict(zip(arguments.only, done, strict=True))
     results = {name: result for name, result in found.items() if not isinstance(result, str)}
     died = {name: result for name, result in found.items() if isinstance(result, str)}
     text = page(results, died, {name: style(name) for name in found}, list(FILES), arguments.targets)
-    if arguments.output:
+    whole = (*arguments.only, *arguments.targets) == (*NETWORKS, *FILES, *TARGETS) and not arguments.quick
+    if arguments.output and whole:
         arguments.output.write_text(text)
     else:
         sys.stdout.write(text)

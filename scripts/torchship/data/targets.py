@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torchship.core.errors import DataError
+from torchship.spec.tensor import Axis
 
 Array = NDArray[Any]
 
@@ -20,7 +21,7 @@ def suit_all(
     A target of several losses that take it in different forms stays as it is: each training converts its own.
 
     Args:
-        wanted: for each use of an array by a loss `target`, `function` and `classes`, see `suited`.
+        wanted: for each use of an array by a loss `target`, `function` and `shape`, see `suited`.
         place: the file that they are from, for messages.
 
     Raises:
@@ -30,7 +31,7 @@ def suit_all(
     words: dict[str, str] = {}
     for name in sorted({one["target"] for one in wanted}):
         ways = [
-            suited(arrays[name], one["function"], one["classes"], f"{place}: {name!r}")
+            suited(arrays[name], one["function"], one["shape"], f"{place}: {name!r}")
             for one in wanted
             if one["target"] == name
         ]
@@ -40,17 +41,17 @@ def suit_all(
     return found, words
 
 
-def suited(target: Array, loss: str, classes: Any, place: str) -> tuple[Array, str]:
+def suited(target: Array, loss: str, shape: Sequence[Axis], place: str) -> tuple[Array, str]:
     """Return a target as a loss takes it, and what had to be converted, in words; '' where nothing had to be.
 
     Args:
-        classes: the last axis of the output that it is for.
+        shape: of one event's output that it is for; the last axis has the classes.
 
     Raises:
         DataError: it has other values, or another shape, or numbers that would be rounded; the message has the first
             event that is wrong.
     """
-    changed = as_classes(target, classes, place) if loss == CLASSES else as_numbers(target, loss, classes, place)
+    changed = as_classes(target, shape, place) if loss == CLASSES else as_numbers(target, loss, shape, place)
     same = form(changed) == form(target)
     return (target, "") if same else (changed, f"{form(target)} to {form(changed)}, which loses nothing")
 
@@ -60,27 +61,30 @@ def form(array: Array) -> str:
     return f"{array.dtype} {list(array.shape)}"
 
 
-def as_classes(target: Array, classes: Any, place: str) -> Array:
-    """Return one class an event, int64 [events], of integers, truth values, or whole numbers in floating point."""
-    takes = f"{place}: cross_entropy takes one integer from 0 to {classes - 1} an event"
-    if target.size != len(target):
-        one_hot = target.shape[1:] == (classes,)
-        hint = "; of one column a class, numpy.argmax(target, axis=1) makes that" if one_hot else ""
+def as_classes(target: Array, shape: Sequence[Axis], place: str) -> Array:
+    """Return one class a decision, int64 [events, …], of integers, truth values, or whole numbers in floating point."""
+    *others, classes = shape
+    each = f"event, as [{', '.join(map(str, ['events', *others]))}]" if others else "event"
+    takes = f"{place}: cross_entropy takes one integer from 0 to {number_before(classes)} an {each}"
+    flat = target[..., 0] if target.shape[-1:] == (1,) and target.ndim == len(shape) + 1 else target
+    if not matches(flat.shape[1:], others):
+        one_hot = target.ndim == len(shape) + 1 and target.shape[-1] == classes
+        hint = f"; of one column a class, numpy.argmax(target, axis={len(shape)}) makes that" if one_hot else ""
         raise DataError(f"{takes}, {described(target)}{hint}")
-    flat = target.reshape(len(target))
-    wrong = np.asarray((flat < 0) | (flat >= classes))
+    wrong = np.asarray(flat < 0)
+    if isinstance(classes, int):
+        wrong |= flat >= classes
     if flat.dtype.kind == "f":
         wrong |= flat != np.floor(flat)
     require_none(flat, wrong, takes)
     return flat.astype(np.int64)
 
 
-def as_numbers(target: Array, loss: str, classes: Any, place: str) -> Array:
-    """Return numbers as float32 [events, classes]."""
-    width = classes if isinstance(classes, int) else "any"
-    takes = f"{place}: {loss} takes float32 of shape [events, {width}]"
-    shaped = target[:, np.newaxis] if target.ndim == 1 and classes == 1 else target
-    if shaped.ndim != 2 or (isinstance(classes, int) and shaped.shape[1] != classes):
+def as_numbers(target: Array, loss: str, shape: Sequence[Axis], place: str) -> Array:
+    """Return numbers as float32, in the shape of the output that they are for."""
+    takes = f"{place}: {loss} takes float32 of shape [{', '.join(map(str, ['events', *shape]))}]"
+    shaped = target[..., np.newaxis] if target.ndim == len(shape) and shape[-1] == 1 else target
+    if not matches(shaped.shape[1:], shape):
         raise DataError(f"{takes}, {described(target)}")
     changed = shaped.astype(np.float32)
     # What is floating point was made float32 as the inputs were.
@@ -93,6 +97,18 @@ def as_numbers(target: Array, loss: str, classes: Any, place: str) -> Array:
             raise DataError(f"{takes}, {described(target)}; of labels -1 and 1, (target + 1) / 2 makes that")
         require_none(shaped, np.asarray((changed < 0.0) | (changed > 1.0)), takes)
     return changed
+
+
+def matches(sizes: Sequence[int], shape: Sequence[Axis]) -> bool:
+    """Say whether sizes are those of a shape; a dynamic axis has any."""
+    return len(sizes) == len(shape) and all(
+        isinstance(axis, str) or size == axis for size, axis in zip(sizes, shape, strict=True)
+    )
+
+
+def number_before(classes: Axis) -> str:
+    """Return the last class's number in words."""
+    return str(classes - 1) if isinstance(classes, int) else "the last class"
 
 
 def require_none(target: Array, wrong: Array, takes: str) -> None:

@@ -20,11 +20,13 @@ def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[
     output, target = outputs[term.place].numpy(), targets[objective.decides].numpy()
     if term.function == REGRESSION:
         return entry
-    if term.function != "cross_entropy" and output.shape[1:] != (1,):
+    classes = output.shape[-1]
+    if term.function != "cross_entropy" and classes != 1:
         # Labels of their own, each right or wrong.
         return {**entry, "accuracy": float(objective.accuracy(*one)[0])}
-    decided, true = decide(output, objective.threshold), true_classes(target)
-    classes = max(2, output.shape[1])
+    # An event may have several decisions, one for each of its samples or particles.
+    decided, true = decide(output.reshape(-1, classes), objective.threshold), true_classes(target)
+    classes = max(2, classes)
     return {
         **entry,
         "accuracy": float((decided == true).mean()),

@@ -62,7 +62,7 @@ def read_events(path: Path, datasheet: Path, model: Section, split: str) -> Even
     named, outputs = read_set(path, datasheet), model["outputs"]
     targets = []
     for term in terms_of(model):
-        width = outputs[term.output].shape[-1]
-        target, _ = suited(named[term.target], term.function, width, f"the {split} set, {term.target}")
+        shape = outputs[term.output].shape[1:]
+        target, _ = suited(named[term.target], term.function, shape, f"the {split} set, {term.target}")
         targets.append(torch.from_numpy(target))
     return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))

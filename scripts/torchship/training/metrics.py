@@ -15,8 +15,8 @@ def decide(scores: Array, threshold: float) -> Array:
 
 
 def true_classes(target: Array) -> Array:
-    """Return the class of each event from its label, [events] or [events, 1]."""
-    return target.reshape(len(target)).astype(np.int64)
+    """Return the class of each decision, [events × …], from labels [events, …] or [events, …, 1]."""
+    return target.reshape(-1).astype(np.int64)
 
 
 def confusion(decided: Array, true: Array, classes: int) -> Array:

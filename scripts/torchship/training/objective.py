@@ -56,9 +56,9 @@ def targets_of(model: Mapping[str, Any]) -> list[str]:
 
 
 def wanted_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return for each term of a run the array that it takes, by which function, of how many columns or classes."""
+    """Return for each term of a run the array that it takes, by which function, and an event's output."""
     return [
-        {"target": term.target, "function": term.function, "classes": model["outputs"][term.output]["shape"][-1]}
+        {"target": term.target, "function": term.function, "shape": list(model["outputs"][term.output]["shape"][1:])}
         for term in terms_of(model)
     ]
 

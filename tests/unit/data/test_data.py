@@ -100,47 +100,57 @@ def test_splits_depend_on_the_seed_alone():
 
 
 @pytest.mark.parametrize(
-    ("target", "loss", "classes", "words"),
+    ("target", "loss", "shape", "words"),
     [
-        (np.full((4, 1), 2.0, np.float32), "binary_cross_entropy", 1, "wrong in 4 of 4 events, first in event 0, which has 2.0"),
-        (np.array([0, 1, 7, 1]), "binary_cross_entropy", 1, "wrong in 1 of 4 events, first in event 2, which has 7"),
-        (np.array([-1, 1, 1]), "binary_cross_entropy_with_logits", 1, r"of labels -1 and 1, \(target \+ 1\) / 2 makes that"),
-        (np.zeros((4, 2), np.float32), "mean_squared_error", 1, ""),
-        (np.zeros((4, 1), np.float32), "mean_squared_error", 2, ""),
-        (np.array([0, 2**24 + 1]), "mean_squared_error", 1, "first in event 1, which has 16777217"),
-        (np.array([0.0, 1.0, 1.5, 0.5], np.float32), "cross_entropy", 3, "wrong in 2 of 4 events, first in event 2, which has 1.5"),
-        (np.array([0, 1, 2, 3]), "cross_entropy", 3, "first in event 3, which has 3"),
-        (np.array([0, -1]), "cross_entropy", 3, "first in event 1, which has -1"),
-        (np.zeros((4, 3), np.int64), "cross_entropy", 3, r"numpy.argmax\(target, axis=1\) makes that"),
+        (np.full((4, 1), 2.0, np.float32), "binary_cross_entropy", [1], "wrong in 4 of 4 events, first in event 0, which has 2.0"),
+        (np.array([0, 1, 7, 1]), "binary_cross_entropy", [1], "wrong in 1 of 4 events, first in event 2, which has 7"),
+        (np.array([-1, 1, 1]), "binary_cross_entropy_with_logits", [1], r"of labels -1 and 1, \(target \+ 1\) / 2 makes that"),
+        (np.zeros((4, 2), np.float32), "mean_squared_error", [1], ""),
+        (np.zeros((4, 1), np.float32), "mean_squared_error", [2], ""),
+        (np.array([0, 2**24 + 1]), "mean_squared_error", [1], "first in event 1, which has 16777217"),
+        (np.array([0.0, 1.0, 1.5, 0.5], np.float32), "cross_entropy", [3], "wrong in 2 of 4 events, first in event 2, which has 1.5"),
+        (np.array([0, 1, 2, 3]), "cross_entropy", [3], "first in event 3, which has 3"),
+        (np.array([0, -1]), "cross_entropy", [3], "first in event 1, which has -1"),
+        (np.zeros((4, 3), np.int64), "cross_entropy", [3], r"numpy.argmax\(target, axis=1\) makes that"),
+        (np.zeros((4, 5, 3), np.int64), "cross_entropy", ["time", 3], r"numpy.argmax\(target, axis=2\) makes that"),
+        (np.zeros((4, 7), np.int64), "cross_entropy", [6, 3], ""),
+        (np.zeros((4, 7, 2), np.float32), "mean_squared_error", ["time", 1], ""),
+        (np.zeros((4, 7), np.float32), "mean_squared_error", [6, 1], ""),
+        (np.zeros(4, np.float32), "mean_squared_error", ["time", 1], ""),
     ],
 )  # fmt: skip
-def test_a_target_that_the_loss_does_not_take_is_named(target, loss, classes, words):
+def test_a_target_that_the_loss_does_not_take_is_named(target, loss, shape, words):
     message = rf"the train set: {loss} takes .*, the target is {target.dtype} of shape .*{words}"
     with pytest.raises(DataError, match=message) as raised:
-        suited(target, loss, classes, "the train set")
+        suited(target, loss, shape, "the train set")
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("target", "loss", "classes", "dtype", "shape"),
+    ("target", "loss", "output", "dtype", "shape"),
     [
-        (np.zeros((4, 1), np.float32), "binary_cross_entropy", 1, "float32", (4, 1)),
-        (np.array([0, 1, 1, 0]), "binary_cross_entropy", 1, "float32", (4, 1)),
-        (np.array([[0], [1]], np.uint8), "binary_cross_entropy", 1, "float32", (2, 1)),
-        (np.array([True, False]), "binary_cross_entropy_with_logits", 1, "float32", (2, 1)),
-        (np.array([[True, False]]), "binary_cross_entropy", 2, "float32", (1, 2)),
-        (np.zeros(4, np.float32), "mean_squared_error", 1, "float32", (4, 1)),
-        (np.array([0, 2**24]), "mean_squared_error", 1, "float32", (2, 1)),
-        (np.zeros((4, 2), np.float32), "mean_squared_error", 2, "float32", (4, 2)),
-        (np.arange(3), "cross_entropy", 3, "int64", (3,)),
-        (np.arange(3, dtype=np.int32), "cross_entropy", 3, "int64", (3,)),
-        (np.arange(3)[:, None], "cross_entropy", 3, "int64", (3,)),
-        (np.array([0.0, 2.0], np.float32), "cross_entropy", 3, "int64", (2,)),
-        (np.array([[False], [True]]), "cross_entropy", 2, "int64", (2,)),
+        (np.zeros((4, 1), np.float32), "binary_cross_entropy", [1], "float32", (4, 1)),
+        (np.array([0, 1, 1, 0]), "binary_cross_entropy", [1], "float32", (4, 1)),
+        (np.array([[0], [1]], np.uint8), "binary_cross_entropy", [1], "float32", (2, 1)),
+        (np.array([True, False]), "binary_cross_entropy_with_logits", [1], "float32", (2, 1)),
+        (np.array([[True, False]]), "binary_cross_entropy", [2], "float32", (1, 2)),
+        (np.zeros(4, np.float32), "mean_squared_error", [1], "float32", (4, 1)),
+        (np.array([0, 2**24]), "mean_squared_error", [1], "float32", (2, 1)),
+        (np.zeros((4, 2), np.float32), "mean_squared_error", [2], "float32", (4, 2)),
+        (np.arange(3), "cross_entropy", [3], "int64", (3,)),
+        (np.arange(3, dtype=np.int32), "cross_entropy", [3], "int64", (3,)),
+        (np.arange(3)[:, None], "cross_entropy", [3], "int64", (3,)),
+        (np.array([0.0, 2.0], np.float32), "cross_entropy", [3], "int64", (2,)),
+        (np.array([[False], [True]]), "cross_entropy", [2], "int64", (2,)),
+        (np.zeros((4, 7, 1), np.float32), "mean_squared_error", ["time", 1], "float32", (4, 7, 1)),
+        (np.zeros((4, 7), np.float32), "mean_squared_error", [7, 1], "float32", (4, 7, 1)),
+        (np.zeros((4, 7, 2), bool), "binary_cross_entropy", [7, "labels"], "float32", (4, 7, 2)),
+        (np.ones((4, 7), np.int16), "cross_entropy", ["time", 3], "int64", (4, 7)),
+        (np.ones((4, 7, 1), np.int16), "cross_entropy", [7, 3], "int64", (4, 7)),
     ],
 )
-def test_a_target_in_another_form_is_converted(target, loss, classes, dtype, shape):
-    found, words = suited(target, loss, classes, "")
+def test_a_target_in_another_form_is_converted(target, loss, output, dtype, shape):
+    found, words = suited(target, loss, output, "")
     assert (found.dtype, found.shape) == (dtype, shape)
     assert np.array_equal(found.ravel(), target.ravel())
     same = (target.dtype, target.shape) == (dtype, shape)
@@ -151,7 +161,7 @@ def test_a_target_in_another_form_is_converted(target, loss, classes, dtype, sha
 
 
 def test_the_datasheet_says_what_was_converted(tmp_path):
-    wanted = [{"target": "target", "function": "binary_cross_entropy", "classes": 1}]
+    wanted = [{"target": "target", "function": "binary_cross_entropy", "shape": [1]}]
     labels = np.arange(50) % 2 == 1
     sets = from_file(tmp_path, {"x": np.zeros((50, 2)), "target": labels}, wanted=wanted)
     assert read_arrays(sets["train"])["target"].shape == (30, 1)
@@ -160,7 +170,7 @@ def test_the_datasheet_says_what_was_converted(tmp_path):
 
 
 def test_what_losses_take_in_two_forms_stays_as_it_is():
-    wanted = [{"target": "t", "function": name, "classes": 1} for name in ("cross_entropy", "mean_squared_error")]
+    wanted = [{"target": "t", "function": name, "shape": [1]} for name in ("cross_entropy", "mean_squared_error")]
     arrays = {"t": np.zeros(4, np.uint8)}
     found, words = suit_all(arrays, wanted, "")
     assert found["t"] is arrays["t"]
@@ -179,7 +189,7 @@ def test_a_bad_event_is_called_by_its_row_in_the_file(tmp_path, place, value, me
     """Whatever set it would be shuffled into."""
     arrays = {"x": np.full((50, 2), 0.5), "target": np.ones((50, 1))}
     arrays[place][37, 0] = value
-    wanted = [{"target": "target", "function": "binary_cross_entropy", "classes": 1}]
+    wanted = [{"target": "target", "function": "binary_cross_entropy", "shape": [1]}]
     with pytest.raises(DataError, match=message):
         from_file(tmp_path, arrays, wanted=wanted)
 

@@ -12,7 +12,7 @@ from torchship.models.seeds import random_network
 from torchship.scan.points import expand
 from torchship.training.losses import Objective, accuracy
 from torchship.training.objective import decisive, targets_of, terms
-from trained_networks import EVENTS, NETWORKS, model_of, points, trained
+from trained_networks import EVENTS, NETWORKS, model_of, points, tracks, trained
 
 from evaluate_network import evaluate_network
 
@@ -69,6 +69,41 @@ def test_the_weighted_sum_is_trained_and_each_is_reported(tmp_path, replicas):
     assert entry["losses"] == pytest.approx(each, rel=1e-5)
     assert entry["loss"] == pytest.approx(total, rel=1e-5)
     assert entry["accuracy"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize("replicas", [1, 5])
+def test_outputs_of_three_axes_are_trained_on_all_of_their_numbers(tmp_path, replicas):
+    """A class and a charge for each hit."""
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 4, (EVENTS, 5)).astype("int16")
+    charges = generator.uniform(0, 3, (EVENTS, 5)).astype("float32")
+    outputs = {"label": {"shape": ["batch", 5, 4]}, "charge": {"shape": ["batch", 5, 1]}}
+    loss = {
+        "label": {"function": "cross_entropy", "target": "labels"},
+        "charge": {"function": "mean_squared_error", "target": "charges"},
+    }
+    found, report = trained(
+        tmp_path, "hit_labels", tracks, outputs=outputs, loss=loss, replicas=replicas, epochs=4,
+        arrays={"labels": labels, "charges": charges},
+    )  # fmt: skip
+    data = load_file(tmp_path / "validation.safetensors")
+    module = load(NETWORKS / "hit_labels.py", {}, found["weights"])
+    with torch.no_grad():
+        label, charge = module(data["hits"])
+    entropy = torch.nn.functional.cross_entropy(label.reshape(-1, 4), data["labels"].reshape(-1).long())
+    total = float(entropy + (charge.squeeze(-1) - data["charges"]).square().mean())
+    right = label.argmax(-1) == data["labels"]
+    assert report["shipped"]["validation_loss"] == pytest.approx(total, rel=1e-5)
+    assert report["shipped"]["validation_accuracy"] == pytest.approx(float(right.float().mean()))
+    model = model_of(NETWORKS / "hit_labels.py", {"hits": ["batch", 5, 3]}, {"loss": loss}, outputs)
+    sets = {split: tmp_path / f"{split}.safetensors" for split in ("train", "validation", "test")}
+    evaluate_network(sets, tmp_path / "datasheet.json", NETWORKS / "hit_labels.py", found["weights"],
+                     tmp_path / "metrics.json", tmp_path / "predictions.safetensors", model=model)  # fmt: skip
+    entry = read_json(tmp_path / "metrics.json")["sets"]["validation"]
+    assert entry["accuracy"] == pytest.approx(float(right.float().mean()))
+    confusion = np.array(entry["confusion"])
+    assert confusion.sum() == labels[: len(right)].size
+    assert np.trace(confusion) == int(right.sum())
 
 
 def test_weights_of_terms_count():
