@@ -8,7 +8,7 @@ from torchship.core.step import log, step
 
 from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, make_datasheet, write_arrays
-from torchship.data.sources import SOURCES, Wanted
+from torchship.data.sources import Wanted, make_sets
 from torchship.spec.section import Data, Section, read_section
 from torchship.spec.tensor import documents
 
@@ -23,18 +23,18 @@ def generate_data(
     seed: int,
     wanted: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    made = SOURCES[data["source"]](Wanted(data, model, targets, seed, wanted))
+    sets, made_from = make_sets(Wanted(data, model, targets, seed, wanted))
     for split in SPLITS:
-        write_arrays(outputs[split], made.sets[split])
-        log.info("%s: %d events", split, len(made.sets[split][targets[0]]))
+        write_arrays(outputs[split], sets[split])
+        log.info("%s: %d events", split, len(sets[split][targets[0]]))
     about = {
         "source": data["source"],
         "seed": seed,
         "inputs": documents(model["inputs"]),
         "outputs": documents(model["outputs"]),
-        **made.about,
+        **made_from,
     }
-    write_json(datasheet, make_datasheet(made.sets, outputs, about))
+    write_json(datasheet, make_datasheet(sets, outputs, about))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The sources that the three sets of a run come from, by the name that `data/source` has for each."""
+"""The sources that the three sets of a run come from, by the name that `data/source` has for each, and their checks."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,26 +39,61 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
-    """The sets by name, and what the datasheet says of where they are from."""
+class Found:
+    """All events of a source, in its own order: what is wrong with one is told by its place there.
 
-    sets: Mapping[str, Arrays]
+    Attributes:
+        arrays: by name, an event along the first axis.
+        place: what messages call the source.
+        cut: makes the three sets of them, by name.
+        about: what the datasheet says of where they are from.
+    """
+
+    arrays: Arrays
+    place: str
+    cut: Callable[[Arrays], Mapping[str, Arrays]]
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):
-    """Makes the three sets, checked against the declared inputs and targets.
+    """Finds the events of a run. Whether they fit is checked by `make_sets`, whatever the source.
 
     Raises:
-        DataError: they cannot be made, or do not fit; the message names array and event.
+        DataError: there are none to be had.
     """
 
-    def __call__(self, wanted: Wanted) -> Made:
-        """Return the sets."""
+    def __call__(self, wanted: Wanted) -> Found:
+        """Return the events."""
         ...
 
 
-def truth_table(wanted: Wanted) -> Made:
+def make_sets(wanted: Wanted) -> tuple[Mapping[str, Arrays], dict[str, Any]]:
+    """Return the three sets by name, and what the datasheet says of where they are from.
+
+    All is checked before the source cuts its events, which may shuffle them, so that a message has the event's number
+    in the source.
+
+    Raises:
+        DataError: the events do not fit the declared inputs, their axes or domain, or the losses; the message names
+            source, array and event.
+    """
+    inputs, targets = wanted.model["inputs"], wanted.targets
+    found = SOURCES[wanted.data["source"]](wanted)
+    place = found.place
+    unused = sorted(found.arrays.keys() - {*inputs, *targets})
+    if unused:
+        log.warning("%s: nothing uses %s; used are %s", place, ", ".join(unused), ", ".join([*inputs, *targets]))
+    arrays = select(found.arrays, inputs, targets)
+    count_events(arrays)
+    check_inputs(arrays, inputs, targets, place, read_axes(wanted.model))
+    check_domain(arrays, inputs, place)
+    arrays, converted = suit_all(arrays, wanted.losses, place)
+    for name, words in converted.items():
+        log.info("%s: %r converted from %s", place, name, words)
+    return found.cut(arrays), {**found.about, **({"converted": converted} if converted else {})}
+
+
+def truth_table(wanted: Wanted) -> Found:
     """Return the four events of XOR, x [4, 2] and target [4, 1] in float32, as all three sets.
 
     Four events are the whole population: nothing is left to hold out, and the datasheet says so.
@@ -68,40 +104,21 @@ def truth_table(wanted: Wanted) -> Made:
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     y = np.logical_xor(x[:, :1], x[:, 1:])
     events = {next(iter(inputs)): x.astype(np.float32), target: y.astype(np.float32)}
-    check(events, "the truth table", [target], wanted.model)
     note = "the truth table is the whole population: the three sets are equal, nothing is held out"
-    return Made({split: dict(events) for split in SPLITS}, {"note": note})
+    return Found(events, "the truth table", lambda arrays: {split: dict(arrays) for split in SPLITS}, {"note": note})
 
 
-def from_file(wanted: Wanted) -> Made:
-    """Return the events of a file of arrays, shuffled by the seed and cut into the three sets."""
-    inputs, targets, path = wanted.model["inputs"], wanted.targets, Path(wanted.data["path"] or "")
-    read = read_arrays(path)
-    unused = sorted(read.keys() - {*inputs, *targets})
-    if unused:
-        log.warning("%s: nothing uses %s; used are %s", path, ", ".join(unused), ", ".join([*inputs, *targets]))
-    arrays = select(read, inputs, targets)
-    count_events(arrays)
-    # Before the events are shuffled, so that a message has their numbers in the file.
-    check(arrays, str(path), targets, wanted.model)
-    arrays, converted = suit_all(arrays, wanted.losses, str(path))
-    for name, words in converted.items():
-        log.info("%s: %r converted from %s", path, name, words)
-    fractions = wanted.data["fractions"]
+def from_file(wanted: Wanted) -> Found:
+    """Return the events of a file of arrays, which are shuffled by the seed and cut into the three sets."""
+    path, fractions = Path(wanted.data["path"] or ""), wanted.data["fractions"]
+    arrays = read_arrays(path)
     about = {
         "path": path.name,
         "sha256": sha256(path),
         "fractions": fractions,
-        "converted": converted,
         "note": "events were shuffled by the seed and cut into the three sets",
     }
-    return Made(split_events(arrays, fractions, wanted.seed), about)
-
-
-def check(arrays: Arrays, place: str, targets: Sequence[str], model: Section) -> None:
-    """Check arrays against the declared inputs, their axes and their domain."""
-    check_inputs(arrays, model["inputs"], list(targets), place, read_axes(model))
-    check_domain(arrays, model["inputs"], place)
+    return Found(arrays, str(path), partial(split_events, fractions=fractions, seed=wanted.seed), about)
 
 
 SOURCES: Mapping[str, Source] = {"xor": truth_table, "file": from_file}

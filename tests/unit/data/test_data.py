@@ -6,7 +6,8 @@ import torch
 from support import make_data, small_model
 from torchship.core.errors import DataError
 from torchship.core.files import read_json
-from torchship.data.datasets import read_arrays, read_set, split_events, write_arrays
+from torchship.data.datasets import SPLITS, read_arrays, read_set, split_events, write_arrays
+from torchship.data.sources import SOURCES, Found
 from torchship.data.targets import suit_all, suited
 from torchship.training.events import EventDataset
 
@@ -192,6 +193,40 @@ def test_a_bad_event_is_called_by_its_row_in_the_file(tmp_path, place, value, me
     wanted = [{"target": "target", "function": "binary_cross_entropy", "shape": [1]}]
     with pytest.raises(DataError, match=message):
         from_file(tmp_path, arrays, wanted=wanted)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("x", np.nan, r"the generator: 1 events of 'x' are not finite, the first is event 37"),
+        ("x", 7.0, r"the generator: 'x'.* goes from .* to 7, outside of the declared domain, .*first in event 37"),
+        ("target", 3.0, r"the generator: 'target': binary_cross_entropy takes labels .*first in event 37, which has 3"),
+    ],
+)
+def test_every_source_is_checked_though_it_checks_nothing_itself(tmp_path, monkeypatch, place, value, message):
+    arrays = {"x": np.full((50, 2), 0.5), "target": np.ones((50, 1))}
+    found = Found(arrays, "the generator", lambda events: {split: dict(events) for split in SPLITS})
+    monkeypatch.setitem(SOURCES, "generator", lambda wanted: found)
+    model = {**small_model(), "data": {"source": "generator"}}
+    outputs = {split: tmp_path / f"{split}.safetensors" for split in SPLITS}
+    wanted = [{"target": "target", "function": "binary_cross_entropy", "shape": [1]}]
+
+    def generate():
+        generate_data(
+            outputs,
+            tmp_path / "datasheet.json",
+            data=model["data"],
+            model=model,
+            targets=["target"],
+            seed=3,
+            wanted=wanted,
+        )
+
+    generate()
+    assert len(read_arrays(outputs["train"])["x"]) == 50
+    arrays[place][37, 0] = value
+    with pytest.raises(DataError, match=message):
+        generate()
 
 
 def test_an_array_that_nothing_uses_is_named(tmp_path, caplog):
