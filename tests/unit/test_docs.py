@@ -1,5 +1,6 @@
 """What the documentation names is there: links, files, functions, results."""
 
+import ast
 import re
 from fnmatch import fnmatch
 
@@ -18,8 +19,14 @@ PACKAGES = {path.name for path in LIBRARY.iterdir() if path.is_dir() and not pat
 FOLDERS = {"rules", "scripts", "schemas", "envs", "profiles", "tests", "tools", "docs", "examples", "report"}
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 CODE = re.compile(r"`([^`\n]+)`")
-# A file of the library, and what is said to be in it.
-NAMED = re.compile(r"`([\w/.]+\.(?:py|smk))`(?: \(|: )((?:`\w+`(?:, )?)+)")
+# Pages that name the files of the library without the folder that it is in.
+OF_CODE = [PROJECT / "docs" / name for name in ("map.md", "glossary.md")]
+# A file, and what is said to be in it: "`file` (`name`, `name`; words)" or "`file`: `name`".
+FILE = r"`([\w/.-]+\.(?:py|smk|yaml))`"
+IN_IT = r"(?: \(([^()]*)\)|: ((?:`\w+`(?:, )?)+))"
+NAMED = re.compile(FILE + IN_IT)
+# Who calls whom: "`file` (`name`) → `file` (`name`)".
+CALLS = re.compile(rf"(?={FILE}{IN_IT}? → {FILE}{IN_IT}?)")
 
 
 def anchors(page):
@@ -50,15 +57,77 @@ def test_paths_of_the_project_exist(page):
             assert found(code), f"{page.name}: {code}"
 
 
-def test_the_map_names_files_that_exist_and_what_is_in_them():
-    text = (PROJECT / "docs" / "map.md").read_text()
+def names_in(*texts):
+    """Return the names in backticks of some texts, which may be None; paths are none."""
+    return [name for text in texts if text for name in CODE.findall(text) if re.fullmatch(r"\w+", name)]
+
+
+def function_text(file, name):
+    """Return the text of a function or class, at any depth of a Python file."""
+    text = file.read_text()
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds) and node.name == name]
+    assert found, f"{file}: {name}"
+    return ast.get_source_segment(text, found[0])
+
+
+@pytest.mark.parametrize(("page", "least"), [(OF_CODE[0], 120), (OF_CODE[1], 35)], ids=["map", "glossary"])
+def test_files_of_the_code_that_are_named_exist_and_have_in_them_what_is_said(page, least):
+    text = page.read_text()
     paths = {code for code in CODE.findall(text) if re.fullmatch(r"[\w/.-]+\.(py|smk|yaml)", code) and "/" in code}
-    assert len(paths) > 80
+    assert len(paths) > least
     assert sorted(path for path in paths if not found(path)) == []
-    for path, names in NAMED.findall(text):
-        for name in re.findall(r"\w+", names):
+    for path, *texts in NAMED.findall(text):
+        for name in names_in(*texts):
             definition = rf"^ *(?:def|class) {name}\b|^ *{name}\b.*[=:] ?"
             assert re.search(definition, found(path).read_text(), re.MULTILINE), f"{path}: {name}"
+
+
+def test_who_is_said_to_call_whom_does():
+    text = (PROJECT / "docs" / "map.md").read_text().replace("\n", " ")
+    calls = CALLS.findall(text)
+    assert len(calls) == text.count("→") > 5
+    for caller, inside, colon, called, *what in calls:
+        dotted = "torchship." + called.removesuffix(".py").replace("/", ".")
+        imported = imported_names(found(caller))
+        for name in names_in(*what) or [""]:
+            assert f"{dotted}.{name}".rstrip(".") in imported, f"{caller}: {called} {name}"
+            for function in names_in(inside, colon):
+                assert re.search(rf"\b{name}\b", function_text(found(caller), function)), f"{caller}: {function} {name}"
+
+
+def test_the_map_says_which_files_of_rules_import_the_library():
+    importing = {
+        f"rules/{path.name}"
+        for path in (PROJECT / "rules").glob("*.smk")
+        if re.search(r"^(?:from|import) torchship\b", path.read_text(), re.MULTILINE)
+    }
+    sentence = re.search(r"The modules that (.*?) import ", (PROJECT / "docs" / "map.md").read_text(), re.DOTALL)
+    assert set(CODE.findall(sentence[1])) == importing
+
+
+def test_the_map_names_every_folder_of_tests():
+    text = (PROJECT / "docs" / "map.md").read_text()
+    folders = sorted(path.name for path in (PROJECT / "tests").iterdir() if path.is_dir() and path.name[0] not in "_.")
+    assert [name for name in folders if f"| `tests/{name}/` |" not in text] == []
+
+
+def test_the_glossary_has_each_word_once_and_in_one_place():
+    rows = re.findall(r"^\| ([\w -]+) \| .* \| (.*) \|$", (PROJECT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    words = [word for word, _ in rows][1:]
+    assert len(words) == len(set(words)) > 40
+
+
+def test_messages_of_the_chain_are_quoted_as_they_are_said():
+    # Texts that are put together of several lines.
+    said = re.sub(r'"\s+f?"', "", (LIBRARY / "core" / "chain.py").read_text())
+    quoted = re.findall(r"^\| `(… [^`]*)` \|", (PROJECT / "docs" / "archive.md").read_text(), re.MULTILINE)
+    assert len(quoted) == 2
+    for message in quoted:
+        # Between dots are paths and checksums.
+        for part in message.split("…"):
+            words = re.sub(r"\b[0-9a-f]{4}$", "", part).strip(" ,;")
+            assert words in said, words
 
 
 def test_the_map_names_every_package_and_every_file_of_rules():
@@ -69,7 +138,7 @@ def test_the_map_names_every_package_and_every_file_of_rules():
 
 def test_the_map_says_which_package_imports_which():
     rows = re.findall(r"^\| `(\w+)/` \| .* \| (.*) \|$", (PROJECT / "docs" / "map.md").read_text(), re.MULTILINE)
-    told_of = {name: {path.partition("/")[0] for path in CODE.findall(cell)} for name, cell in rows}
+    told_of = {name: {path.removesuffix("/") for path in CODE.findall(cell)} for name, cell in rows}
     imported = {name: set() for name in PACKAGES}
     for name in PACKAGES:
         for file in (LIBRARY / name).rglob("*.py"):

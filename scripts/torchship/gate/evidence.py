@@ -1,4 +1,4 @@
-"""The evidence of the gate: written, checked against its schema, and said in one line."""
+"""The evidence of the gate beside what was examined: the file itself, the circumstances; checked and written."""
 
 import hashlib
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class Witnessed:
     Attributes:
         exact: in float64.
         single: in float32, by the same implementation.
-        scale: standard deviation of `exact` under rounding, and one unit in the last place: what one spread is.
+        scale: standard deviation of `exact` under rounding, plus one unit roundoff of it: what one spread is.
         lost: the share of the disturbed evaluations that are not finite where `exact` is; the spread is that of the
             others.
     """
