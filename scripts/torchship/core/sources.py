@@ -4,7 +4,7 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,14 +14,16 @@ LIBRARY = Path(__file__).resolve().parents[1]
 
 
 # A module of the library, as a text names it that another interpreter is started with: python -m torchship.….
-STARTED = re.compile(rf"{LIBRARY.name}(\.\w+)+")
+STARTED = re.compile(rf"""(["'])({LIBRARY.name}(?:\.\w+)+)\1""")
+
+# Planning asks this of every script, and on a cluster each job plans: only statements are looked at, each file once.
 
 
 @cache
 def imported_names(path: Path) -> frozenset[str]:
     """Return the full dotted names that a Python file imports, anywhere in it."""
     names: set[str] = set()
-    for node in ast.walk(parsed(path)):
+    for node in statements(ast.parse(text_of(path), filename=str(path))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -30,30 +32,51 @@ def imported_names(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements in a node, those within others too."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inner = getattr(node, field, None)
+        # A lambda's body is an expression.
+        for statement in inner if isinstance(inner, list) else ():
+            yield statement
+            yield from statements(statement)
+
+
 @cache
 def started_names(path: Path) -> frozenset[str]:
     """Return the dotted names of the library that stand as texts in a Python file, which it starts as programs."""
-    texts = (node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant))
-    return frozenset(text for text in texts if isinstance(text, str) and STARTED.fullmatch(text))
+    return frozenset(name for _, name in STARTED.findall(text_of(path)))
 
 
 @cache
-def parsed(path: Path) -> ast.Module:
-    """Return the syntax tree of a Python file."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def text_of(path: Path) -> str:
+    """Return the text of a Python file."""
+    return path.read_text(encoding="utf-8")
 
 
 def library_modules(path: Path) -> list[Path]:
     """Return the files of `torchship` that `path` runs, sorted: it imports or starts them, or they one another."""
-    return closure(path, lambda file: imported_names(file) | started_names(file))
+    return closure(path, run_by)
 
 
-def closure(path: Path, names_in: Callable[[Path], Iterable[str]]) -> list[Path]:
-    """Return the files of the library whose names are in a file, in one of those, and so on, sorted."""
+@cache
+def run_by(path: Path) -> frozenset[Path]:
+    """Return the files of the library that a file imports or starts."""
+    return imported_by(path) | {file for name in started_names(path) for file in files_of(name)}
+
+
+@cache
+def imported_by(path: Path) -> frozenset[Path]:
+    """Return the files of the library that a file imports."""
+    return frozenset(file for name in imported_names(path) for file in files_of(name))
+
+
+def closure(path: Path, files_in: Callable[[Path], Iterable[Path]]) -> list[Path]:
+    """Return the files that a file names, those that they name, and so on, sorted."""
     found: set[Path] = set()
     waiting = [path]
     while waiting:
-        new = {file for name in names_in(waiting.pop()) for file in files_of(name)} - found
+        new = set(files_in(waiting.pop())) - found
         found |= new
         waiting += new
     return sorted(found)
@@ -88,6 +111,6 @@ def third_party(path: Path) -> set[str]:
 
     What another interpreter is started with needs its packages there, not here.
     """
-    files = [path, *closure(path, imported_names)]
+    files = [path, *closure(path, imported_by)]
     names = {name.partition(".")[0] for file in files for name in imported_names(file)}
     return names - sys.stdlib_module_names - {LIBRARY.name}
