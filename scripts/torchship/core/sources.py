@@ -82,7 +82,8 @@ def closure(path: Path, files_in: Callable[[Path], Iterable[Path]]) -> list[Path
     return sorted(found)
 
 
-def files_of(name: str) -> list[Path]:
+@cache
+def files_of(name: str) -> tuple[Path, ...]:
     """Return the files of the library that run when something of that dotted name is imported.
 
     These are the module and the `__init__.py` of each package on the way to it, as far as it says anything:
@@ -90,12 +91,12 @@ def files_of(name: str) -> list[Path]:
     """
     package, *parts = name.split(".")
     if package != LIBRARY.name:
-        return []
+        return ()
     files = [LIBRARY / "__init__.py"]
     for depth in range(1, len(parts) + 1):
         place = LIBRARY.joinpath(*parts[:depth])
         files += [place / "__init__.py", place.with_name(f"{place.name}.py")]
-    return [file for file in files if file.is_file() and file.stat().st_size]
+    return tuple(file for file in files if file.is_file() and file.stat().st_size)
 
 
 def digest(script: Path, modules: Iterable[Path]) -> str:

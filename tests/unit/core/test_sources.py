@@ -139,7 +139,9 @@ def copied(tmp_path, monkeypatch):
     library = tmp_path / "scripts" / "torchship"
     shutil.copytree(PROJECT / "scripts", library.parent, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(sources, "LIBRARY", library)
-    return library
+    sources.files_of.cache_clear()
+    yield library
+    sources.files_of.cache_clear()
 
 
 @contextmanager
@@ -168,9 +170,11 @@ def test_a_package_that_begins_to_say_something_reruns_what_is_in_it(tmp_path, m
     (library / "room" / "table.py").write_text("LEGS = 4\n")
     (tmp_path / "step.py").write_text("from torchship.room.table import LEGS\n")
     monkeypatch.setattr(sources, "LIBRARY", library)
+    sources.files_of.cache_clear()
     assert sources.library_modules(tmp_path / "step.py") == [library / "room" / "table.py"]
     (library / "room" / "__init__.py").write_text("SAID = 1\n")
     # As another process sees it: one reads each file once.
-    sources.run_by.cache_clear()
-    sources.imported_by.cache_clear()
+    for asked in (sources.files_of, sources.imported_by, sources.run_by):
+        asked.cache_clear()
     assert library / "room" / "__init__.py" in sources.library_modules(tmp_path / "step.py")
+    sources.files_of.cache_clear()
