@@ -1,9 +1,13 @@
 # The commands of this project. Everything sets up .venv by itself when it must.
-#   make all      install, and run the whole workflow          make report   the HTML report
-#   make test     install, and run the tests                   make lint     all static checks
-#   make training-benchmark   time both engines of training
-#   make mutants  try the gate on hundreds of broken files       make cluster-test   run it all on a Slurm of its own
-#   make foreign  try it on networks and files of others' making         make knobs    write docs/knobs.md
+#   make all            install, and run the whole workflow
+#   make report         the same, and the HTML report
+#   make test           the tests; make long-test: those that take long; make cluster-test: on a Slurm of their own
+#   make lint           all static checks; make format: what can be mended by itself
+#   make mutants        try the gate on hundreds of broken files
+#   make foreign        try it on networks and files of others' making
+#   make operators      compare its operators with ONNX Runtime's
+#   make gate-benchmark, training-benchmark, scale    how long the gate, a training and large scans take
+#   make knobs, dag, requirements                     write what is made from the sources
 # PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
@@ -14,8 +18,8 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
 .DEFAULT_GOAL := all
-.PHONY: all install runtimes test mutants foreign operators gate-benchmark training-benchmark scale cluster-test lint format \
-  report dag requirements knobs clean
+.PHONY: all install runtimes test long-test mutants foreign operators gate-benchmark training-benchmark scale cluster-test lint \
+  format report dag requirements knobs clean
 
 all: install
 	$(SNAKEMAKE) all $(ARGS)
@@ -34,7 +38,11 @@ runtimes: install
 	$(BIN)/python tools/environments.py runtimes
 
 test: install
-	$(BIN)/python -m pytest -m "not cluster" $(ARGS)
+	$(BIN)/python -m pytest -m "not cluster and not long" $(ARGS)
+
+# What takes long: kills, failed and interrupted runs, scans, folds, networks and files of others' making.
+long-test: install
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 # The gate against several hundred broken files, and as many correct ones: half an hour.
 mutants: install

@@ -22,6 +22,7 @@ SMALL = ("masked_attention", "vertex_scatter", "jet_counting", "particle_net")
 SMALL_FILES = ("keras_dense", "paddle_names", "lstm_states", "cast_chain")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_a_right_network_passes_and_its_twin_is_stopped(name):
     result = networks_wall.examine(name, ("latest",), train=False)
@@ -35,6 +36,7 @@ def test_a_right_network_passes_and_its_twin_is_stopped(name):
     assert "**missed**" not in page({name: result}, {}, {name: "a style"}, [], ["latest"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL_FILES)
 def test_a_right_file_passes_and_its_twin_is_stopped(name):
     result = files_wall.examine(name, ("latest",))

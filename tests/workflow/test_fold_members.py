@@ -6,7 +6,7 @@ import pytest
 from own_data import arrays, workflow_of
 from safetensors.numpy import load_file
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 
 FOLDS = {
     "train": {"folds": 2, "epochs": 20, "batch_size": 8, "record_every": 10},

@@ -16,7 +16,7 @@ from elsewhere import affine
 from gating import DECLARED, gated, network_file
 from torchship.core.files import read_json, sha256
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("finished")]
+pytestmark = [pytest.mark.workflow, pytest.mark.long, pytest.mark.xdist_group("finished")]
 
 PAGES = ["xor/summary.html", "xor/validate/gate.html", "archive/verified.json"]
 TENSORS = ("inputs", "outputs")

@@ -5,7 +5,7 @@ import re
 import pytest
 from driver import Workflow, copied, rules_in
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("neighbours")]
+pytestmark = [pytest.mark.workflow, pytest.mark.long, pytest.mark.xdist_group("neighbours")]
 
 NETWORK = """
 import torch

@@ -5,7 +5,7 @@ import json
 import pytest
 from driver import PROJECT, Workflow, rules_in
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 
 MODULE = """
 configfile: "mine.yaml"

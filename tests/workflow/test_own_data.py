@@ -11,6 +11,7 @@ pytestmark = pytest.mark.workflow
 TARGET = "results/{}/model/model.json"
 
 
+@pytest.mark.long
 def test_touching_a_large_file_reruns_nothing(tmp_path):
     workflow = workflow_of(tmp_path, mine=arrays(250_000))
     target, data = TARGET.format("mine"), tmp_path / "mine.npz"

@@ -16,7 +16,7 @@ from torchship.data.domain import draw, uniform
 from torchship.spec.tensor import documents
 
 # On one worker, so that the run is made once.
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("elsewhere")]
+pytestmark = [pytest.mark.workflow, pytest.mark.long, pytest.mark.xdist_group("elsewhere")]
 
 SMALL = {"search": {"evaluations": 256}, "batch_sizes": [1, 2, 7, 64], "axis_sizes": [1, 2, 7]}
 # Names that are no identifiers, with braces as of wildcards.

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from torchship.core.files import sha256
 from torchship.training.parallel.gpu_locks import any_here
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 
 RATES = "train/learning_rate: [0.001, 0.1], network/arguments/hidden: [2, 4]"
 POINTS = "{train/weights/mean: 1.0e+39}"

@@ -18,7 +18,7 @@ from torchship.core.chain import record
 from torchship.core.files import sha256
 from torchship.data.datasets import read_arrays, write_arrays
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 # On one worker, so that the run is made once.
 FINISHED = pytest.mark.xdist_group("finished")
 

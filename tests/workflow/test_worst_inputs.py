@@ -6,7 +6,7 @@ import shutil
 import pytest
 from driver import Workflow
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.long]
 
 TARGET = "results/xor/validate/latest/validation.json"
 SEARCH = "search: {evaluations: 256}"
