@@ -4,6 +4,7 @@ The daemons are real. The GPUs are device files that are none: Slurm hands them 
 nothing can compute on them.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -177,10 +178,10 @@ class Cluster:
     def lose_node(self, node):
         """Take a node away as a power cut does: its daemon, and all that runs on it."""
         self.kill(f"slurmd.{node}", signal.SIGKILL)
-        for process in self.processes("", SLURMD_NODENAME=node):
-            os.kill(process, signal.SIGKILL)
-        for process in self.processes("slurmstepd", node=node):
-            os.kill(process, signal.SIGKILL)
+        for process in (*self.processes("", SLURMD_NODENAME=node), *self.processes("slurmstepd", node=node)):
+            # It may have ended with the one before it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def processes(self, name, node=None, **variables):
         """Return the processes that were started by this cluster, by the start of their command and their variables."""

@@ -81,9 +81,11 @@ def test_a_job_whose_time_is_up_is_told_before_and_goes_on_with_more(cluster, tm
     require_resumed(workflow, undisturbed)
     words = "".join(path.read_text() for path in (workflow.folder / "logs" / "slurm").rglob(f"{number}.log"))
     assert re.search(r"TrainingError: stopped by a signal after epoch \d+, with a checkpoint", words)
-    first, second = trainings(workflow)
-    assert (first["JobState"], second["JobState"]) == ("FAILED", "COMPLETED")
-    assert (first["TimeLimit"], second["TimeLimit"]) == ("00:01:00", "00:02:00")
+    # On a busy machine the second try may be told as well.
+    *told, last = trainings(workflow)
+    assert {job["JobState"] for job in told} == {"FAILED"}
+    assert last["JobState"] == "COMPLETED"
+    assert [job["TimeLimit"] for job in (*told, last)] == ["00:01:00", "00:02:00", "00:03:00"][: len(told) + 1]
 
 
 def is_told(process, number):
