@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import Network
@@ -17,11 +16,10 @@ from torchship.gate.compare import compare, require
 from torchship.gate.documents import DifferenceDocument
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.torch_modes import Wide, plain_kernels
+from torchship.spec.arrays import Array
 from torchship.training.metrics import decide, true_classes
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[Any]
 
 
 def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 # Leads the name of an array of text; no name of an input or output has such a character.
 MARK = "\x1f"

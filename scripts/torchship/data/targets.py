@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import DataError
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 CLASSES = "cross_entropy"
 

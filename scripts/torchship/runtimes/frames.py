@@ -8,11 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
-from numpy.typing import NDArray
 from safetensors.numpy import load, save
 from torchship.core.texts import packed, unpacked
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class RefusedError(Exception):

@@ -6,16 +6,13 @@ cannot share one. Requests and answers are frames on stdin and stdout.
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from torchship.runtimes.frames import RefusedError, read_block, read_frame, write_frame
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array, Feed
 
 LEVELS = {
     "disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -69,7 +66,7 @@ class LocalRuntime:
             for kind, values in (("inputs", opened.get_inputs()), ("outputs", opened.get_outputs()))
         }
 
-    def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, number: int, feed: Feed) -> dict[str, Array]:
         """Run a model that is open, and return its outputs by name.
 
         Raises:

@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import NDArray
 from torchship.core.errors import TargetError
 from torchship.runtimes.frames import RefusedError, read_block, read_frame, write_frame
 from torchship.runtimes.interpreters import environment, last_line
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array, Feed
 
 # Seconds that one call may take. The largest case of a network takes far less: a call that takes longer hangs.
 PATIENCE = 600.0
@@ -72,7 +70,7 @@ class Runtime:
         ]
         return answer
 
-    def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, number: int, feed: Feed) -> dict[str, Array]:
         """Run a model that is open, and return its outputs by name.
 
         Raises:
@@ -114,7 +112,7 @@ class Runtime:
     def _ask(
         self,
         request: dict[str, Any],
-        arrays: Mapping[str, Array],
+        arrays: Feed,
         call: str,
         entry: dict[str, Any],
         block: bytes | None = None,
@@ -212,7 +210,7 @@ def setting(entry: Mapping[str, Any]) -> str:
     return f"optimization {entry['level']}, {entry['threads']} thread{'s' if entry['threads'] > 1 else ''}"
 
 
-def described(feed: Mapping[str, Array]) -> str:
+def described(feed: Feed) -> str:
     """Return the inputs of a call, for a message: name, type and shape of each."""
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
 
