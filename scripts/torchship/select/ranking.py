@@ -27,6 +27,18 @@ def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
 
 
+def folds(points: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return the places of the candidates that are the folds of a point, by the point's name; of one, its own place.
+
+    Args:
+        points: of each candidate, by its name, the point that it is, or is a fold of.
+    """
+    places: dict[str, list[int]] = {}
+    for place, point in enumerate(points.values()):
+        places.setdefault(point, []).append(place)
+    return places
+
+
 def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return what came of a point of several folds: sums of counts, means of the rest, None where one has diverged."""
     if len(outcomes) == 1:

@@ -11,7 +11,7 @@ from torchship.core.files import sha256
 from torchship.select.ranking import METRICS
 from torchship.spec.candidate import BEST
 from torchship.spec.model import Model
-from torchship.spec.section import by_name
+from torchship.spec.section import Train, by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")
@@ -89,7 +89,9 @@ def selected(
     first = reports[choice.members[0]]
     section = by_name(first["section"])
     if len(choice.members) > 1:
-        section["train"] = {key: value for key, value in section["train"].items() if key != "fold"}
+        train: Train = {**section["train"]}
+        del train["fold"]
+        section["train"] = train
     return Model(
         run=run,
         section=section,
