@@ -18,7 +18,8 @@ COLUMNS = 3
 
 
 def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
-    rows, chosen = read_rows(table), model.selection or {}
+    rows, chosen = read_rows(table), model.selection
+    assert chosen is not None  # noqa: S101 -- only the model of a scan is plotted
     metric = chosen["metric"]
     shipped = {member["candidate"] for member in model.members} or {str(model.candidate)}
     knobs = list(rows[0])[1 : list(rows[0]).index("replicas")]

@@ -7,11 +7,12 @@ from torchship.core.step import step
 
 from torchship.core.files import read_json
 from torchship.pages.plotting import figure, read_rows
+from torchship.spec.report import Report
 
 LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 
 
-def title(outcome: dict[str, Any]) -> str:
+def title(outcome: Report) -> str:
     if "members" in outcome:
         rates = [member["convergence"] for member in outcome["members"]]
         shares = ", ".join(f"{rate['converged']} of {rate['replicas']}" for rate in rates)

@@ -7,7 +7,6 @@ A file of cases holds, for case `k` of the list in its header, `k/input/<name>`,
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +14,14 @@ import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
 from torchship.gate.about import About
+from torchship.gate.case import Case
 from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
 from torchship.gate.witness.limits import Witnessed, factor
 from torchship.spec.arrays import Array, Feed
-from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Inputs, where they are from, and what a correct file gives for them.
-
-    Attributes:
-        about: where they are from.
-        feed: the inputs by name.
-        exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
-    """
-
-    about: About
-    feed: dict[str, Array]
-    exact: dict[str, Array]
-    single: dict[str, Array]
-    limit: dict[str, Array]
-
-    @property
-    def place(self) -> str:
-        """Say which case it is, for a message."""
-        sizes = ", ".join(f"{axis} {size}" for axis, size in self.about["sizes"].items())
-        return f"{self.about['origin']}, {sizes}"
-
-
-def select(case: Case, chosen: slice) -> Case:
-    """Return a case with some of its events, which must be independent of one another."""
-    parts = {
-        part: {name: array[chosen] for name, array in getattr(case, part).items()}
-        for part in ("feed", "exact", "single", "limit")
-    }
-    count = len(next(iter(parts["feed"].values())))
-    return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)
 
 
 class Witnesses:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from torchship.core.texts import is_text
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.documents import Decisions, Nearest
 from torchship.spec.arrays import Array
 

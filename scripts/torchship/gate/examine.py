@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from torchship.data.domain import draw, edge_draws
 from torchship.gate import bad_input, decisions, locate
-from torchship.gate.cases import Case, select
+from torchship.gate.case import Case, select
 from torchship.gate.documents import CaseEntry, Located
 from torchship.gate.judge import Failure, Judge, check_signature, shape_failures
 from torchship.gate.search import Search

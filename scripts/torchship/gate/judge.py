@@ -6,7 +6,8 @@ from typing import Any
 
 from torchship.core.errors import ParityError
 from torchship.data.domain import element_type
-from torchship.gate.cases import Case, Witnesses
+from torchship.gate.case import Case
+from torchship.gate.cases import Witnesses
 from torchship.gate.compare import Difference, compare, explain
 from torchship.gate.documents import CaseEntry, Worst
 from torchship.gate.session import ExportedFile, Result

@@ -24,8 +24,8 @@ from torchship.data.domain import (
     uniform,
 )
 from torchship.data.padding import hidden, repad
+from torchship.gate.case import Case
 from torchship.gate.case_inputs import sizes_of
-from torchship.gate.cases import Case
 from torchship.gate.constants import graph_constants
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Session

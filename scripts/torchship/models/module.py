@@ -46,7 +46,7 @@ def network_class(file: Path) -> type[nn.Module]:
     return network
 
 
-def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
+def build(file: Path, arguments: Mapping[str, object]) -> nn.Module:
     """Build the network that a file defines, on the CPU.
 
     Raises:
@@ -88,7 +88,7 @@ def require_tensors(module: nn.Module, file: Path) -> None:
         )
 
 
-def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
+def load(file: Path, arguments: Mapping[str, object], weights: Path) -> nn.Module:
     """Build a network with trained weights, in evaluation mode, on the CPU.
 
     Raises:

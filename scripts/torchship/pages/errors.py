@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torchship.data.datasets import write_arrays
 from torchship.data.padding import hidden
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.witness.limits import ratios
 from torchship.spec.arrays import Array
 from torchship.spec.tensor import Tensor, Tensors

@@ -98,19 +98,21 @@ def taken(training: Document) -> list[str]:
 
 def shipped(model: Model) -> list[str]:
     """Say which of several candidates this is, and which weights all of this page is about."""
-    lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection or {}
+    lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection
     if model.members:
         lines.append(
             f"They are of {len(model.members)} networks, one for each fold of the training and validation set: what "
             "ships is the mean of their outputs."
         )
-    if selection.get("candidates", 1) > 1 and "best" in selection:
+    if selection is None or selection["candidates"] == 1:
+        return [paragraph(line) for line in lines]
+    if "best" in selection:
         lines.append(
             f"This is {model.candidate}, which scan/ship names, although {selection['best']} is better: by "
             f"{selection['metric'].replace('_', ' ')}, {selection['value']:.4g}, it is number {selection['rank']} of "
             f"{selection['candidates']} points. The others are in train/candidates.csv."
         )
-    elif selection.get("candidates", 1) > 1:
+    else:
         diverged = f", of which {selection['diverged']} diverged" if selection["diverged"] else ""
         lines.append(
             f"This is {model.candidate}, the best of {selection['candidates']} points of a scan{diverged}: it has the "

@@ -3,18 +3,21 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from torchship.core.errors import TrainingError
+from torchship.spec.report import Report
 from torchship.training.tables import QUANTITIES
 
 # What candidates are compared by, from their training.json, and whether the smallest is the best.
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
 COUNTS = ("replicas", "converged", "diverged")
+# What came of a training, by the columns of the table.
+Outcome: TypeAlias = Mapping[str, Any]
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
 
-def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
+def outcome(training: Report) -> Outcome:
     """Return what came of a training, by the names of the table's columns.
 
     A diverged one has no losses, and one that was done elsewhere has nothing of all that.
@@ -39,7 +42,7 @@ def folds(points: Mapping[str, str]) -> dict[str, list[int]]:
     return places
 
 
-def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def averaged(outcomes: Sequence[Outcome]) -> Outcome:
     """Return what came of a point of several folds: sums of counts, means of the rest, None where one has diverged."""
     if len(outcomes) == 1:
         return outcomes[0]
@@ -50,7 +53,7 @@ def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     }
 
 
-def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
+def order(outcomes: Sequence[Outcome], metric: str, losses: set[str]) -> list[int]:
     """Return the places of the candidates that did not diverge, the best first; a single one may come trained.
 
     If two have the same metric, the smaller validation loss is better, then the one that stands first.
@@ -80,10 +83,10 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
 
 def table(
     names: Sequence[str],
-    reports: Sequence[Mapping[str, Any]],
-    outcomes: Sequence[Mapping[str, Any]],
+    reports: Sequence[Report],
+    outcomes: Sequence[Outcome],
     ranks: Mapping[int, int],
-) -> tuple[list[str], list[list[Any]]]:
+) -> tuple[list[str], list[list[object]]]:
     """Return the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
 
     A column for each knob that some point changes, with the value that each point was trained with.
@@ -102,14 +105,14 @@ def table(
     return ["candidate", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
 
 
-def value_of(knobs: Any, place: str) -> Any:
+def value_of(knobs: object, place: str) -> object:
     """Return the value at a place, None where the network is not called with such an argument."""
     for key in place.split("/"):
         knobs = knobs.get(key) if isinstance(knobs, Mapping) else None
     return knobs
 
 
-def spell(value: Any) -> Any:
+def spell(value: object) -> object:
     """Return a value as a cell: nothing for none, JSON for a mapping."""
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True)

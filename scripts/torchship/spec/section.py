@@ -5,7 +5,7 @@ Standard library only.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from torchship.core.files import Json
 from torchship.spec.tensor import TensorEntry, Tensors, documents, read_tensors
@@ -61,8 +61,8 @@ class Start(TypedDict):
     """How the weights start, `train/weights`."""
 
     distribution: str
-    mean: float
-    std: float
+    mean: NotRequired[float]
+    std: NotRequired[float]
 
 
 class Train(TypedDict, total=False):
@@ -153,6 +153,13 @@ class Benchmark(TypedDict, total=False):
     seconds: float
     sample_seconds: float
     confidence: float
+
+
+class Watch(TypedDict):
+    """The section `watch` of the configuration: how one watches a training, which changes nothing."""
+
+    log_every: int
+    checkpoint_seconds: float
 
 
 class AxisEntry(TypedDict, total=False):

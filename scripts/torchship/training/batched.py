@@ -169,7 +169,7 @@ class BatchedTrainer:
         """Return one replica's parameters and buffers, without the replica axis."""
         return self.stack.state(place)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
         learned = {name: tensor.detach() for name, tensor in self.stack.learned.items()}
         return {"learned": learned, "fixed": self.stack.fixed, "optimizer": self.optimizer.state_dict()}

@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +53,7 @@ class Judged:
         return {**vars(self)}
 
 
-def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged:
+def require_same(task: Task, weights: Path, logged: Mapping[str, float]) -> Judged:
     """Check the weights that were written with the eager module in evaluation mode, on the validation set.
 
     Args:

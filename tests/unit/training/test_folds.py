@@ -138,7 +138,10 @@ def selected(tmp_path, mine):
     candidates = all_of(section)
     for name, candidate in candidates.items():
         folders[name] = tmp_path / name
-        kept = {key: candidate.section[key] for key in ("network", "inputs", "outputs", "train", "evaluate", "seed", "device")}
+        kept = {
+            key: candidate.section[key]
+            for key in ("network", "inputs", "outputs", "train", "evaluate", "seed", "device")
+        }
         train_network(
             {split: sets[split] for split in ("train", "validation")}, sheet, XOR,
             {kind: folders[name] / file for kind, file in NAMES.items()}, folders[name] / "checkpoint", "this code",
@@ -150,7 +153,9 @@ def selected(tmp_path, mine):
     trainings = {name: folder / "training.json" for name, folder in folders.items()}
     points = points_of(candidates)
     select_model(trainings, [XOR], sheet, outputs, points=points, run="xor", metric="validation_loss")
-    return SimpleNamespace(points=points, outputs=outputs, folders=folders, sets=sets, model=read_model(outputs["shipped"]))
+    return SimpleNamespace(
+        points=points, outputs=outputs, folders=folders, sets=sets, model=read_model(outputs["shipped"])
+    )
 
 
 def test_all_folds_of_the_best_point_ship_as_their_mean(selected, tmp_path):

@@ -18,7 +18,8 @@ from torchship.core.files import read_json
 from torchship.data.checks import check_domain, check_sizes
 from torchship.data.datasets import Arrays, read_arrays
 from torchship.data.domain import draw, element_type, fixed_batch, uniform
-from torchship.gate.cases import Case, Witnesses
+from torchship.gate.case import Case
+from torchship.gate.cases import Witnesses
 from torchship.gate.compare import compare, require
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.given_reference import GivenReference
