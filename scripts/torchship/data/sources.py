@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from torchship.core.errors import DataError
 from torchship.core.files import sha256
 from torchship.data.checks import check_domain, check_inputs
 from torchship.data.datasets import SPLITS, Arrays, count_events, read_arrays, select, split_events
+from torchship.data.documents import Provenance, Way
 from torchship.data.targets import suit_all
 from torchship.spec.axes import read_axes
 from torchship.spec.section import Data, Section
@@ -34,7 +35,7 @@ class Wanted:
     model: Section
     targets: Sequence[str]
     seed: int
-    losses: Sequence[Mapping[str, Any]] = ()
+    losses: Sequence[Way] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Made:
     """The sets by name, and what the datasheet says of where they are from."""
 
     sets: Mapping[str, Arrays]
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Provenance
 
 
 class Source(Protocol):
@@ -88,7 +89,7 @@ def from_file(wanted: Wanted) -> Made:
     for name, words in converted.items():
         log.info("%s: %r converted from %s", path, name, words)
     fractions = wanted.data["fractions"]
-    about = {
+    about: Provenance = {
         "path": path.name,
         "sha256": sha256(path),
         "fractions": fractions,

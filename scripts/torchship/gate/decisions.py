@@ -59,6 +59,6 @@ def compare_decisions(
                 "margin": float(margin[event]),
                 "limits": float(limits[event]),
             }
-    if not events:
+    if nearest is None:
         return None
     return {"events": events, "changed": changed, "first": first, "nearest": nearest, "threshold": threshold}

@@ -11,13 +11,15 @@ import yaml
 from torchship.core.files import plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
+from torchship.export.documents import ExportDocument
+from torchship.gate.documents import Circumstances, Facts
 from torchship.gate.judge import Failure
 from torchship.spec.section import Section, Validate
 from torchship.spec.target import Target
 
 
 def static_failures(
-    content: bytes, report: Mapping[str, Any], target: Target, version: str, model: Section
+    content: bytes, report: ExportDocument, target: Target, version: str, model: Section
 ) -> list[Failure]:
     """Say what is wrong with a file without running it, and with what it ran in.
 
@@ -47,8 +49,8 @@ def static_failures(
 
 
 def circumstances(
-    facts: Mapping[str, Any], report: Mapping[str, Any], target: Target, version: str, validate: Validate
-) -> dict[str, Any]:
+    facts: Facts, report: ExportDocument, target: Target, version: str, validate: Validate
+) -> Circumstances:
     """Return what stands in the evidence beside the verdict: witnesses, strictness, the file, its target and runtime.
 
     Args:
@@ -57,7 +59,7 @@ def circumstances(
         version: of the ONNX Runtime that the file ran in.
     """
     return {
-        **{key: value for key, value in facts.items() if key != "cases"},
+        **facts,
         "tolerance": validate["tolerance"],
         "reason": validate["reason"],
         "sha256": report["sha256"],
@@ -73,7 +75,7 @@ def schema() -> Any:
     return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
 
 
-def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
+def write_evidence(path: Path, document: Mapping[str, object]) -> None:
     """Write the evidence if it is as its schema says.
 
     Raises:

@@ -1,11 +1,11 @@
-"""training.json as types: what a training reports, and what takes weights that came trained. Standard library only."""
+"""training.json and metrics.json as types. Standard library only."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from torchship.core.files import Json
 from torchship.spec.model import Device, GivenWeights
-from torchship.spec.section import Point
+from torchship.spec.section import Point, TermEntry
 
 
 class Convergence(TypedDict):
@@ -53,3 +53,21 @@ class MemberReport(Report):
     """The report of one fold, with its candidate's name."""
 
     candidate: str
+
+
+class Measured(TypedDict, total=False):
+    """What a network's outputs are worth on a set; `losses` of several outputs, and of decisions how good they are."""
+
+    events: int
+    loss: float
+    losses: Mapping[str, float]
+    accuracy: float
+    confusion: Sequence[Sequence[int]]
+
+
+class Metrics(TypedDict):
+    """metrics.json: what it is worth on each set."""
+
+    loss_function: str | Mapping[str, TermEntry]
+    threshold: float
+    sets: Mapping[str, Measured]
