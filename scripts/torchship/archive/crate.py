@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
 
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
+from torchship.spec.section import Archive
 
 METADATA = "ro-crate-metadata.json"
 # A table of our own: the platform's differs from machine to machine.
@@ -28,11 +28,18 @@ TYPES = {
 }
 
 
-def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: int) -> bytes:
+class About(Archive):
+    """What a crate says of itself, beside the section `archive` of the configuration."""
+
+    commit: str
+    description: str
+
+
+def describe(contents: Mapping[str, bytes], about: About, modified: int) -> bytes:
     """Return ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
 
     Args:
-        about: name, description, license, commit, and author or None.
+        about: what it says of itself.
         modified: the crate's date, in seconds since 1970.
     """
     crate = ROCrate()

@@ -141,7 +141,7 @@ def finite(value: float) -> float | str:
     return number if number - number == 0.0 else {"nan": "NaN"}.get(str(number), str(number))
 
 
-def plain(document: Any) -> Any:
+def plain(document: object) -> object:
     """Return a document as JSON can hold it: numbers that are not finite as text, tuples as lists."""
     if isinstance(document, float):
         return finite(document)

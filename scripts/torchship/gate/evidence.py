@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import yaml
-from torchship.core.files import plain, write_json
+from torchship.core.files import Json, plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
 from torchship.export.documents import ExportDocument
@@ -70,9 +69,10 @@ def circumstances(
 
 
 @cache
-def schema() -> Any:
+def schema() -> Json:
     """Return the schema of validation.json."""
-    return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+    document: Json = yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+    return document
 
 
 def write_evidence(path: Path, document: Mapping[str, object]) -> None:

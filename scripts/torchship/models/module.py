@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -114,7 +113,7 @@ def spelled(state: Mapping[str, Tensor]) -> bytes:
     return save(own)
 
 
-def outputs_of(result: Any) -> tuple[Tensor, ...]:
+def outputs_of(result: object) -> tuple[Tensor, ...]:
     """Return what a network's forward has returned as a tuple of tensors.
 
     Raises:

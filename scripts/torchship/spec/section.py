@@ -162,6 +162,22 @@ class Watch(TypedDict):
     checkpoint_seconds: float
 
 
+class Plots(TypedDict):
+    """The section `plots` of the configuration."""
+
+    colors: Sequence[str]
+    colormap: str
+    dpi: int
+
+
+class Archive(TypedDict):
+    """The section `archive` of the configuration."""
+
+    name: str
+    license: str
+    author: str | None
+
+
 class AxisEntry(TypedDict, total=False):
     """What is said of one dynamic axis, see `axes.AxisRange`."""
 

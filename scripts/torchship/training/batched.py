@@ -78,9 +78,10 @@ class Stack(nn.Module):
         def call(learned: State, fixed: State, *inputs: Tensor) -> tuple[Tensor, ...]:
             return outputs_of(functional_call(skeleton, (learned, fixed), inputs))
 
-        mapped: Callable[..., Any] = vmap(call, in_dims=(0, 0, *(axis for _ in inputs)), randomness=randomness)
-        result: tuple[Tensor, ...] = mapped(self.learned, self.fixed, *inputs)
-        return result
+        mapped: Callable[..., tuple[Tensor, ...]] = vmap(
+            call, in_dims=(0, 0, *(axis for _ in inputs)), randomness=randomness
+        )
+        return mapped(self.learned, self.fixed, *inputs)
 
     def state(self, place: int) -> State:
         """Return one copy's state_dict."""

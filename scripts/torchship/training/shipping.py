@@ -155,7 +155,7 @@ def _doubled(batch: Batch) -> Batch:
 
 def _loss(term: Term, output: Tensor, target: Tensor) -> Tensor:
     """Return each event's loss, [events]."""
-    losses: Tensor = FUNCTIONS[term.function](output, target, reduction="none")
+    losses = FUNCTIONS[term.function](output, target, reduction="none")
     return losses.reshape(len(losses), -1).mean(1)
 
 
