@@ -239,7 +239,7 @@ def widened(feed: Feed) -> dict[str, Array]:
     return {name: narrow_to_wide(array) for name, array in feed.items()}
 
 
-def narrow_to_wide(value: Any) -> Any:
+def narrow_to_wide(value: Array) -> Array:
     """Return a float32 or narrower array as float64."""
     if (
         isinstance(value, np.ndarray | np.generic)
