@@ -9,7 +9,6 @@ from torchship.archive import crate
 from torchship.archive.pack import pack
 from torchship.core import provenance
 from torchship.core.files import Json
-from torchship.spec.section import Archive
 
 
 def pack_archive(
@@ -18,7 +17,7 @@ def pack_archive(
     output: Path,
     *,
     config: Json,
-    knobs: Archive,
+    knobs: crate.Archive,
     commit: str,
 ) -> None:
     modified = provenance.epoch()

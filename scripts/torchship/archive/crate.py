@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from typing import TypedDict
 
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
-from torchship.spec.section import Archive
 
 METADATA = "ro-crate-metadata.json"
 # A table of our own: the platform's differs from machine to machine.
@@ -28,8 +28,16 @@ TYPES = {
 }
 
 
+class Archive(TypedDict):
+    """The section `archive` of the configuration."""
+
+    name: str
+    license: str
+    author: str | None
+
+
 class About(Archive):
-    """What a crate says of itself, beside the section `archive` of the configuration."""
+    """What a crate says of itself, beside that."""
 
     commit: str
     description: str

@@ -2,9 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from torchship.spec.arrays import Array
+from numpy.typing import NDArray
+
+# As in spec/arrays.py: what is in core/ imports no other package.
+Array = NDArray[Any]
 
 # Leads the name of an array of text; no name of an input or output has such a character.
 MARK = "\x1f"

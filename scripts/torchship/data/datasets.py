@@ -108,7 +108,7 @@ def select(arrays: Arrays, inputs: Tensors, targets: Sequence[str]) -> Arrays:
     }
 
 
-def floating(tensor: Tensor | None) -> np.dtype[Any]:
+def floating(tensor: Tensor | None) -> np.dtype[np.generic]:
     """Return the floating-point type that an input is declared to be of; float32 if it is none, or of another kind."""
     return np.dtype(tensor.dtype if tensor is not None and tensor.dtype.startswith("float") else FLOAT32)
 

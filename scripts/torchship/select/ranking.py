@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from torchship.core.errors import TrainingError
 from torchship.spec.report import Report
@@ -13,7 +13,7 @@ from torchship.training.tables import QUANTITIES
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
 COUNTS = ("replicas", "converged", "diverged")
 # What came of a training, by the columns of the table.
-Outcome: TypeAlias = Mapping[str, Any]
+Outcome: TypeAlias = Mapping[str, float | None]
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
 
@@ -46,11 +46,12 @@ def averaged(outcomes: Sequence[Outcome]) -> Outcome:
     """Return what came of a point of several folds: sums of counts, means of the rest, None where one has diverged."""
     if len(outcomes) == 1:
         return outcomes[0]
-    columns = {name: [found[name] for found in outcomes] for name in outcomes[0]}
-    return {
-        name: None if None in values else sum(values) if name in COUNTS else math.fsum(values) / len(values)
-        for name, values in columns.items()
-    }
+    found: dict[str, float | None] = {}
+    for name in outcomes[0]:
+        values = [value for one in outcomes if (value := one[name]) is not None]
+        mean = sum(values) if name in COUNTS else math.fsum(values) / len(outcomes)
+        found[name] = mean if len(values) == len(outcomes) else None
+    return found
 
 
 def order(outcomes: Sequence[Outcome], metric: str, losses: set[str]) -> list[int]:
@@ -68,17 +69,17 @@ def order(outcomes: Sequence[Outcome], metric: str, losses: set[str]) -> list[in
         return [0]
 
     def badness(place: int) -> tuple[float, float, int]:
-        found = outcomes[place]
-        value = found[metric] if METRICS[metric] else -found[metric]
-        return value, found["validation_loss"] if len(losses) == 1 else 0.0, place
+        value = outcomes[place][metric]
+        assert value is not None  # noqa: S101 -- who has a loss has all
+        return value if METRICS[metric] else -value, reached[place] if len(losses) == 1 else 0.0, place
 
-    reached = [found["validation_loss"] for found in outcomes]
-    finite = [place for place, loss in enumerate(reached) if loss is not None and math.isfinite(loss)]
-    if not finite:
+    found = {place: one["validation_loss"] for place, one in enumerate(outcomes)}
+    reached = {place: loss for place, loss in found.items() if loss is not None and math.isfinite(loss)}
+    if not reached:
         raise TrainingError(
             f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"
         )
-    return sorted(finite, key=badness)
+    return sorted(reached, key=badness)
 
 
 def table(

@@ -170,14 +170,6 @@ class Plots(TypedDict):
     dpi: int
 
 
-class Archive(TypedDict):
-    """The section `archive` of the configuration."""
-
-    name: str
-    license: str
-    author: str | None
-
-
 class AxisEntry(TypedDict, total=False):
     """What is said of one dynamic axis, see `axes.AxisRange`."""
 

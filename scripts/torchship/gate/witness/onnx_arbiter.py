@@ -14,8 +14,9 @@ from torchship.core.errors import ExportError, ParityError
 from torchship.gate.constants import graph_constants
 from torchship.gate.witness.arbiter import SAMPLES
 from torchship.gate.witness.limits import Recorded, Witnessed, unchanged, witnessed
-from torchship.gate.witness.onnx.evaluator import Evaluator, Monitor, evaluator, is_wide
+from torchship.gate.witness.onnx.evaluator import Evaluator, evaluator
 from torchship.gate.witness.onnx.kernels import opinions
+from torchship.gate.witness.onnx.monitor import Monitor, is_wide
 from torchship.gate.witness.onnx.widening import units_of, widen
 from torchship.gate.witness.thresholds import Comparisons
 from torchship.spec.arrays import Array, Feed
