@@ -19,7 +19,7 @@ from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 
 def resolved_runs():
-    """Check the configuration; return a complete section for each run, and for each candidate of a run's training."""
+    """Check the configuration; return a complete section for each run, and its candidates."""
     schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
     try:
         runs = resolve(config, schema, BASE)
@@ -56,7 +56,7 @@ wildcard_constraints:
 
 
 def candidate_of(wildcards):
-    """Return the complete section of a candidate; stop where there is none of that name."""
+    """Return a candidate; stop where there is none of that name."""
     candidates = CANDIDATES[wildcards.run]
     if wildcards.candidate not in candidates:
         raise WorkflowError(
@@ -64,6 +64,12 @@ def candidate_of(wildcards):
             f"{suggest(wildcards.candidate, candidates)}"
         )
     return candidates[wildcards.candidate]
+
+
+def all_sections(run):
+    """Return the complete section of a run, and those of its candidates."""
+    candidates = CANDIDATES[run].values()
+    return [RUNS[run], *(candidate.section for candidate in candidates)]
 
 
 def targets_of(run):

@@ -3,13 +3,14 @@
 
 def network_file(wildcards):
     """Return the file of the network that a candidate trains."""
-    return project(f"models/{candidate_of(wildcards)['network']['file']}.py")
+    section = candidate_of(wildcards).section
+    return project(f"models/{section['network']['file']}.py")
 
 
 def candidate_networks(wildcards):
     """Return the files of the networks that a run's candidates train."""
-    sections = CANDIDATES[wildcards.run].values()
-    names = {section["network"]["file"] for section in sections}
+    candidates = CANDIDATES[wildcards.run].values()
+    names = {candidate.section["network"]["file"] for candidate in candidates}
     return [project(f"models/{name}.py") for name in sorted(names)]
 
 

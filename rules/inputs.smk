@@ -12,12 +12,13 @@ def network_key(section):
 @cache
 def distinct_networks(run):
     """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
-    return {network_key(section): section for section in CANDIDATES[run].values()}
+    sections = [candidate.section for candidate in CANDIDATES[run].values()]
+    return {network_key(section): section for section in sections}
 
 
 def network_checked(wildcards):
     """Return the file that says that a candidate's network runs."""
-    key = network_key(candidate_of(wildcards))
+    key = network_key(candidate_of(wildcards).section)
     return f"<results>/{wildcards.run}/networks/{key}.json"
 
 

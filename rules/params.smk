@@ -27,7 +27,7 @@ def candidate_knobs(*places):
     """Return a function that picks knobs of a candidate."""
 
     def picked(wildcards):
-        return picked_from(candidate_of(wildcards), places)
+        return picked_from(candidate_of(wildcards).section, places)
 
     return picked
 
@@ -82,20 +82,20 @@ def all_neighbours(wildcards):
 
 def target_arrays(wildcards):
     """Return the arrays that the outputs of a run should be, for any of its candidates."""
-    sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
+    sections = all_sections(wildcards.run)
     return sorted({name for section in sections for name in training_targets(section)})
 
 
 def targets_wanted(wildcards):
     """Return the same with the losses that take them, each way once."""
-    sections = [RUNS[wildcards.run], *CANDIDATES[wildcards.run].values()]
+    sections = all_sections(wildcards.run)
     ways = (way for section in sections for way in wanted_of(section))
     return list({json.dumps(way): way for way in ways}.values())
 
 
 def scan_point(wildcards):
     """Return what a candidate changes if it is a point of a scan, by place."""
-    return candidate_of(wildcards).get("point", {})
+    return candidate_of(wildcards).section.get("point", {})
 
 
 def export_targets(wildcards):
@@ -114,6 +114,12 @@ def candidates_digest(wildcards):
     """Return what stands for a run's candidates and their order."""
     names = "\n".join(CANDIDATES[wildcards.run])
     return sha256(names.encode()).hexdigest()[:16]
+
+
+def candidate_points(wildcards, input):
+    """Return the point of each candidate, in the order of the input: not recorded then, since they may be thousands."""
+    candidates = CANDIDATES[wildcards.run]
+    return {name: candidate.point for name, candidate in candidates.items()}
 
 
 def claims(wildcards, output):

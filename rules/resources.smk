@@ -12,7 +12,7 @@ def growing(amount):
 
 def training_memory(wildcards, attempt):
     """Return the megabytes of a training: torch's own, and of each replica its weights, records and events' order."""
-    section = candidate_of(wildcards)["train"]
+    section = candidate_of(wildcards).section["train"]
     return attempt * section["devices"] * (3000 + section["replicas"] // 2)
 
 
@@ -28,12 +28,12 @@ def gpus(wildcards):
 
 def training_gpus(wildcards):
     """Return the GPUs of a training: one for each of its processes."""
-    return gpus(wildcards) * candidate_of(wildcards)["train"]["devices"]
+    return gpus(wildcards) * candidate_of(wildcards).section["train"]["devices"]
 
 
 def training_threads(wildcards):
     """Return the threads of a training: those of its processes, and one for each worker that loads data for them."""
-    section = candidate_of(wildcards)["train"]
+    section = candidate_of(wildcards).section["train"]
     return section["devices"] * (section["threads"] + section["num_workers"])
 
 

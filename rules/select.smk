@@ -39,6 +39,7 @@ rule select_model:
         neighbours=all_neighbours,
         # Their order, too, which is that of the table: Snakemake compares inputs as a set.
         candidates=candidates_digest,
+        points=candidate_points,
         metric=lookup("{run}/scan/metric", within=RUNS),
         ship=lookup("{run}/scan/ship", within=RUNS),
         claims=claims,

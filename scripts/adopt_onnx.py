@@ -10,7 +10,7 @@ from torchship.adopt.onnx_file import read_model, serialized, signature
 from torchship.core.claims import withdraw
 from torchship.core.files import replacing, sha256
 from torchship.data.datasets import read_arrays
-from torchship.spec.model import Model, write_model
+from torchship.spec.model import GivenModel, Model, write_model
 from torchship.spec.tensor import TensorEntry, Tensors
 
 
@@ -36,7 +36,11 @@ def adopt_onnx(
         notes.append(f"the weights in {names} were put into the file, since one file is deployed")
     with replacing(output) as part:
         part.write_bytes(content)
-    source = {"file": file.name, "sha256": sha256(file), "beside": {path.name: sha256(path) for path in beside}}
+    source: GivenModel = {
+        "file": file.name,
+        "sha256": sha256(file),
+        "beside": {path.name: sha256(path) for path in beside},
+    }
     files = {output.name: sha256(output)}
     write_model(shipped, Model(run, {"inputs": inputs, "outputs": outputs}, files, source=source, notes=tuple(notes)))
     for line in notes:

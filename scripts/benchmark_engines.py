@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
@@ -37,7 +36,7 @@ def benchmark_engines(
     if isinstance(witnesses.arbiter, GivenReference) and not witnesses.arbiter.separate and names:
         wanted = [sizes_of(model["inputs"], witnesses.arbiter.batch(1)[0])[names[0]]]
     allowed = axes.get(names[0], ANY_SIZE) if names else ANY_SIZE
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as folder:
         makers = engines(files, onnx, Path(folder), model)
         for batch in dict.fromkeys(allowed.nearest(size) for size in wanted):

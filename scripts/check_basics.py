@@ -13,7 +13,7 @@ def check_basics(outputs: dict[str, Path]) -> None:
     facts = {"tensors": tensor_facts(), "devices": device_facts(), "autograd": autograd_facts()}
     for topic, found in facts.items():
         require(found)
-        document = {"facts": [fact.document() for fact in found]}
+        document: dict[str, object] = {"facts": [fact.document() for fact in found]}
         if topic == "devices":
             document["devices"] = environment()
         write_json(outputs[topic], document)

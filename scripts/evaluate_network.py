@@ -1,16 +1,16 @@
 """Evaluate the shipped network on the three sets: loss, accuracy, confusion, and its outputs."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
 import torch
 from torchship.core.files import write_json
-from torchship.data.datasets import SPLITS, write_arrays
+from torchship.data.datasets import SPLITS, Arrays, write_arrays
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import load, outputs_of
 from torchship.spec.model import read_model
+from torchship.spec.report import Measured, Metrics
 from torchship.spec.section import Section
 from torchship.training.evaluation import measured
 from torchship.training.events import read_events
@@ -32,8 +32,8 @@ def evaluate_network(
     module = load(network, model["network"].get("arguments", {}), weights)
     threshold = model["evaluate"]["threshold"]
     objective = Objective(terms_of(model), threshold)
-    report: dict[str, Any] = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": {}}
-    predicted: dict[str, Any] = {}
+    found: dict[str, Measured] = {}
+    predicted: Arrays = {}
     for split in SPLITS:
         dataset = read_events(sets[split], datasheet, model, split)
         with torch.no_grad(), told_as_theirs(module, network):
@@ -41,8 +41,9 @@ def evaluate_network(
         # torch itself names no outputs; those that are not declared are the exporter's to complain of.
         several = {f"{split}/{name}": output.numpy() for name, output in zip(model["outputs"], outputs, strict=False)}
         predicted |= several if len(several) > 1 else {split: outputs[0].numpy()}
-        report["sets"][split] = measured(objective, outputs, dataset.targets)
-        log.info("%s: %s", split, {key: value for key, value in report["sets"][split].items() if key != "confusion"})
+        found[split] = measured(objective, outputs, dataset.targets)
+        log.info("%s: %s", split, {key: value for key, value in found[split].items() if key != "confusion"})
+    report: Metrics = {"loss_function": model["train"]["loss"], "threshold": threshold, "sets": found}
     write_json(metrics, report)
     write_arrays(predictions, predicted)
 

@@ -57,7 +57,8 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
     proto = onnx.load_from_string(content)
     newer = versions(proto, target)
     if newer:
-        raise ExportError(f"{(shipped.source or {}).get('file')} for {name}: {'; and '.join(newer)}")
+        given = shipped.source["file"] if shipped.source is not None else file
+        raise ExportError(f"{given} for {name}: {'; and '.join(newer)}")
     with replacing(output) as part:
         part.write_bytes(content)
     origin = Origin({proto.producer_name or "unknown": proto.producer_version}, notes=shipped.notes)

@@ -1,13 +1,13 @@
 """Make the three sets of a run from the source that the configuration names, and their datasheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
 from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, make_datasheet, write_arrays
+from torchship.data.documents import Described, Way
 from torchship.data.sources import Wanted, make_sets
 from torchship.spec.section import Data, Section, read_section
 from torchship.spec.tensor import documents
@@ -21,13 +21,13 @@ def generate_data(
     model: Section,
     targets: list[str],
     seed: int,
-    wanted: Sequence[Mapping[str, Any]] = (),
+    wanted: Sequence[Way] = (),
 ) -> None:
     sets, made_from = make_sets(Wanted(data, model, targets, seed, wanted))
     for split in SPLITS:
         write_arrays(outputs[split], sets[split])
         log.info("%s: %d events", split, len(sets[split][targets[0]]))
-    about = {
+    about: Described = {
         "source": data["source"],
         "seed": seed,
         "inputs": documents(model["inputs"]),

@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import log, step
 
 from torchship.archive import crate
 from torchship.archive.pack import pack
 from torchship.core import provenance
+from torchship.core.files import Json
 
 
 def pack_archive(
@@ -16,8 +16,8 @@ def pack_archive(
     sources: dict[str, Path],
     output: Path,
     *,
-    config: dict[str, Any],
-    knobs: dict[str, Any],
+    config: Json,
+    knobs: crate.Archive,
     commit: str,
 ) -> None:
     modified = provenance.epoch()
@@ -26,7 +26,7 @@ def pack_archive(
     contents = {name: path.read_bytes() for name, path in {**sources, **results}.items()}
     contents["config.resolved.json"] = (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
     contents["provenance.json"] = (json.dumps({"commit": commit, "date": modified}, sort_keys=True) + "\n").encode()
-    about = {
+    about: crate.About = {
         **knobs,
         "commit": commit,
         "description": f"A PyTorch model from its data to validated ONNX files, made by Torchship at commit {commit}.",

@@ -1,14 +1,14 @@
 """Plot latency and throughput of every engine against the batch size."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
 from torchship.pages.plotting import figure, read_rows
+from torchship.spec.section import Plots
 
 
-def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
+def plot_benchmark(table: Path, outputs: dict[str, Path], *, style: Plots) -> None:
     rows = read_rows(table)
     engines = sorted({row["engine"] for row in rows})
     for quantity in ("latency", "throughput"):

@@ -1,14 +1,14 @@
 """Plot the device benchmark: the two products against N, with the limits that were measured on the same device."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
 from torchship.pages.plotting import figure, read_rows
+from torchship.spec.section import Plots
 
 
-def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
+def plot_device(table: Path, limits: Path, svg: Path, png: Path, *, style: Plots) -> None:
     rows = read_rows(table)
     ceilings = {row["device"]: row for row in read_rows(limits)}
     colors = iter(style["colors"])

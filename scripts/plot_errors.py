@@ -3,7 +3,6 @@
 import itertools
 import textwrap
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
@@ -11,15 +10,14 @@ import numpy as np
 from torchship.core.files import read_json
 from torchship.data.datasets import read_about, read_arrays
 from torchship.pages.plotting import drawing, lay_out, rows_and_columns
+from torchship.spec.section import Plots
 
 # Runtimes often agree bit by bit: thinner lines on wider ones show all that lie on one another.
 WIDTHS = [4.2, 2.6, 1.2]
 BINS = 100
 
 
-def plot_errors(
-    errors: dict[str, Path], validations: dict[str, Path], svg: Path, png: Path, *, style: dict[str, Any]
-) -> None:
+def plot_errors(errors: dict[str, Path], validations: dict[str, Path], svg: Path, png: Path, *, style: Plots) -> None:
     found = {target: read_arrays(path) for target, path in errors.items()}
     versions = {target: read_json(path)["runtime"]["onnxruntime"] for target, path in validations.items()}
     # The targets are judged on the same cases.
@@ -39,11 +37,10 @@ def plot_errors(
         *axes, spread = lay_out(drawn, panels)
         looks = zip(itertools.cycle(style["colors"]), itertools.cycle(WIDTHS))
         for (target, arrays), (color, linewidth) in zip(found.items(), looks, strict=False):
-            points = {"s": 3, "color": color, "alpha": 0.5, "linewidths": 0, "rasterized": True}
             beside = [(arrays["input"][:, place], arrays["ratio"]) for place in range(len(columns))]
             beside += [(arrays[f"exact/{name}"], arrays[f"signed/{name}"]) for name in outputs]
             for panel, (x, y) in zip(axes, beside, strict=True):
-                panel.scatter(x, y, **points)
+                panel.scatter(x, y, s=3, color=color, alpha=0.5, linewidths=0, rasterized=True)
             counts, edges = np.histogram(signed[target], bins=np.linspace(-reach, reach, BINS + 1))
             spread.stairs(
                 counts, edges, color=color, linewidth=linewidth, label=f"{target} (ONNX Runtime {versions[target]})"

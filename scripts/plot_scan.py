@@ -1,13 +1,13 @@
 """Plot a scan: the metric of every point against each of its knobs, and the best at each value."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
 from torchship.pages.plotting import drawing, read_rows
 from torchship.scan.picture import draw_knob
 from torchship.spec.model import Model, read_model
+from torchship.spec.section import Plots
 
 LABELS = {
     "validation_loss": "validation loss",
@@ -17,8 +17,9 @@ LABELS = {
 COLUMNS = 3
 
 
-def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: dict[str, Any]) -> None:
-    rows, chosen = read_rows(table), model.selection or {}
+def plot_scan(table: Path, model: Model, svg: Path, png: Path, *, style: Plots) -> None:
+    rows, chosen = read_rows(table), model.selection
+    assert chosen is not None  # noqa: S101 -- only the model of a scan is plotted
     metric = chosen["metric"]
     shipped = {member["candidate"] for member in model.members} or {str(model.candidate)}
     knobs = list(rows[0])[1 : list(rows[0]).index("replicas")]

@@ -1,17 +1,16 @@
 """Plot a network's output over the plane of its two features, with the events of the test set."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
 from torchship.data.datasets import read_arrays
 from torchship.pages.plotting import colormap, figure
 from torchship.spec.model import read_model
-from torchship.spec.section import Section
+from torchship.spec.section import Plots, Section
 
 
-def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: Section, style: dict[str, Any]) -> None:
+def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: Section, style: Plots) -> None:
     grid, events = read_arrays(surface), read_arrays(test)
     ((name, tensor),) = model["inputs"].items()
     ((output, described),) = model["outputs"].items()

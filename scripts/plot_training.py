@@ -1,17 +1,19 @@
 """Plot loss and accuracy over epochs: the shipped replica, and the spread of all."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import step
 
+from matplotlib.axes import Axes
 from torchship.core.files import read_json
 from torchship.pages.plotting import figure, read_rows
+from torchship.spec.report import Report
+from torchship.spec.section import Plots
 
 LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 
 
-def title(outcome: dict[str, Any]) -> str:
+def title(outcome: Report) -> str:
     if "members" in outcome:
         rates = [member["convergence"] for member in outcome["members"]]
         shares = ", ".join(f"{rate['converged']} of {rate['replicas']}" for rate in rates)
@@ -24,7 +26,7 @@ def title(outcome: dict[str, Any]) -> str:
     )
 
 
-def draw_split(axes: Any, rows: list[dict[str, str]], split: str, color: str) -> None:
+def draw_split(axes: Axes, rows: list[dict[str, str]], split: str, color: str) -> None:
     epochs = [int(row["epoch"]) for row in rows]
     column = {key: [float(row[key]) for row in rows] for key in ("shipped", "p16", "median", "p84")}
     words = (f"{split}, shipped replica", f"{split}, median") if split else (None, None)
@@ -33,7 +35,7 @@ def draw_split(axes: Any, rows: list[dict[str, str]], split: str, color: str) ->
     axes.fill_between(epochs, column["p16"], column["p84"], color=color, alpha=0.15, linewidth=0)
 
 
-def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, style: dict[str, Any]) -> None:
+def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, style: Plots) -> None:
     rows, outcome = read_rows(history), read_json(training)
     # Of several folds, each has its lines.
     folds = sorted({row.get("fold", "0") for row in rows}, key=int)

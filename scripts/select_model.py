@@ -1,16 +1,15 @@
 """Select what ships: table all candidates of a run, and write the best, or all its folds, as what later steps read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torchship.core.step import log, step
 
 from torchship.core.claims import withdraw
 from torchship.core.files import read_json, write_rows
-from torchship.select.ranking import METRICS, averaged, order, outcome, table
+from torchship.select.ranking import METRICS, averaged, folds, order, outcome, table
 from torchship.select.shipped import choose, selected
 from torchship.select.taking import require_unchanged, write_files
-from torchship.spec.candidate import points_of
 from torchship.spec.model import write_model
 from torchship.training.objective import spelled
 
@@ -21,6 +20,7 @@ def select_model(
     datasheet: Path | None,
     outputs: dict[str, Path],
     *,
+    points: Mapping[str, str],
     run: str,
     metric: str,
     ship: str = "best",
@@ -28,10 +28,10 @@ def select_model(
 ) -> None:
     names, reports = list(trainings), [read_json(path) for path in trainings.values()]
     outcomes = [outcome(report) for report in reports]
-    points = points_of(names, [report["section"]["train"] for report in reports])
-    of_points = [averaged([outcomes[place] for place in places]) for places in points.values()]
+    places = folds(points)
+    of_points = [averaged([outcomes[place] for place in fold]) for fold in places.values()]
     ranked = order(of_points, metric, {spelled(report["section"]["train"]["loss"]) for report in reports})
-    choice = choose(points, of_points, ranked, metric, ship)
+    choice = choose(places, of_points, ranked, metric, ship)
     members = {names[place]: reports[place] for place in choice.members}
     first = reports[choice.members[0]]
     network = next(path for path in networks if path.stem == first["section"]["network"]["file"])
@@ -44,16 +44,16 @@ def select_model(
     write_rows(outputs["table"], *table(names, reports, outcomes, choice.ranks()))
     model = selected(run, choice, names, reports, outputs)
     write_model(outputs["shipped"], model)
-    if len(points) > 1:
-        best = list(points)[ranked[0]]
+    if len(places) > 1:
+        best = list(places)[ranked[0]]
         log.info(
             "%s has the %s %s of %d candidates, %.6g; %d of them diverged",
             best,
             "smallest" if METRICS[metric] else "largest",
             metric,
-            len(points),
+            len(places),
             of_points[ranked[0]][metric],
-            len(points) - len(ranked),
+            len(places) - len(ranked),
         )
         if choice.name != best:
             log.warning("%s ships although %s is better, as scan/ship says", choice.name, best)
@@ -65,12 +65,13 @@ def select_model(
 
 if __name__ == "__main__":
     with step() as snakemake:
-        sheet = snakemake.input.get("datasheet")
+        points, sheet = snakemake.params.points, snakemake.input.get("datasheet")
         select_model(
-            {Path(path).parts[-2]: Path(path) for path in snakemake.input.trainings},
+            dict(zip(points, map(Path, snakemake.input.trainings), strict=True)),
             [Path(path) for path in snakemake.input.networks],
             Path(sheet) if sheet else None,
             {name: Path(path) for name, path in snakemake.output.items()},
+            points=points,
             run=snakemake.wildcards.run,
             metric=snakemake.params.metric,
             ship=snakemake.params.ship,

@@ -8,6 +8,7 @@ from torchship.core.files import sha256, write_rows
 from torchship.models.given_weights import fitted, read_state, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
+from torchship.spec.report import Report
 from torchship.spec.section import Section, in_order, read_section
 from torchship.training.tables import HISTORY_COLUMNS, REPLICA_COLUMNS, write_report
 
@@ -21,7 +22,7 @@ def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, sectio
     save_weights(outputs["weights"], own)
     write_rows(outputs["history"], HISTORY_COLUMNS, [])
     write_rows(outputs["replicas"], REPLICA_COLUMNS, [])
-    about = {
+    about: Report = {
         "trained": "elsewhere",
         "point": {},
         "section": in_order(section),

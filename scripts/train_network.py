@@ -1,13 +1,12 @@
 """Train all replicas of a candidate and keep the best by validation loss."""
 
 from pathlib import Path
-from typing import Any
 
 from torchship.core.step import logs, step
 
 from torchship.core.files import exclusive
 from torchship.models.devices import choose_device, gpu_identities, visible_gpus
-from torchship.spec.section import Section, in_order, read_section
+from torchship.spec.section import Point, Section, Watch, in_order, read_section
 from torchship.training.fit import Work, fit
 from torchship.training.parallel.gpu_locks import claimed
 from torchship.training.parallel.group import Processes
@@ -23,8 +22,8 @@ def train_network(
     code: str,
     *,
     section: Section,
-    watch: dict[str, Any],
-    point: dict[str, Any],
+    watch: Watch,
+    point: Point,
 ) -> None:
     work = Work(
         sets={split: str(path) for split, path in sets.items()},

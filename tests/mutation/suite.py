@@ -21,7 +21,7 @@ from mutants import Mutant, mutants
 from outcome_page import page
 from random_networks import largest_ratio
 from torchship.data.domain import corners, draw, uniform
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.judge import Judge, check_signature
 from torchship.gate.session import ExportedFile, Session
 from torchship.runtimes.frames import RefusedError

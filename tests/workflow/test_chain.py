@@ -58,12 +58,12 @@ def test_a_flipped_byte_in_a_candidate_stops_its_selection(copy_of_finished, tmp
     outputs = {kind: tmp_path / file for kind, file in zip(kinds, files, strict=True)}
     arguments = [{"only": folder / CANDIDATE / "training.json"}, [project / "models" / "xor.py"],
                  folder / "results/xor/data/datasheet.json", outputs]  # fmt: skip
-    select_model(*arguments, run="xor", metric="validation_loss")
+    select_model(*arguments, points={"only": "only"}, run="xor", metric="validation_loss")
     made = sha256(outputs["shipped"])
     assert made == sha256(copy_of_finished.path("xor/model/model.json"))
     flip(folder / name)
     with pytest.raises(DataError, match=rf"{re.escape(name)}: the \w+ is changed since only was trained: sha256"):
-        select_model(*arguments, run="xor", metric="validation_loss")
+        select_model(*arguments, points={"only": "only"}, run="xor", metric="validation_loss")
     assert sha256(outputs["shipped"]) == made
 
 

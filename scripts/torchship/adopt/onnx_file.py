@@ -4,11 +4,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto
 from onnx.external_data_helper import load_external_data_for_model
 from torchship.core.errors import DataError, ExportError
 from torchship.export.contract import MICROSOFT, ML, ONNX, all_nodes
@@ -206,13 +205,13 @@ def said(value: ValueInfoProto, place: str) -> Said:
     return Said(value.name, DTYPES[tensor.elem_type], axes)
 
 
-def holds_map(kind: Any) -> bool:
+def holds_map(kind: TypeProto) -> bool:
     """Tell whether a type is a map, or a sequence of maps."""
     inner = kind.sequence_type.elem_type if kind.WhichOneof("value") == "sequence_type" else kind
     return bool(inner.WhichOneof("value") == "map_type")
 
 
-def axis(dim: Any) -> SaidAxis:
+def axis(dim: TensorShapeProto.Dimension) -> SaidAxis:
     """Return an axis as a file says it: its size, its name, or None; sizes below one mean any."""
     if dim.WhichOneof("value") == "dim_value":
         return int(dim.dim_value) if dim.dim_value > 0 else None

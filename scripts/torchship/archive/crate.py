@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TypedDict
 
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
@@ -28,11 +28,26 @@ TYPES = {
 }
 
 
-def describe(contents: Mapping[str, bytes], about: Mapping[str, Any], modified: int) -> bytes:
+class Archive(TypedDict):
+    """The section `archive` of the configuration."""
+
+    name: str
+    license: str
+    author: str | None
+
+
+class About(Archive):
+    """What a crate says of itself, beside that."""
+
+    commit: str
+    description: str
+
+
+def describe(contents: Mapping[str, bytes], about: About, modified: int) -> bytes:
     """Return ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
 
     Args:
-        about: name, description, license, commit, and author or None.
+        about: what it says of itself.
         modified: the crate's date, in seconds since 1970.
     """
     crate = ROCrate()

@@ -4,11 +4,11 @@ They are those that the PyTorch chapter of the CMS machine-learning documentatio
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchship.models.devices import all_devices, describe_device
+from torchship.spec.model import Device
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,15 @@ class Fact:
 
     statement: str
     code: str
-    expected: Any
-    found: Any
+    expected: object
+    found: object
 
     @property
     def holds(self) -> bool:
         """Whether what was found is what was expected."""
         return bool(self.expected == self.found)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return the fact as JSON can hold it."""
         return {**asdict(self), "holds": self.holds}
 
@@ -94,6 +94,6 @@ def autograd_facts() -> list[Fact]:
     ]
 
 
-def environment() -> list[dict[str, Any]]:
+def environment() -> list[Device]:
     """Describe the devices of this machine."""
     return [describe_device(device) for device in all_devices()]

@@ -1,26 +1,22 @@
 """The engines that are timed against each other, each with a check of what it computes while it is timed."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torchship.benchmark.timing import Timer, python_timer
 from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import read_network
 from torchship.core.files import read_json
 from torchship.models.module import load
 from torchship.runtimes.local import session
+from torchship.spec.arrays import Array, Feed
 from torchship.spec.section import Section
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[Any]
-Feed = Mapping[str, Array]
 
 
 @dataclass

@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import bootstrap
@@ -70,15 +70,24 @@ def python_timer(call: Callable[[], object]) -> Timer:
     return timer
 
 
-def summarize(samples: list[float], confidence: float, seed: int) -> dict[str, dict[str, Any]]:
+class Quantile(TypedDict):
+    """A quantile of samples in seconds, with the ends of its interval, or a note that says why there is none."""
+
+    seconds: float
+    low: float | None
+    high: float | None
+    note: str
+
+
+def summarize(samples: list[float], confidence: float, seed: int) -> dict[str, Quantile]:
     """Return median, p90 and p99 of samples, each with its percentile bootstrap interval (scipy.stats.bootstrap).
 
     A quantile with fewer than `BEYOND` samples beyond it has no interval, and the note 'too few samples'.
     """
     data = np.array(samples)
-    result: dict[str, dict[str, Any]] = {}
+    result: dict[str, Quantile] = {}
     for name, level in QUANTILES.items():
-        entry: dict[str, Any] = {"seconds": float(np.quantile(data, level)), "low": None, "high": None, "note": ""}
+        entry: Quantile = {"seconds": float(np.quantile(data, level)), "low": None, "high": None, "note": ""}
         if len(data) * (1.0 - level) < BEYOND:
             entry["note"] = "too few samples"
         else:

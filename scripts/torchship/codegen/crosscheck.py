@@ -2,13 +2,13 @@
 
 import logging
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torchship.codegen import run_cpp, run_python
 from torchship.codegen.layers import Network
@@ -17,11 +17,41 @@ from torchship.gate.compare import compare, require
 from torchship.gate.documents import DifferenceDocument
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.torch_modes import Wide, plain_kernels
+from torchship.spec.arrays import Array
 from torchship.training.metrics import decide, true_classes
 
 log = logging.getLogger(__name__)
 
-Array = NDArray[Any]
+
+class Cpp(TypedDict):
+    """Whether there was a compiler to check the C++ header with."""
+
+    checked: bool
+
+
+class Answer(TypedDict):
+    """An event and what the generated code makes of it."""
+
+    input: Sequence[float]
+    output: Sequence[float]
+
+
+class Right(TypedDict):
+    """How many decisions about labels are right."""
+
+    events: int
+    right: int
+    required: float
+    decided: Sequence[int]
+
+
+class Check(TypedDict):
+    """check.json: the largest differences by points and implementation, and on demand some events and the decisions."""
+
+    comparisons: Mapping[str, Mapping[str, DifferenceDocument]]
+    cpp: Cpp
+    shown: NotRequired[Sequence[Answer]]
+    decisions: NotRequired[Right]
 
 
 def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
@@ -37,9 +67,7 @@ def eager(module: nn.Module, x: Array, dtype: torch.dtype) -> Array:
     return output
 
 
-def crosscheck(
-    network: Network, module: nn.Module, python: Path, header: Path, points: dict[str, Array]
-) -> dict[str, Any]:
+def crosscheck(network: Network, module: nn.Module, python: Path, header: Path, points: dict[str, Array]) -> Check:
     """Compare all implementations with the hand-coded Python on each set of points [events, inputs].
 
     The bound comes from `network`, that is from weights.json; the values that are compared don't.
@@ -104,7 +132,7 @@ def compared(
     return documents
 
 
-def check_decisions(outputs: Array, target: Array, threshold: float, required: float, what: str) -> dict[str, Any]:
+def check_decisions(outputs: Array, target: Array, threshold: float, required: float, what: str) -> Right:
     """Count the right decisions of outputs [events, outputs] about labels [events] or [events, 1].
 
     Raises:

@@ -6,7 +6,7 @@ Standard library only. `weights.json` holds them; `tracing` makes it from a torc
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from torchship.core.errors import GenerationError
 
@@ -14,6 +14,47 @@ Vector = tuple[float, ...]
 Matrix = tuple[Vector, ...]
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "softmax")
+
+
+class LayerEntry(TypedDict, total=False):
+    """A layer in weights.json; parameters are there by name, None where there are none."""
+
+    kind: str
+    name: str
+    weight: str
+    bias: str | None
+    mean: str
+    variance: str
+    scale: str | None
+    shift: str | None
+    epsilon: float
+    slope: float
+
+
+class ParameterEntry(TypedDict):
+    """A parameter in weights.json, its values in nested lists, or one."""
+
+    dtype: str
+    shape: Sequence[int]
+    values: object
+
+
+class EndEntry(TypedDict):
+    """The input or the output in weights.json, with a name for each number."""
+
+    name: str
+    features: Sequence[str]
+
+
+class WeightsDocument(TypedDict):
+    """All of weights.json."""
+
+    network: str
+    numbers: str
+    input: EndEntry
+    output: EndEntry
+    layers: Sequence[LayerEntry]
+    parameters: Mapping[str, ParameterEntry]
 
 
 @dataclass(frozen=True)
@@ -61,7 +102,7 @@ class Network:
     layers: tuple[Layer, ...]
 
 
-def read_network(document: Mapping[str, Any]) -> Network:
+def read_network(document: WeightsDocument) -> Network:
     """Read a network from the document of weights.json, every number as the float32 that it stands for.
 
     Raises:
@@ -75,7 +116,7 @@ def read_network(document: Mapping[str, Any]) -> Network:
         ) from error
 
 
-def _read_network(document: Mapping[str, Any]) -> Network:
+def _read_network(document: WeightsDocument) -> Network:
     values = {name: exact(entry["values"]) for name, entry in document["parameters"].items()}
     layers = tuple(_read_layer(entry, values) for entry in document["layers"])
     features, classes = tuple(document["input"]["features"]), tuple(document["output"]["features"])
@@ -98,7 +139,7 @@ def exact(values: Any) -> Any:
     return struct.unpack("f", struct.pack("f", values))[0]
 
 
-def _read_layer(entry: Mapping[str, Any], values: Mapping[str, Any]) -> Layer:
+def _read_layer(entry: LayerEntry, values: Mapping[str, Any]) -> Layer:
     name, kind = entry["name"], entry["kind"]
     if kind == "linear":
         weight: Matrix = values[entry["weight"]]

@@ -3,11 +3,11 @@
 import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torchship.core.errors import GenerationError
+from torchship.spec.arrays import Array
 
 Evaluate = Callable[[Sequence[float]], list[float]]
 
@@ -27,6 +27,6 @@ def load(path: Path) -> Evaluate:
     return evaluate
 
 
-def evaluate_all(evaluate: Evaluate, x: NDArray[Any]) -> NDArray[np.float64]:
+def evaluate_all(evaluate: Evaluate, x: Array) -> NDArray[np.float64]:
     """Evaluate events [events, inputs] one after another; return [events, outputs]."""
     return np.array([evaluate(event) for event in x.astype(np.float64).tolist()], dtype=np.float64)

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
+from torchship.codegen.layers import EndEntry, LayerEntry, ParameterEntry, WeightsDocument
 from torchship.core.errors import GenerationError
 from torchship.spec.tensor import Tensors
 
 COVERED = "Linear, Sigmoid, Tanh, ReLU, LeakyReLU, Softmax, BatchNorm1d and, without effect, Identity, Dropout, Flatten"
 
-FUNCTIONS: dict[Callable[..., Any] | str, str] = {
+FUNCTIONS: dict[Callable[..., object] | str, str] = {
     torch.sigmoid: "sigmoid",
     nn.functional.sigmoid: "sigmoid",
     "sigmoid": "sigmoid",
@@ -31,7 +32,7 @@ FUNCTIONS: dict[Callable[..., Any] | str, str] = {
 INSTEAD = "; set extract/handcode: false, and all other stages take the network as it is"
 
 
-def weights_document(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> dict[str, Any]:
+def weights_document(name: str, module: nn.Module, inputs: Tensors, outputs: Tensors) -> WeightsDocument:
     """Return the document of weights.json.
 
     Raises:
@@ -67,13 +68,13 @@ def require_vectors(name: str, declared: Mapping[str, Tensors]) -> None:
             )
 
 
-def _tensor(tensors: Tensors) -> dict[str, Any]:
+def _tensor(tensors: Tensors) -> EndEntry:
     ((name, tensor),) = tensors.items()
     width = int(tensor.shape[1])
     return {"name": name, "features": list(tensor.features or (f"{name}{index}" for index in range(width)))}
 
 
-def parameter(name: str, value: Tensor) -> dict[str, Any]:
+def parameter(name: str, value: Tensor) -> ParameterEntry:
     """Return a parameter's type, shape and values, floats as the shortest decimals that round to the float32.
 
     Raises:
@@ -93,7 +94,7 @@ def parameter(name: str, value: Tensor) -> dict[str, Any]:
     return {"dtype": str(array.dtype), "shape": list(array.shape), "values": values}
 
 
-def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
+def layers(name: str, module: nn.Module) -> list[LayerEntry]:
     """Return the layers of a chain, traced symbolically with torch.fx.
 
     Raises:
@@ -103,7 +104,7 @@ def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
         graph = fx.symbolic_trace(module.eval()).graph
     except Exception as error:  # torch.fx raises what the module's own code raises
         raise GenerationError(f"network {name!r} cannot be traced: {error}; covered are chains of {COVERED}") from error
-    found: list[dict[str, Any]] = []
+    found: list[LayerEntry] = []
     previous: fx.Node | None = None
     for node in graph.nodes:
         if node.op == "get_attr":
@@ -126,9 +127,9 @@ def layers(name: str, module: nn.Module) -> list[dict[str, Any]]:
     return found
 
 
-def _module(node: fx.Node, root: nn.Module) -> dict[str, Any] | None:
+def _module(node: fx.Node, root: nn.Module) -> LayerEntry | None:
     target = str(node.target)
-    layer = root.get_submodule(target)
+    layer: Any = root.get_submodule(target)
     # Exact types: a subclass may compute something else.
     kind = type(layer)
     if kind is nn.Linear:
@@ -155,11 +156,11 @@ def _module(node: fx.Node, root: nn.Module) -> dict[str, Any] | None:
     raise GenerationError(f"layer {target!r} is {layer}, which is not covered; covered are {COVERED}")
 
 
-def _function(node: fx.Node) -> dict[str, Any]:
+def _function(node: fx.Node) -> LayerEntry:
     kind = FUNCTIONS.get(node.target)
     arguments = [*node.args[1:], *node.kwargs.values()]
     if kind == "leaky_relu":
-        slope = node.kwargs.get("negative_slope", node.args[1] if len(node.args) > 1 else 0.01)
+        slope: Any = node.kwargs.get("negative_slope", node.args[1] if len(node.args) > 1 else 0.01)
         return {"kind": kind, "name": node.name, "slope": slope}
     if kind == "softmax" and node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None) in (-1, 1):
         return {"kind": kind, "name": node.name}

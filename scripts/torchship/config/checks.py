@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torchship.config.naming import require_known
-from torchship.config.targets import require_classes, require_environments
+from torchship.config.targets import Targets, require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.errors import ConfigError
+from torchship.spec.section import KINDS, GivenFile, Resolved, Train, Validate
 from torchship.training.objective import ON_LOGITS, terms_of, too_late
 
 # A limit above that share of an output's range needs a reason.
@@ -16,11 +16,11 @@ WIDEST_LIMIT = 0.01
 
 # What the files of a run may be, by their endings.
 ARRAYS = (".npz", ".safetensors")
-SUFFIXES = {"file": (".onnx",), "reference": ARRAYS}
+MODELS = (".onnx",)
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt")
 
 
-def require_json(place: str, value: Any) -> None:
+def require_json(place: str, value: object) -> None:
     """Check that a value is what JSON can hold, since reports and checkpoints will.
 
     Raises:
@@ -37,7 +37,7 @@ def require_json(place: str, value: Any) -> None:
         )
 
 
-def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], project: Path) -> None:
+def check_run(run: str, section: Resolved, targets: Targets, project: Path) -> None:
     """Check what a schema cannot say of one run.
 
     Raises:
@@ -67,22 +67,23 @@ def check_run(run: str, section: dict[str, Any], targets: Mapping[str, Any], pro
         check_file(place, section["onnx"])
 
 
-def check_file(place: str, onnx: Mapping[str, Any]) -> None:
+def check_file(place: str, onnx: GivenFile) -> None:
     """Check that the files of a run from elsewhere exist, and that what they may be off by is off from something.
 
     Raises:
         ConfigError: one does not, or there is no reference.
     """
-    for key, suffixes in SUFFIXES.items():
-        if onnx.get(key) is not None:
-            require_file(f"{place}/onnx/{key}", onnx[key], suffixes)
-    if "within" in onnx and onnx.get("reference") is None:
+    require_file(f"{place}/onnx/file", onnx["file"], MODELS)
+    reference = onnx.get("reference")
+    if reference is not None:
+        require_file(f"{place}/onnx/reference", reference, ARRAYS)
+    elif "within" in onnx:
         raise ConfigError(
             f"{place}/onnx/within says how far outputs may be from a reference: give that in onnx/reference"
         )
 
 
-def check_kind(run: str, entry: Mapping[str, Any]) -> None:
+def check_kind(run: str, entry: Resolved) -> None:
     """Check that a run either has a network or takes a file, and has no knobs of what it does not do.
 
     Raises:
@@ -91,10 +92,10 @@ def check_kind(run: str, entry: Mapping[str, Any]) -> None:
     place = f"models/{run}"
     if ("network" in entry) == ("onnx" in entry):
         raise ConfigError(f"{place} must have either `network`, to train it, or `onnx`, to take a file from elsewhere")
-    unused = [section for section in ("data", "train", "scan", "extract") if "onnx" in entry and section in entry]
-    if unused:
+    foreign = [section for section in ("data", "train", "scan", "extract") if "onnx" in entry and section in entry]
+    if foreign:
         raise ConfigError(
-            f"{place}/{unused[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
+            f"{place}/{foreign[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
         )
     if "weights" in entry.get("network", {}):
         # Evaluation asks for the loss.
@@ -118,7 +119,7 @@ def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
         raise ConfigError(f"{place} is {path!r}: there is no such file, seen from {Path.cwd()}")
 
 
-def has_data(section: Mapping[str, Any]) -> bool:
+def has_data(section: Resolved) -> bool:
     """Tell whether a run has data: one that trains must, one with weights from elsewhere may."""
     data = section["data"]
     return "network" in section and (
@@ -126,13 +127,13 @@ def has_data(section: Mapping[str, Any]) -> bool:
     )
 
 
-def require_shapes(place: str, section: Mapping[str, Any]) -> None:
+def require_shapes(place: str, section: Resolved) -> None:
     """Check that a network's inputs and outputs are declared, which an ONNX file would say itself.
 
     Raises:
         ConfigError: there are none, or one has no shape, or a type that torch has not.
     """
-    for kind in ("inputs", "outputs"):
+    for kind in KINDS:
         if not section[kind]:
             raise ConfigError(f"{place}/{kind} is {{}}: must hold at least 1")
         for name, tensor in section[kind].items():
@@ -142,7 +143,7 @@ def require_shapes(place: str, section: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{place}/{kind}/{name}/dtype is 'string': torch has no tensors of strings")
 
 
-def check_data(place: str, section: Mapping[str, Any]) -> None:
+def check_data(place: str, section: Resolved) -> None:
     """Check what only a run with a network has.
 
     Raises:
@@ -151,10 +152,13 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
     data, required = section["data"], section["extract"]["required_accuracy"]
     if not has_data(section) and section["extract"]["handcode"] and required is not None:
         raise ConfigError(f"{place}/extract/required_accuracy is {required}, but there are no data: give data/path")
-    if has_data(section) and data["source"] == "file" and data["path"] is None:
-        raise ConfigError(f"{place}/data/path is null: source `file` needs the path of an .npz or .safetensors file")
     if has_data(section) and data["source"] == "file":
-        require_file(f"{place}/data/path", data["path"], ARRAYS)
+        path = data["path"]
+        if path is None:
+            raise ConfigError(
+                f"{place}/data/path is null: source `file` needs the path of an .npz or .safetensors file"
+            )
+        require_file(f"{place}/data/path", path, ARRAYS)
     if data["target"] in section["inputs"]:
         raise ConfigError(f"{place}/data/target is {data['target']!r}, which is an input's name too: rename one")
     if abs(sum(data["fractions"].values()) - 1.0) > 1e-9:
@@ -172,7 +176,7 @@ def check_data(place: str, section: Mapping[str, Any]) -> None:
         raise ConfigError(f"{place}/evaluate/surface needs one output [batch, n], not {shapes}; set it to null")
 
 
-def check_folds(place: str, section: Mapping[str, Any]) -> None:
+def check_folds(place: str, section: Resolved) -> None:
     """Check that a run's data can be cut into folds, and that the mean of their networks can go on.
 
     Raises:
@@ -199,7 +203,7 @@ def check_folds(place: str, section: Mapping[str, Any]) -> None:
             )
 
 
-def check_batches(place: str, train: Mapping[str, Any]) -> None:
+def check_batches(place: str, train: Train) -> None:
     """Check that there is an event of every batch for each process.
 
     Raises:
@@ -212,7 +216,7 @@ def check_batches(place: str, train: Mapping[str, Any]) -> None:
         )
 
 
-def check_losses(place: str, section: Mapping[str, Any]) -> None:
+def check_losses(place: str, section: Resolved) -> None:
     """Check that losses are those of outputs, and of targets that are no inputs.
 
     Raises:
@@ -229,7 +233,7 @@ def check_losses(place: str, section: Mapping[str, Any]) -> None:
             )
 
 
-def check_units(place: str, section: Mapping[str, Any]) -> None:
+def check_units(place: str, section: Resolved) -> None:
     """Check that no output which is trained to be a probability has a loss that takes logits.
 
     Raises:
@@ -238,20 +242,25 @@ def check_units(place: str, section: Mapping[str, Any]) -> None:
     for term in terms_of(section) if "weights" not in section["network"] else ():
         output = section["outputs"][term.output]
         if output.get("unit") == "probability" and term.function in ON_LOGITS:
-            why = too_late(term.function, output["shape"][-1])
+            classes = output["shape"][-1]
+            # Of any number of classes, the fewest: no others come lower.
+            why = too_late(term.function, classes if isinstance(classes, int) else 2)
             raise ConfigError(f"{place}/outputs/{term.output}/unit is 'probability', and {why}; then change the unit")
 
 
-def check_validation(place: str, validate: Mapping[str, Any]) -> None:
+def check_validation(place: str, validate: Validate) -> None:
     """Check that a loosened gate says why.
 
     Raises:
         ConfigError: it does not.
     """
-    loosened = {"tolerance": 1.0, "widest_limit": WIDEST_LIMIT}
-    for key, usual in loosened.items():
-        if validate[key] > usual and validate["reason"] is None:
+    loosened = {
+        "tolerance": (validate["tolerance"], 1.0),
+        "widest_limit": (validate["widest_limit"], WIDEST_LIMIT),
+    }
+    for key, (value, usual) in loosened.items():
+        if value > usual and validate["reason"] is None:
             raise ConfigError(
-                f"{place}/validate/{key} is {validate[key]}: above {usual:g} the gate lets through more than rounding "
+                f"{place}/validate/{key} is {value}: above {usual:g} the gate lets through more than rounding "
                 "explains; say why in validate/reason, which is printed with the verdict"
             )

@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from torchship.config.naming import require_known
 from torchship.core.errors import ConfigError
+from torchship.spec.tensor import EndsEntry, TensorEntry, Value
 
-Ends = float | Sequence[Any]
-
+ENDS: tuple[Literal["low"], Literal["high"]] = ("low", "high")
 FLOATS = ("float32", "float64", "float16")
 # The smallest and largest number that a type has; float64 has all that a configuration can say.
 RANGES = {
@@ -21,23 +21,27 @@ RANGES = {
 }
 
 
-def spelled_out(place: str, tensor: Mapping[str, Any]) -> dict[str, Any]:
+def spelled_out(place: str, tensor: TensorEntry) -> TensorEntry:
     """Return a declared tensor whose ends `low` and `high` are numbers or lists, in the order of its features.
 
     Raises:
         ConfigError: they name other features than there are, or are not as many as the last axis has entries, or one of
             them is not below the other.
     """
-    ends = {key: in_order(f"{place}/{key}", tensor[key], tensor) for key in ("low", "high") if key in tensor}
+    spelled: TensorEntry = {**tensor}
+    for end in ENDS:
+        if end in tensor:
+            spelled[end] = in_order(f"{place}/{end}", tensor[end], tensor)
     # A file from elsewhere may say the shape itself.
-    for key, value in ends.items() if "shape" in tensor else ():
-        require_broadcast(f"{place}/{key}", value, tensor["shape"])
-    if len(ends) == 2:
-        check_order(place, ends["low"], ends["high"], tensor)
-    return {**tensor, **ends}
+    for end in ENDS if "shape" in tensor else ():
+        if end in spelled:
+            require_broadcast(f"{place}/{end}", spelled[end], tensor["shape"])
+    if "low" in spelled and "high" in spelled:
+        check_order(place, spelled["low"], spelled["high"], tensor)
+    return spelled
 
 
-def in_order(place: str, value: Ends | Mapping[str, float], tensor: Mapping[str, Any]) -> Ends:
+def in_order(place: str, value: EndsEntry | Mapping[str, float], tensor: TensorEntry) -> EndsEntry:
     """Return ends that are given by the names of features as a list in their order, all else as it is.
 
     Raises:
@@ -56,7 +60,7 @@ def in_order(place: str, value: Ends | Mapping[str, float], tensor: Mapping[str,
     return [value[name] for name in features]
 
 
-def lengths(value: Ends, place: str) -> list[int]:
+def lengths(value: EndsEntry, place: str) -> list[int]:
     """Return the lengths of nested lists from the outermost on, none for a number.
 
     Raises:
@@ -70,7 +74,7 @@ def lengths(value: Ends, place: str) -> list[int]:
     return [len(value), *inner[0]]
 
 
-def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> None:
+def require_broadcast(place: str, value: EndsEntry, shape: Sequence[int | str]) -> None:
     """Check that ends are one number, or one for each entry of the last axis, or broadcast in another way.
 
     Raises:
@@ -86,7 +90,7 @@ def require_broadcast(place: str, value: Ends, shape: Sequence[int | str]) -> No
         raise ConfigError(f"{place} holds {have} numbers, but the last axis of {list(shape)} has {shape[-1]} entries")
 
 
-def numbers(value: Any) -> Iterator[Any]:
+def numbers(value: EndsEntry | Value | Sequence[Value]) -> Iterator[Value]:
     """Yield all numbers in ends, and what else stands there."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         for part in value:
@@ -95,7 +99,7 @@ def numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def check_numbers(place: str, dtype: str, ends: Any, what: str = "domain") -> None:
+def check_numbers(place: str, dtype: str, ends: EndsEntry | Sequence[Value], what: str = "domain") -> None:
     """Check that the numbers of a domain, or of padding, are some that a type has.
 
     Raises:
@@ -108,7 +112,7 @@ def check_numbers(place: str, dtype: str, ends: Any, what: str = "domain") -> No
         raise ConfigError(f"{place} is of dtype {dtype}, but its {what} holds {ends}")
 
 
-def at(value: Ends, place: Sequence[int]) -> float:
+def at(value: EndsEntry, place: Sequence[int]) -> float:
     """Return the number that ends have for an entry of the last axes, broadcast as in NumPy."""
     depth = len(lengths(value, ""))
     for index in place[len(place) - depth :] if depth else ():
@@ -118,7 +122,7 @@ def at(value: Ends, place: Sequence[int]) -> float:
     return value
 
 
-def check_order(place: str, low: Ends, high: Ends, tensor: Mapping[str, Any]) -> None:
+def check_order(place: str, low: EndsEntry, high: EndsEntry, tensor: TensorEntry) -> None:
     """Check that every lower end is below its upper end.
 
     Raises:
@@ -133,13 +137,13 @@ def check_order(place: str, low: Ends, high: Ends, tensor: Mapping[str, Any]) ->
             raise ConfigError(f"{place}: low {below}{of} must be below high {above}")
 
 
-def label(tensor: Mapping[str, Any], entry: Sequence[int]) -> str:
+def label(tensor: TensorEntry, entry: Sequence[int]) -> str:
     """Return what an entry of the last axes is called: its feature's name, or its place."""
     features = tensor.get("features")
     return str(features[entry[-1]]) if features else "[" + ", ".join(map(str, entry)) + "]"
 
 
-def check_padding(within: str, name: str, inputs: Mapping[str, Any]) -> None:
+def check_padding(within: str, name: str, inputs: Mapping[str, TensorEntry]) -> None:
     """Check that the mask of a padded input is an input that can hide its entries.
 
     Raises:

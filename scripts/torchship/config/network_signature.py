@@ -4,18 +4,18 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 """
 
 import ast
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from torchship.config.naming import suggest
 from torchship.config.texts import from_json, parse
 from torchship.core.errors import ConfigError
+from torchship.spec.section import Network
 
 # What an argument may be: names of `SIMPLE`, or a tuple of what a list's items may be. None: the file does not say.
-Kinds = tuple[Any, ...]
+Kinds: TypeAlias = tuple["str | Kinds", ...]
 SIMPLE = ("int", "float", "bool", "str", "None")
 LISTS = ("list", "List", "Sequence", "Iterable", "Collection")
 
@@ -35,7 +35,7 @@ class Argument:
     like: Kinds | None
 
 
-def check_arguments(place: str, network: Mapping[str, Any], project: Path) -> None:
+def check_arguments(place: str, network: Network, project: Path) -> None:
     """Check that a network has the arguments that it is to be called with, and that they are what it says they are.
 
     Args:
@@ -64,13 +64,13 @@ def check_arguments(place: str, network: Mapping[str, Any], project: Path) -> No
             )
 
 
-def arguments_from_text(network: Mapping[str, Any], project: Path) -> dict[str, Any]:
+def arguments_from_text(network: Network, project: Path) -> dict[str, object]:
     """Return a network's arguments with texts turned into what it wants, as far as its file says; see `from_text`."""
     taken = arguments_of(project / f"models/{network['file']}.py") or {}
     return {name: from_text(value, taken.get(name)) for name, value in network.get("arguments", {}).items()}
 
 
-def from_text(value: Any, argument: Argument | None) -> Any:
+def from_text(value: object, argument: Argument | None) -> object:
     """Return what a text stands for, or the texts in lists and mappings: Snakemake's command line makes all of them.
 
     With an annotation or a default it is read as YAML where that gives what they say, and stays text where that is
@@ -80,7 +80,7 @@ def from_text(value: Any, argument: Argument | None) -> Any:
     return from_json(value) if kinds is None else wanted(value, kinds)
 
 
-def wanted(value: Any, kinds: Kinds) -> Any:
+def wanted(value: object, kinds: Kinds) -> object:
     """Return a text, or the texts in a list, as what is wanted, where YAML spells that; all else as it is."""
     if isinstance(value, list):
         items = next((kind for kind in kinds if isinstance(kind, tuple)), None)
@@ -92,7 +92,7 @@ def wanted(value: Any, kinds: Kinds) -> Any:
     return read if fits(read, kinds) else value
 
 
-def fits(value: Any, kinds: Kinds) -> bool:
+def fits(value: object, kinds: Kinds) -> bool:
     """Tell whether a value is one of some kinds; an integer is a float, a truth value is no integer."""
     if isinstance(value, bool) or value is None:
         return ("None" if value is None else "bool") in kinds
@@ -106,8 +106,8 @@ def fits(value: Any, kinds: Kinds) -> bool:
 
 def spelled(kinds: Kinds) -> str:
     """Return kinds in words."""
-    words = {kind: "null" if kind == "None" else kind for kind in kinds if isinstance(kind, str)}
-    return " or ".join(words.get(kind) or f"a list of {spelled(kind)}" for kind in kinds)
+    words = [f"a list of {spelled(kind)}" if isinstance(kind, tuple) else kind for kind in kinds]
+    return " or ".join("null" if word == "None" else word for word in words)
 
 
 def arguments_of(file: Path) -> dict[str, Argument] | None:

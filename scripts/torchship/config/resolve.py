@@ -5,7 +5,6 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import functools
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from torchship.config.naming import require_known, suggest
 from torchship.config.network_signature import arguments_from_text, check_arguments
 from torchship.config.texts import parse
 from torchship.core.errors import ConfigError
+from torchship.core.files import Json
+from torchship.spec.section import KINDS, Resolved
 
 # jsonschema takes 500.0 for an integer, and range() does not.
 CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -30,12 +31,12 @@ Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_c
 
 # What a model's entry may override.
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
-NO_POINTS: Mapping[str, Any] = {"grid": {}, "points": [], "ship": "best"}
+NO_POINTS = {"grid": {}, "points": [], "ship": "best"}
 # What a model's scan may say of the points for all.
 OF_ALL = {"metric", "ship"}
 
 
-def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> dict[str, dict[str, Any]]:
+def resolve(config: Json, schema: Json, project: Path) -> dict[str, Resolved]:
     """Check a configuration and give a complete section for each of its runs.
 
     Args:
@@ -49,7 +50,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
     take_values_from_text(config, schema)
     take_numbers_of_values(config)
     check(config, schema)
-    runs = {}
+    runs: dict[str, Resolved] = {}
     for run in config["runs"]:
         require_known(run, config["models"], "runs", "model")
         entry = config["models"][run]
@@ -62,13 +63,14 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"], **scan}
         check_kind(run, entry)
         # What is left out of a file from elsewhere, the step that adopts it reads there.
-        said: dict[str, Any] = {"inputs": {}, "outputs": {}} if "onnx" in entry else {}
+        said: Json = {"inputs": {}, "outputs": {}} if "onnx" in entry else {}
         if "weights" in entry.get("network", {}):
             merged["scan"] = {**NO_POINTS, "metric": config["scan"]["metric"]}
-        runs[run] = {"axes": {}, **said, **entry, **merged, "seed": config["seed"], "device": config["device"]}
-        check(runs[run], {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
-        check_run(run, runs[run], config["targets"], project)
-        for kind in ("inputs", "outputs"):
+        resolved: Any = {"axes": {}, **said, **entry, **merged, "seed": config["seed"], "device": config["device"]}
+        check(resolved, {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
+        check_run(run, resolved, config["targets"], project)
+        runs[run] = resolved
+        for kind in KINDS:
             runs[run][kind] = {
                 name: spelled_out(f"models/{run}/{kind}/{name}", tensor) for name, tensor in runs[run][kind].items()
             }
@@ -77,7 +79,7 @@ def resolve(config: dict[str, Any], schema: dict[str, Any], project: Path) -> di
     return runs
 
 
-def take_values_from_text(config: dict[str, Any], schema: dict[str, Any]) -> None:
+def take_values_from_text(config: Json, schema: Json) -> None:
     """Turn text into the number, truth value or null that the schema wants there, or one of several, in place.
 
     Snakemake hands on nested values of its command line, as in `--config 'train={epochs: 5}'`, as text, and YAML 1.1
@@ -92,7 +94,7 @@ def take_values_from_text(config: dict[str, Any], schema: dict[str, Any]) -> Non
                 functools.reduce(lambda inner, key: inner[key], parents, config)[last] = value
 
 
-def take_numbers_of_values(config: Mapping[str, Any]) -> None:
+def take_numbers_of_values(config: Json) -> None:
     """Turn text among an input's `values` into numbers, in place, where its declared type has no text."""
     models = config.get("models", {})
     for model in models.values() if isinstance(models, dict) else ():
@@ -105,16 +107,16 @@ def take_numbers_of_values(config: Mapping[str, Any]) -> None:
                 tensor["values"] = [parse(value) if isinstance(value, str) else value for value in tensor["values"]]
 
 
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Json, changes: Json) -> Json:
     """Return `base` with `changes` laid over it, mappings merged key by key, all else replaced."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return merged
 
 
-def check(document: Any, schema: dict[str, Any], at: str = "") -> None:
+def check(document: object, schema: Json, at: str = "") -> None:
     """Check a document against a schema.
 
     Raises:
@@ -158,7 +160,7 @@ def describe(error: ValidationError, at: str = "") -> str:
     return f"{place} is {value!r}: {wanted}" + (f" ({meaning[0].lower()}{meaning[1:]})" if meaning else "")
 
 
-def bounds(schema: Mapping[str, Any]) -> str:
+def bounds(schema: Json) -> str:
     """Spell a schema's numeric limits: 'an integer, >= 1 and <= 10'."""
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     limits = " and ".join(f"{sign} {schema[key]}" for key, sign in signs.items() if key in schema)

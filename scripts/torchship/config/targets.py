@@ -1,12 +1,12 @@
 """Which runtimes can be had here, and which one stands in for a target whose own cannot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from torchship.core.errors import ConfigError
+from torchship.spec.target import TargetEntry
 
-Targets = Mapping[str, Mapping[str, Any]]
+Targets = Mapping[str, TargetEntry]
 
 # The oldest operator set that torch's exporter translates to; what is older is made of that by conversion.
 OLDEST_NATIVE = 18
@@ -25,9 +25,9 @@ def natives(opsets: Iterable[int]) -> list[int]:
     return sorted({native(opset) for opset in opsets}, reverse=True)
 
 
-def file_opset(asked: int, target: Mapping[str, Any]) -> int:
+def file_opset(asked: int, target: TargetEntry) -> int:
     """Return the operator set of a target's file: the one that is asked for, or the target's newest if that is less."""
-    return min(asked, int(target["opset"]))
+    return min(asked, target["opset"])
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ def require_classes(targets: Targets) -> None:
             )
 
 
-def require_environments(targets: Targets, used: list[str], environments: Path) -> None:
+def require_environments(targets: Targets, used: Sequence[str], environments: Path) -> None:
     """Check that every runtime that is needed has its environment file.
 
     Raises:

@@ -1,19 +1,19 @@
 """What a schema cannot say of declared inputs, outputs and axes: domains, types, sizes. Standard library only."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from torchship.config.domain_checks import check_numbers, check_padding, spelled_out
 from torchship.config.naming import require_known
 from torchship.core.errors import ConfigError
 from torchship.spec.axes import AxisRange, named_axes
+from torchship.spec.section import KINDS, Resolved
 from torchship.spec.tensor import TensorEntry
 
 # Element types that can be places along an axis.
 INTEGERS = ("int64", "int32")
 
 
-def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = True) -> None:
+def check_tensors(place: str, section: Resolved, *, complete: bool = True) -> None:
     """Check all declared inputs and outputs.
 
     Args:
@@ -23,7 +23,7 @@ def check_tensors(place: str, section: Mapping[str, Any], *, complete: bool = Tr
         ConfigError: see `check_tensor` and `check_domain`; or a name is that of an input and of an output, or the
             first axis of an input is not the batch.
     """
-    for kind in ("inputs", "outputs"):
+    for kind in KINDS:
         for name, tensor in section[kind].items():
             check_tensor(f"{place}/{kind}/{name}", tensor)
     for name, tensor in section["inputs"].items():
@@ -45,7 +45,7 @@ def declared_axes(entries: Mapping[str, TensorEntry]) -> list[str]:
     return named_axes(entry.get("shape", ()) for entry in entries.values())
 
 
-def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
+def check_tensor(place: str, tensor: TensorEntry) -> None:
     """Check that a declared tensor makes sense in itself.
 
     Raises:
@@ -58,7 +58,7 @@ def check_tensor(place: str, tensor: Mapping[str, Any]) -> None:
     spelled_out(place, tensor)
 
 
-def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, typed: bool = True) -> None:
+def check_domain(place: str, tensor: TensorEntry, axes: list[str], *, typed: bool = True) -> None:
     """Check that an input says where its values lie, in one of the three ways.
 
     Args:
@@ -82,11 +82,11 @@ def check_domain(place: str, tensor: Mapping[str, Any], axes: list[str], *, type
     if dtype == "string" and not all(isinstance(value, str) for value in tensor.get("values", [0])):
         raise ConfigError(f"{place} is of dtype string: its domain must be `values`, each a text")
     if dtype != "string":
-        ends = tensor.get("values") or [spelled_out(place, tensor).get(key, 0) for key in ("low", "high")]
-        check_numbers(place, dtype, ends)
+        spelled = spelled_out(place, tensor)
+        check_numbers(place, dtype, tensor.get("values") or [spelled.get("low", 0), spelled.get("high", 0)])
 
 
-def check_axes(place: str, section: Mapping[str, Any]) -> None:
+def check_axes(place: str, section: Resolved) -> None:
     """Check what is said of dynamic axes by their names.
 
     Raises:

@@ -1,12 +1,11 @@
 """What a text of the command line stands for, where nothing or little says what is wanted there."""
 
 import json
-from typing import Any
 
 import yaml
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> object:
     """Return what a text spells in YAML, or as a floating-point number, or the text itself."""
     try:
         value = yaml.safe_load(text)
@@ -15,7 +14,7 @@ def parse(text: str) -> Any:
         return text
 
 
-def from_json(value: Any) -> Any:
+def from_json(value: object) -> object:
     """Return the number, truth value or null that a text spells in JSON, and all else as it is.
 
     Snakemake hands on nested values of its command line as text, and nothing says what an argument should be.

@@ -1,5 +1,6 @@
 """What can go wrong, by kind: each message is one line that says what, where, with the numbers, and what to do."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -46,7 +47,7 @@ class WitnessError(ParityError):
         evidence: what is known, for the page.
     """
 
-    def __init__(self, message: str, evidence: dict[str, Any] | None = None) -> None:
+    def __init__(self, message: str, evidence: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.evidence = evidence or {}
 

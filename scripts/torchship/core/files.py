@@ -12,11 +12,14 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from torchship.core.errors import DataError, StorageError
 
 log = logging.getLogger(__name__)
+
+# An object of JSON that nothing here knows the keys of. One that is known has a type in the room that it is from.
+Json: TypeAlias = dict[str, Any]
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: object) -> None:
     """Write JSON with sorted keys and shortest round-trip floats; NaN and infinity are refused.
 
     Raises:
@@ -124,7 +127,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} is not valid JSON: {error}; delete it and run its stage again") from error
 
 
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file with Unix line ends, whole or not at all."""
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -138,7 +141,7 @@ def finite(value: float) -> float | str:
     return number if number - number == 0.0 else {"nan": "NaN"}.get(str(number), str(number))
 
 
-def plain(document: Any) -> Any:
+def plain(document: object) -> object:
     """Return a document as JSON can hold it: numbers that are not finite as text, tuples as lists."""
     if isinstance(document, float):
         return finite(document)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol, cast
 
 from torchship.core.chain import end_try, note_try, record, require_recorded
 from torchship.core.errors import TorchshipError
+from torchship.core.files import Json
 from torchship.core.pins import require_pins
 
 log = logging.getLogger("torchship")
@@ -41,7 +42,7 @@ class Job(Protocol):
     wildcards: Named
     log: Named
     threads: int
-    config: dict[str, Any]
+    config: Json
 
 
 # The step's name and the path of its log, once it has started.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# As in spec/arrays.py: what is in core/ imports no other package.
 Array = NDArray[Any]
 
 # Leads the name of an array of text; no name of an input or output has such a character.

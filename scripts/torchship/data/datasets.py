@@ -13,6 +13,7 @@ from torchship.core.chain import anew
 from torchship.core.errors import DataError
 from torchship.core.files import read_json, replacing, sha256
 from torchship.core.texts import as_text, is_text, packed, unpacked
+from torchship.data.documents import ArrayEntry, Datasheet, Described
 from torchship.spec.arrays import Array
 from torchship.spec.tensor import FLOAT32, Tensor, Tensors
 
@@ -22,7 +23,7 @@ Arrays = dict[str, Array]
 SPLITS = ("train", "validation", "test")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Array], about: Any = None) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Array], about: object = None) -> None:
     """Write named arrays as safetensors, with one JSON document about them in the header.
 
     The same arrays give the same bytes: safetensors sorts them, and the header's metadata has a single key because
@@ -107,12 +108,12 @@ def select(arrays: Arrays, inputs: Tensors, targets: Sequence[str]) -> Arrays:
     }
 
 
-def floating(tensor: Tensor | None) -> np.dtype[Any]:
+def floating(tensor: Tensor | None) -> np.dtype[np.generic]:
     """Return the floating-point type that an input is declared to be of; float32 if it is none, or of another kind."""
     return np.dtype(tensor.dtype if tensor is not None and tensor.dtype.startswith("float") else FLOAT32)
 
 
-def make_datasheet(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+def make_datasheet(sets: Mapping[str, Arrays], files: Mapping[str, Path], about: Described) -> Datasheet:
     """Return the datasheet: for each set its file's SHA-256, its events, and each array's type, shape and ranges."""
     return {
         **about,
@@ -128,7 +129,7 @@ def make_datasheet(sets: Mapping[str, Arrays], files: Mapping[str, Path], about:
     }
 
 
-def ranges(array: Array) -> dict[str, Any]:
+def ranges(array: Array) -> ArrayEntry:
     """Return an array's type, its shape, and the minimum and maximum of each entry of its last axis."""
     rows = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)
     return {

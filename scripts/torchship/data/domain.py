@@ -1,14 +1,21 @@
 """The declared domain of a network's inputs: shapes with dynamic axes, and points in it."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from torchship.data.padding import half_trailing, hidden, masks, pad, shown_at_least
 from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, Sizes, shape_of
 from torchship.spec.tensor import Tensor, Tensors
+
+# Draws one input.
+Draw: TypeAlias = Callable[[Tensor, Sizes, np.random.Generator], Array]
+# What each input is drawn with, by name.
+Draws: TypeAlias = Mapping[str, Draw]
+# Of some entries of an array.
+Place: TypeAlias = tuple[int | slice, ...]
 
 
 def element_type(tensor: Tensor) -> np.dtype[Any]:
@@ -74,13 +81,13 @@ def discrete(tensor: Tensor) -> bool:
     return tensor.values is not None or element_type(tensor).kind in "iubO"
 
 
-def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:
+def edge_draws(inputs: Tensors) -> list[tuple[str, Draws]]:
     """Return the ways to draw all inputs, by name: what each input is drawn with.
 
     Beside uniform draws and corners, each discrete input is set to either of its ends while the others are drawn:
     masks that hide all or nothing, and edges that all join the same hits.
     """
-    ways: list[tuple[str, dict[str, Any]]] = [
+    ways: list[tuple[str, Draws]] = [
         ("uniform over the domain", dict.fromkeys(inputs, uniform)),
         ("corners of the domain", dict.fromkeys(inputs, corners)),
     ]
@@ -93,7 +100,7 @@ def edge_draws(inputs: Tensors) -> list[tuple[str, dict[str, Any]]]:
     return ways
 
 
-def draw(inputs: Tensors, way: Mapping[str, Any], sizes: Sizes, generator: np.random.Generator) -> dict[str, Array]:
+def draw(inputs: Tensors, way: Draws, sizes: Sizes, generator: np.random.Generator) -> dict[str, Array]:
     """Draw all inputs in one of `edge_draws`, padded as data are."""
     drawn = {name: way[name](tensor, sizes, generator) for name, tensor in inputs.items()}
     for name, where in masks(inputs).items():
@@ -183,7 +190,7 @@ def with_special(
     return found
 
 
-def parts_of(tensor: Tensor, sizes: Sizes, rank: int) -> Iterator[tuple[tuple[Any, ...], tuple[int, ...], Any, Any]]:
+def parts_of(tensor: Tensor, sizes: Sizes, rank: int) -> Iterator[tuple[Place, tuple[int, ...], Any, Any]]:
     """Yield the parts of a tensor that have a domain of their own: how to index it, where its ends are, and these."""
     low, high = np.broadcast_arrays(*typed_ends_of(tensor, sizes))
     for entry in np.ndindex(low.shape):

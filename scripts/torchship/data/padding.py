@@ -4,8 +4,6 @@ A mask's axes are the first ones of what it hides, [batch, particles] of [batch,
 that of all, [batch, 1, particles] of [batch, 4, particles].
 """
 
-from typing import Any
-
 import numpy as np
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.tensor import Padding, Tensor, Tensors
@@ -25,7 +23,7 @@ def hidden(tensor: Tensor, feed: Feed, rank: int) -> Array:
     return found.reshape(*found.shape, *[1] * (rank - found.ndim))
 
 
-def padding_of(padded: Padding, dtype: np.dtype[Any]) -> Array:
+def padding_of(padded: Padding, dtype: np.dtype[np.generic]) -> Array:
     """Return the value that padding has, in the type of the tensor's elements."""
     return np.asarray(padded.value).astype(dtype)
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from torchship.core.errors import DataError
 from torchship.core.files import sha256
 from torchship.data.checks import check_domain, check_inputs
 from torchship.data.datasets import SPLITS, Arrays, count_events, read_arrays, select, split_events
+from torchship.data.documents import Provenance, Way
 from torchship.data.targets import suit_all
 from torchship.spec.axes import read_axes
 from torchship.spec.section import Data, Section
@@ -35,7 +36,7 @@ class Wanted:
     model: Section
     targets: Sequence[str]
     seed: int
-    losses: Sequence[Mapping[str, Any]] = ()
+    losses: Sequence[Way] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Found:
     arrays: Arrays
     place: str
     cut: Callable[[Arrays], Mapping[str, Arrays]]
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Provenance = field(default_factory=Provenance)
 
 
 class Source(Protocol):
@@ -67,7 +68,7 @@ class Source(Protocol):
         ...
 
 
-def make_sets(wanted: Wanted) -> tuple[Mapping[str, Arrays], dict[str, Any]]:
+def make_sets(wanted: Wanted) -> tuple[Mapping[str, Arrays], Provenance]:
     """Return the three sets by name, and what the datasheet says of where they are from.
 
     All is checked before the source cuts its events, which may shuffle them, so that a message has the event's number
@@ -90,7 +91,8 @@ def make_sets(wanted: Wanted) -> tuple[Mapping[str, Arrays], dict[str, Any]]:
     arrays, converted = suit_all(arrays, wanted.losses, place)
     for name, words in converted.items():
         log.info("%s: %r converted from %s", place, name, words)
-    return found.cut(arrays), {**found.about, **({"converted": converted} if converted else {})}
+    about: Provenance = {**found.about, "converted": converted} if converted else found.about
+    return found.cut(arrays), about
 
 
 def truth_table(wanted: Wanted) -> Found:
@@ -112,7 +114,7 @@ def from_file(wanted: Wanted) -> Found:
     """Return the events of a file of arrays, which are shuffled by the seed and cut into the three sets."""
     path, fractions = Path(wanted.data["path"] or ""), wanted.data["fractions"]
     arrays = read_arrays(path)
-    about = {
+    about: Provenance = {
         "path": path.name,
         "sha256": sha256(path),
         "fractions": fractions,

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torchship.core.errors import DataError
+from torchship.spec.arrays import Array
 from torchship.spec.tensor import Axis
-
-Array = NDArray[Any]
 
 CLASSES = "cross_entropy"
 

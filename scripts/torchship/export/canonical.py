@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import onnx
 from google.protobuf.message import Message
@@ -15,7 +14,9 @@ from torchship.export.origins import Origin, read
 PRODUCER = "torchship"
 
 
-def canonicalize(model: ModelProto, *, graph: str, opset: int, ir: int, about: Mapping[str, Any]) -> dict[str, Origin]:
+def canonicalize(
+    model: ModelProto, *, graph: str, opset: int, ir: int, about: Mapping[str, object]
+) -> dict[str, Origin]:
     """Bring a model into its canonical form, in place, and return what each node was made from.
 
     Checks the operator set, sets the IR version, removes all metadata and doc strings of the exporter (they hold

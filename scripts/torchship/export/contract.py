@@ -7,11 +7,10 @@ their generations: each line says what the target's class does with a file that 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, defs
 from torchship.data.domain import element_type
 from torchship.spec.axes import BATCH
 from torchship.spec.target import CMSSW, INTO, Target
@@ -33,7 +32,7 @@ def violations(
     *,
     inputs: Tensors,
     outputs: Tensors,
-    metadata: Mapping[str, Any],
+    metadata: Mapping[str, object],
     input_shapes: bool = False,
 ) -> list[str]:
     """Return a line for everything in a file that its target does not take, or that its metadata says wrongly.
@@ -86,7 +85,7 @@ def fixed_batches(model: ModelProto, inputs: Tensors, outputs: Tensors) -> dict[
     return {place: size for place, size in sizes.items() if size is not None}
 
 
-def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[tuple[str, Any, Tensors]]:
+def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[tuple[str, ValueInfoProto, Tensors]]:
     """Yield the inputs and outputs of a model, each with its kind and what is declared of its kind."""
     # A weight may be listed among the inputs, as IR 3 had it.
     weights = {tensor.name for tensor in model.graph.initializer}
@@ -162,7 +161,7 @@ def external(model: ModelProto) -> list[str]:
     return [f"the data of {', '.join(names)} are in another file: only one is deployed, export anew"] if names else []
 
 
-def wrong_metadata(model: ModelProto, expected: Mapping[str, Any]) -> list[str]:
+def wrong_metadata(model: ModelProto, expected: Mapping[str, object]) -> list[str]:
     """Compare what a file says of itself with what its consumers rely on: names, order of features and classes."""
     found = {entry.key: entry.value for entry in model.metadata_props}
     lines = []
@@ -182,18 +181,18 @@ def flat_length(tensor: Tensor) -> int | None:
     return None if any(isinstance(axis, str) and axis != BATCH for axis in tensor.shape) else math.prod(sizes)
 
 
-def axes_of(value: Any) -> list[str | int]:
+def axes_of(value: ValueInfoProto) -> list[str | int]:
     """Return the axes of an input or output: a name where one is dynamic, which may be empty, a number where not."""
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in value.type.tensor_type.shape.dim]
 
 
-def fixed_batch(value: Any, declared: Tensors) -> int | None:
+def fixed_batch(value: ValueInfoProto, declared: Tensors) -> int | None:
     """Return the batch that an input or output is fixed to, if it is declared so: shape [1, …]."""
     shape, wanted = axes_of(value), declared[value.name].shape if value.name in declared else ()
     return shape[0] if shape and isinstance(shape[0], int) and list(wanted[:1]) == shape[:1] else None
 
 
-def cmssw(kind: str, value: Any, declared: Tensors, *, into: bool, input_shapes: bool) -> list[str]:
+def cmssw(kind: str, value: ValueInfoProto, declared: Tensors, *, into: bool, input_shapes: bool) -> list[str]:
     """Return what cms::Ort::ONNXRuntime does not take of one input or output, and what it does with it.
 
     Args:
@@ -239,7 +238,7 @@ def further_axes(kind: str, place: str, free: list[str], *, into: bool, input_sh
     return []
 
 
-def expected_metadata(inputs: Tensors, outputs: Tensors, working_point: float) -> dict[str, Any]:
+def expected_metadata(inputs: Tensors, outputs: Tensors, working_point: float) -> dict[str, object]:
     """Return what a consumer reads from a file: names, shapes, types, order of features and classes, flat lengths."""
     return {
         "inputs": documents(inputs),

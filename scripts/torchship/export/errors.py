@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -20,6 +20,9 @@ from torchship.models.user_code import Line, line_in_text, line_of_stack, line_o
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
+
+# Of each input that is traced its dynamic axes by place, as torch takes them.
+Shapes: TypeAlias = tuple[Mapping[int, torch.export.Dim], ...]
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What torch adds to its words for its own developers, and what says nothing.
@@ -56,7 +59,9 @@ class Guards(logging.Handler):
             self.conditions.append((match["condition"], line_of_stack(sys._getframe(), self._folder)))  # noqa: SLF001
 
 
-def explain(error: Exception, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Tensors) -> str:
+def explain(
+    error: Exception, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Shapes, inputs: Tensors
+) -> str:
     """Return in one line why an export failed.
 
     Args:
@@ -79,7 +84,9 @@ def explain(error: Exception, module: nn.Module, examples: Sequence[torch.Tensor
     return sentence(words, line, next(filter(None, (advice(text, axis) for text in texts)), ""))
 
 
-def why_other(message: str, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, inputs: Tensors) -> str:
+def why_other(
+    message: str, module: nn.Module, examples: Sequence[torch.Tensor], shapes: Shapes, inputs: Tensors
+) -> str:
     """Return what is to be added to the message that a graph is other than declared: the line, and what to do."""
     folder = user_folder(module)
     guards, again = trace_again(module, examples, shapes, folder)
@@ -143,7 +150,7 @@ def spelled(text: str, names: Mapping[str, str]) -> str:
 
 
 def trace_again(
-    module: nn.Module, examples: Sequence[torch.Tensor], shapes: Any, folder: Path | None
+    module: nn.Module, examples: Sequence[torch.Tensor], shapes: Shapes, folder: Path | None
 ) -> tuple[Guards, Exception | None]:
     """Trace a network once more, and return what was noted of its sizes, and the error that it ended with, if any."""
     logger, guards, failed = logging.getLogger(SYMBOLIC), Guards(folder), None

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import onnx
 from torchship.export.contract import operator_set
+from torchship.export.documents import ExportDocument
 from torchship.spec.target import Target
 
 
@@ -24,12 +24,12 @@ class Origin:
     """
 
     exporter: Mapping[str, str]
-    modules: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
-def export_document(file: Path, name: str, target: Target, origin: Origin) -> dict[str, Any]:
+def export_document(file: Path, name: str, target: Target, origin: Origin) -> ExportDocument:
     """Return the document of export.json, of the file as it was saved.
 
     Args:

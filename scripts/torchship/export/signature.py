@@ -1,10 +1,9 @@
 """The inputs and outputs of a graph, against those that are declared."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import onnx
-from onnx import ModelProto
+from onnx import ModelProto, ValueInfoProto
 from torchship.core.errors import ExportError
 from torchship.data.domain import element_type
 from torchship.spec.tensor import Tensors
@@ -20,7 +19,7 @@ def check_graph(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None:
     check_signature("output", model.graph.output, outputs)
 
 
-def check_signature(kind: str, values: Iterable[Any], declared: Tensors) -> None:
+def check_signature(kind: str, values: Iterable[ValueInfoProto], declared: Tensors) -> None:
     """Check a graph's inputs or outputs against the declaration: names in order, type, and each axis.
 
     Raises:

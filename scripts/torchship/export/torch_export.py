@@ -14,6 +14,7 @@ from torchship.core.errors import ExportError
 from torchship.data.domain import draw, uniform
 from torchship.export import errors, origins
 from torchship.export.canonical import strip
+from torchship.export.errors import Shapes
 from torchship.export.opsets import bring
 from torchship.export.quiet import quiet
 from torchship.export.signature import check_graph
@@ -78,7 +79,7 @@ def translate(
 def translated(
     module: nn.Module,
     examples: tuple[torch.Tensor, ...],
-    shapes: Any,
+    shapes: Shapes,
     inputs: list[str],
     outputs: list[str],
     opsets: Sequence[int],
@@ -107,7 +108,7 @@ def translated(
     return found
 
 
-def finished(program: Any, module: nn.Module) -> ModelProto:
+def finished(program: torch.onnx.ONNXProgram, module: nn.Module) -> ModelProto:
     """Return a translated program as onnx's own type, optimised, its nodes with their origins and nothing else."""
     folder = user_folder(module)
     before = ModelProto.FromString(program.model_proto.SerializeToString())
@@ -126,7 +127,7 @@ def example(inputs: Tensors, axes: Axes = EVERY) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(array) for array in drawn.values())
 
 
-def dynamic_shapes(inputs: Tensors, axes: Axes = EVERY) -> tuple[dict[int, Any], ...]:
+def dynamic_shapes(inputs: Tensors, axes: Axes = EVERY) -> Shapes:
     """Return for each input its dynamic axes as torch takes them, by place, with the sizes that they may have."""
     dims = {axis: dimension(axis, axes.get(axis, ANY_SIZE)) for axis in traced_sizes(inputs)}
     return tuple(
@@ -135,7 +136,7 @@ def dynamic_shapes(inputs: Tensors, axes: Axes = EVERY) -> tuple[dict[int, Any],
     )
 
 
-def dimension(axis: str, sizes: AxisRange) -> Any:
+def dimension(axis: str, sizes: AxisRange) -> torch.export.Dim:
     """Return an axis as torch's exporter takes it; of multiples, that of the factor, times the multiple."""
     least, most = -(-sizes.least // sizes.multiple), sizes.most if sizes.most is None else sizes.most // sizes.multiple
     allowed = {"min": least or None, "max": most}

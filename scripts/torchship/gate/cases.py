@@ -7,55 +7,21 @@ A file of cases holds, for case `k` of the list in its header, `k/input/<name>`,
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
 from torchship.gate.about import About
+from torchship.gate.case import Case
+from torchship.gate.documents import Facts, NotTaken
 from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
 from torchship.gate.witness.limits import Witnessed, factor
 from torchship.spec.arrays import Array, Feed
-from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Case:
-    """Inputs, where they are from, and what a correct file gives for them.
-
-    Attributes:
-        about: where they are from.
-        feed: the inputs by name.
-        exact, single, limit: by output, [batch, ...] each: float64, the same module's float32, and the limit.
-    """
-
-    about: About
-    feed: dict[str, Array]
-    exact: dict[str, Array]
-    single: dict[str, Array]
-    limit: dict[str, Array]
-
-    @property
-    def place(self) -> str:
-        """Say which case it is, for a message."""
-        sizes = ", ".join(f"{axis} {size}" for axis, size in self.about["sizes"].items())
-        return f"{self.about['origin']}, {sizes}"
-
-
-def select(case: Case, chosen: slice) -> Case:
-    """Return a case with some of its events, which must be independent of one another."""
-    parts = {
-        part: {name: array[chosen] for name, array in getattr(case, part).items()}
-        for part in ("feed", "exact", "single", "limit")
-    }
-    count = len(next(iter(parts["feed"].values())))
-    return Case({**case.about, "sizes": {**case.about["sizes"], BATCH: count}}, **parts)
 
 
 class Witnesses:
@@ -90,7 +56,7 @@ class Witnesses:
 
 def witness_cases(
     witnesses: Witnesses, made: Iterable[tuple[About, dict[str, Array]]], widest: float = np.inf
-) -> tuple[list[Case], dict[str, Any]]:
+) -> tuple[list[Case], Facts]:
     """Ask the witnesses for all cases.
 
     Args:
@@ -105,7 +71,8 @@ def witness_cases(
         WitnessError: the witnesses do not agree, or their limits tell nothing; with the evidence.
         ParityError: the network does not take a shape that is declared.
     """
-    asked, not_taken = [], []
+    asked = []
+    not_taken: list[NotTaken] = []
     for number, (about, feed) in enumerate(made):
         numbered: About = {"number": number, **about}
         try:
@@ -118,7 +85,7 @@ def witness_cases(
             not_taken.append({"sizes": about["sizes"], "reason": str(error)})
             continue
         asked.append((numbered, feed, output))
-    facts: dict[str, Any] = {"not_taken": not_taken}
+    facts: Facts = {"not_taken": not_taken}
     facts["not_finite"] = require_finite(witnesses.arbiter, asked)
     facts["needed"] = require_rounding(witnesses.arbiter, asked)
     facts["factor"] = factor(facts["needed"])
@@ -138,7 +105,7 @@ def witness_cases(
     return cases, facts
 
 
-def write_cases(path: Path, cases: Sequence[Case], about: Mapping[str, Any]) -> None:
+def write_cases(path: Path, cases: Sequence[Case], about: Facts) -> None:
     """Write cases, with facts about them all."""
     arrays: Arrays = {}
     for number, case in enumerate(cases):
@@ -147,24 +114,25 @@ def write_cases(path: Path, cases: Sequence[Case], about: Mapping[str, Any]) -> 
     write_arrays(path, arrays, {**about, "cases": [case.about for case in cases]})
 
 
-def read_cases(path: Path) -> tuple[list[Case], dict[str, Any]]:
+def read_cases(path: Path) -> tuple[list[Case], Facts]:
     """Read cases, and the facts about them all.
 
     Raises:
         DataError: the file is damaged.
     """
-    about, arrays = read_about(path), read_arrays(path)
+    facts, arrays = read_about(path), read_arrays(path)
+    about = facts.pop("cases")
     parts: list[dict[str, dict[str, Array]]] = [
-        {part: {} for part in ("input", "exact", "single", "limit")} for _ in about["cases"]
+        {part: {} for part in ("input", "exact", "single", "limit")} for _ in about
     ]
     for key, array in arrays.items():
         number, part, name = key.split("/", 2)
         parts[int(number)][part][name] = array
     cases = [
         Case(described, part["input"], part["exact"], part["single"], part["limit"])
-        for described, part in zip(about["cases"], parts, strict=True)
+        for described, part in zip(about, parts, strict=True)
     ]
-    return cases, about
+    return cases, facts
 
 
 def write_inputs(path: Path, cases: Sequence[Case]) -> None:

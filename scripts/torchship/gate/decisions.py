@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from torchship.core.texts import is_text
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.documents import Decisions, Nearest
 from torchship.spec.arrays import Array
 
@@ -59,6 +59,6 @@ def compare_decisions(
                 "margin": float(margin[event]),
                 "limits": float(limits[event]),
             }
-    if not events:
+    if nearest is None:
         return None
     return {"events": events, "changed": changed, "first": first, "nearest": nearest, "threshold": threshold}

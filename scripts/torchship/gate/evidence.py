@@ -4,20 +4,21 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import yaml
-from torchship.core.files import plain, write_json
+from torchship.core.files import Json, plain, write_json
 from torchship.core.project import PROJECT
 from torchship.export.contract import violations
+from torchship.export.documents import ExportDocument
+from torchship.gate.documents import Circumstances, Facts
 from torchship.gate.judge import Failure
 from torchship.spec.section import Section, Validate
 from torchship.spec.target import Target
 
 
 def static_failures(
-    content: bytes, report: Mapping[str, Any], target: Target, version: str, model: Section
+    content: bytes, report: ExportDocument, target: Target, version: str, model: Section
 ) -> list[Failure]:
     """Say what is wrong with a file without running it, and with what it ran in.
 
@@ -47,8 +48,8 @@ def static_failures(
 
 
 def circumstances(
-    facts: Mapping[str, Any], report: Mapping[str, Any], target: Target, version: str, validate: Validate
-) -> dict[str, Any]:
+    facts: Facts, report: ExportDocument, target: Target, version: str, validate: Validate
+) -> Circumstances:
     """Return what stands in the evidence beside the verdict: witnesses, strictness, the file, its target and runtime.
 
     Args:
@@ -57,7 +58,7 @@ def circumstances(
         version: of the ONNX Runtime that the file ran in.
     """
     return {
-        **{key: value for key, value in facts.items() if key != "cases"},
+        **facts,
         "tolerance": validate["tolerance"],
         "reason": validate["reason"],
         "sha256": report["sha256"],
@@ -68,12 +69,13 @@ def circumstances(
 
 
 @cache
-def schema() -> Any:
+def schema() -> Json:
     """Return the schema of validation.json."""
-    return yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+    document: Json = yaml.safe_load((PROJECT / "schemas" / "validation.schema.yaml").read_text(encoding="utf-8"))
+    return document
 
 
-def write_evidence(path: Path, document: Mapping[str, Any]) -> None:
+def write_evidence(path: Path, document: Mapping[str, object]) -> None:
     """Write the evidence if it is as its schema says.
 
     Raises:

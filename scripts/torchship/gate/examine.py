@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from torchship.data.domain import draw, edge_draws
 from torchship.gate import bad_input, decisions, locate
-from torchship.gate.cases import Case, select
-from torchship.gate.documents import CaseEntry, Located
+from torchship.gate.case import Case, select
+from torchship.gate.documents import CaseEntry, Circumstances, Evidence, Found, Located
 from torchship.gate.judge import Failure, Judge, check_signature, shape_failures
 from torchship.gate.search import Search
 from torchship.gate.session import ExportedFile, Result, Session
@@ -69,7 +69,7 @@ class Examination:
     kept: Sequence[Case] = ()
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list, init=False)
-    evidence: dict[str, Any] = field(default_factory=dict, init=False)
+    evidence: Found = field(default_factory=Found, init=False)
     results: Sequence[Result] = field(default=(), init=False)
     worst: list[Case] = field(default_factory=list, init=False)
 
@@ -95,7 +95,7 @@ class Examination:
                 self.evidence["located"] = self._locate(session)
         return self
 
-    def conclude(self, static: Sequence[Failure], more: Mapping[str, Any]) -> dict[str, Any]:
+    def conclude(self, static: Sequence[Failure], more: Circumstances) -> Evidence:
         """Return the document of validation.json: the verdict, the failures in order, and all evidence.
 
         Args:
@@ -189,7 +189,7 @@ class Examination:
         return select(case, slice(event, event + 1))
 
 
-def largest_errors(evidence: Mapping[str, Any]) -> dict[str, float]:
+def largest_errors(evidence: Found) -> dict[str, float]:
     """Return by output the largest error in any runtime, at any setting, in units of the limit."""
     found: dict[str, float] = {}
     usual = [

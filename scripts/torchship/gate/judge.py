@@ -1,16 +1,17 @@
 """The comparison of an exported file with the witnesses: case by case, and what its shapes allow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from torchship.core.errors import ParityError
 from torchship.data.domain import element_type
-from torchship.gate.cases import Case, Witnesses
+from torchship.gate.case import Case
+from torchship.gate.cases import Witnesses
 from torchship.gate.compare import Difference, compare, explain
-from torchship.gate.documents import CaseEntry, Worst
+from torchship.gate.documents import CaseEntry, FailureDocument, Worst
 from torchship.gate.session import ExportedFile, Result
 from torchship.gate.witness.arbiter import SAMPLES
+from torchship.runtimes.protocol import Signature
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.tensor import Tensor, Tensors
 
@@ -35,9 +36,9 @@ class Failure:
     message: str
     ratio: float = float("inf")
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> FailureDocument:
         """Return what the evidence holds of it."""
-        return {key: value for key, value in asdict(self).items() if key != "ratio"}
+        return {"check": self.check, "place": self.place, "message": self.message}
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -140,17 +141,18 @@ def compare_output(name: str, tensor: Tensor, found: Mapping[str, Array], case: 
         raise UnlikeError("shape", str(error)) from error
 
 
-def check_signature(signature: Mapping[str, Any], file: ExportedFile) -> list[Failure]:
+def check_signature(signature: Signature, file: ExportedFile) -> list[Failure]:
     """Compare what a runtime says of inputs and outputs with the declaration: names in order, types, axes."""
     failures = []
-    for kind, declared in (("inputs", file.inputs), ("outputs", file.outputs)):
-        names = [name for name, _, _ in signature[kind]]
+    both = {"inputs": (signature["inputs"], file.inputs), "outputs": (signature["outputs"], file.outputs)}
+    for kind, (values, declared) in both.items():
+        names = [name for name, _, _ in values]
         if names != list(declared):
             failures.append(
                 Failure("signature", "", f"the file's {kind} are in order {names}, declared are {list(declared)}")
             )
             continue
-        for name, found, shape in signature[kind]:
+        for name, found, shape in values:
             wanted, place = list(declared[name].shape), f"{kind[:-1]} {name!r}"
             expected = TYPES[str(element_type(declared[name]))]
             if found != expected:

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 import numpy as np
 import onnx
 from torchship.core.errors import ExportError, ParityError
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.documents import Located, Place, SettingRow
 from torchship.gate.witness.limits import Recorded, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter

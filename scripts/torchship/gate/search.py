@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import onnx
@@ -24,9 +23,10 @@ from torchship.data.domain import (
     uniform,
 )
 from torchship.data.padding import hidden, repad
+from torchship.gate.case import Case
 from torchship.gate.case_inputs import sizes_of
-from torchship.gate.cases import Case
 from torchship.gate.constants import graph_constants
+from torchship.gate.documents import SearchDocument
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Session
 from torchship.gate.witness.limits import ratios
@@ -54,7 +54,7 @@ class Found:
     """The worst inputs of a search, as a case, and how the search went."""
 
     worst: Case
-    document: dict[str, Any]
+    document: SearchDocument
     failures: list[Failure]
 
 
@@ -206,7 +206,7 @@ class Search:
         case = Case({"origin": "found by the search", "sizes": sizes}, feed, exact, {}, limit)
         differences, failures = self.judge.case(case, self.session.run(case.feed), "search")
         largest = max(differences.items(), key=lambda item: item[1].ratio, default=None)
-        document: dict[str, Any] = {}
+        document: SearchDocument = {}
         if largest is not None:
             name, difference = largest
             at = {key: array[difference.event] if self.together else array for key, array in feed.items()}

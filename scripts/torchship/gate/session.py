@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from torchship.data.domain import independent
-from torchship.gate.cases import Case, select
+from torchship.gate.case import Case, select
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.protocol import Runtime
 from torchship.spec.arrays import Array, Feed

@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.documents import Agreement, SettingRow
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import DEFAULT_SETTING, ExportedFile, Result, Setting

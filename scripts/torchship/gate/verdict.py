@@ -1,9 +1,6 @@
 """The verdict in words; `examine` decides it. Standard library only."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from torchship.gate.documents import Located, Place, Worst
+from torchship.gate.documents import Evidence, Located, Place, Worst
 
 # The verdict on a file that nothing is wrong with, but that could not run in the runtime of its target.
 STATIC_ONLY = "static only"
@@ -13,7 +10,7 @@ STATIC_ONLY = "static only"
 UNSAID = ("torch eager", "ONNX reference evaluator")
 
 
-def verdict_line(document: Mapping[str, Any]) -> str:
+def verdict_line(document: Evidence) -> str:
     """Say in one line how a file did."""
     arbiter = document.get("arbiter", UNSAID[0])
     rests = "" if arbiter in UNSAID else f"; rests on the {arbiter}"

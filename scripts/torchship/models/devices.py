@@ -3,10 +3,10 @@
 import os
 import shutil
 import subprocess
-from typing import Any
 
 import torch
 from torchship.core.errors import TrainingError
+from torchship.spec.model import Device
 
 
 def all_devices() -> list[torch.device]:
@@ -51,7 +51,7 @@ def choose_device(wanted: str, place: int = 0, count: int = 1) -> torch.device:
     return torch.device("cuda", place)
 
 
-def describe_device(device: torch.device) -> dict[str, Any]:
+def describe_device(device: torch.device) -> Device:
     """Return what identifies a device: its type, and of a GPU its name, driver, memory, and which ones the job sees."""
     if device.type != "cuda":
         return {"type": device.type}

@@ -6,7 +6,6 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -57,7 +56,7 @@ def read_state(path: Path) -> tuple[State, str]:
     return dict(document), ""
 
 
-def unpickled(path: Path) -> Any:
+def unpickled(path: Path) -> object:
     """Return what a file of torch.save holds, as far as it is tensors, numbers, text and collections of these."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -79,7 +78,7 @@ def is_torchscript(path: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-def holds_tensors(document: Mapping[Any, Any]) -> bool:
+def holds_tensors(document: Mapping[object, object]) -> bool:
     """Tell whether a mapping is a state dict: all tensors, by name."""
     return bool(document) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in document.items())
 

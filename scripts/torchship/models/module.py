@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -46,7 +45,7 @@ def network_class(file: Path) -> type[nn.Module]:
     return network
 
 
-def build(file: Path, arguments: Mapping[str, Any]) -> nn.Module:
+def build(file: Path, arguments: Mapping[str, object]) -> nn.Module:
     """Build the network that a file defines, on the CPU.
 
     Raises:
@@ -88,7 +87,7 @@ def require_tensors(module: nn.Module, file: Path) -> None:
         )
 
 
-def load(file: Path, arguments: Mapping[str, Any], weights: Path) -> nn.Module:
+def load(file: Path, arguments: Mapping[str, object], weights: Path) -> nn.Module:
     """Build a network with trained weights, in evaluation mode, on the CPU.
 
     Raises:
@@ -114,7 +113,7 @@ def spelled(state: Mapping[str, Tensor]) -> bytes:
     return save(own)
 
 
-def outputs_of(result: Any) -> tuple[Tensor, ...]:
+def outputs_of(result: object) -> tuple[Tensor, ...]:
     """Return what a network's forward has returned as a tuple of tensors.
 
     Raises:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from torchship.config.naming import suggest
 from torchship.core.errors import ConfigError
 from torchship.models.module import build
+from torchship.spec.section import Start
 
 
 def derived_seed(purpose: str, seed: int, count: int) -> int:
@@ -37,7 +37,7 @@ def seed_draws(seed: int, device: torch.device) -> None:
 
 
 def random_network(
-    file: Path, arguments: Mapping[str, Any], weights: Mapping[str, Any], seed: int, frozen: Sequence[str] = ()
+    file: Path, arguments: Mapping[str, object], weights: Start, seed: int, frozen: Sequence[str] = ()
 ) -> nn.Module:
     """Build a network with a random start, which depends on `seed` alone; torch's own generator is left alone.
 

@@ -8,12 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torchship.data.datasets import write_arrays
 from torchship.data.padding import hidden
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.witness.limits import ratios
 from torchship.spec.arrays import Array
 from torchship.spec.tensor import Tensor, Tensors
@@ -113,7 +112,7 @@ def numbers_of(column: Column, feed: Mapping[str, Array], tensor: Tensor, rows: 
     array = feed[column.name]
     counted = ~np.broadcast_to(hidden(tensor, feed, array.ndim), array.shape)
     # What has no rows of its own is the same in each.
-    place: tuple[Any, ...] = (slice(None) if by_row else np.newaxis, *column.place)
+    place: tuple[int | slice | None, ...] = (slice(None) if by_row else np.newaxis, *column.place)
     if any(have <= index for have, index in zip(array.shape[by_row:], column.place, strict=True)):
         return np.full(rows, np.nan)
     numbers = np.where(counted[place], array[place].astype(np.float64), np.nan)

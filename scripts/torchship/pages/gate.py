@@ -1,7 +1,9 @@
 """The page of the gate: one verdict for each target, in words and pictures, and the tables behind them."""
 
+from torchship.gate.about import About
+from torchship.gate.documents import Evidence, NotTaken
 from torchship.gate.verdict import STATIC_ONLY, told_location, verdict_line
-from torchship.pages.gate_trials import MOST, Document, Documents, bad_input, drawn, limits, settings, shapes
+from torchship.pages.gate_trials import MOST, Documents, bad_input, drawn, limits, settings, shapes
 from torchship.pages.html import Verdict, graphic, heading, page, paragraph, table
 
 KINDS = {"passed": "good", STATIC_ONLY: "fair", "failed": "bad"}
@@ -46,7 +48,7 @@ def write(title: str, validations: Documents, picture: str | None = None) -> str
     return page(title, body)
 
 
-def failures(target: str, document: Document) -> list[str]:
+def failures(target: str, document: Evidence) -> list[str]:
     """Return what is wrong with one file."""
     found = document["failures"]
     if not found:
@@ -92,7 +94,7 @@ def spoken_of(validations: Documents) -> str:
     return table(["Target", "SHA-256 of the file"], [[target, one["sha256"]] for target, one in validations.items()])
 
 
-def sizes_of(about: Document) -> str:
+def sizes_of(about: About | NotTaken) -> str:
     """Name the sizes of a case."""
     return ", ".join(f"{axis} {size}" for axis, size in about["sizes"].items())
 
@@ -108,8 +110,12 @@ def witnesses(validations: Documents) -> list[str]:
     if within is not None:
         stated = "".join(f", {float(allowed):g} for {name}" for name, allowed in within.items())
         text = f"The verdict rests on the {document['arbiter']}. The limit is stated in onnx/within{stated}."
-    for key, what in (("handcoded", "The hand-coded network"), ("reference", "The reference from elsewhere")):
-        for output, ratio in document.get(key, {}).items():
+    agreed = {
+        "The hand-coded network": document.get("handcoded", {}),
+        "The reference from elsewhere": document.get("reference", {}),
+    }
+    for what, ratios in agreed.items():
+        for output, ratio in ratios.items():
             text += f" {what} agrees on {output} within {float(ratio):.2g} of what it may differ by."
     body = [heading("The witnesses"), paragraph(text)]
     body += [paragraph(line, "fair") for line in noted(validations)]

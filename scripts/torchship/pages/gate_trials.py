@@ -1,12 +1,12 @@
 """What the page of the gate says of how files were tried: limits, cases, settings, shapes, bad input."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from torchship.gate.documents import BadInputRow, CaseEntry, Evidence
 from torchship.pages.html import Verdict, heading, paragraph, table
 
-Document = Mapping[str, Any]
-Documents = Mapping[str, Document]
+# The evidence of a run, by target.
+Documents = Mapping[str, Evidence]
 
 # Lines of a kind that are spelled out; validation.json has all.
 MOST = 30
@@ -56,7 +56,7 @@ def limits(validations: Documents) -> list[str]:
 
 def drawn(validations: Documents) -> list[str]:
     """Say how many cases lie where, and the largest error among them in each target."""
-    found: dict[str, dict[str, list[Document]]] = {}
+    found: dict[str, dict[str, list[CaseEntry]]] = {}
     for target, document in validations.items():
         for case in document.get("cases", []):
             found.setdefault(case["origin"], {}).setdefault(target, []).append(case)
@@ -132,7 +132,7 @@ def shapes(validations: Documents) -> list[str]:
 
 def bad_input(validations: Documents) -> list[str]:
     """Return what each runtime does with bad input."""
-    tried: dict[tuple[str, str], dict[str, Document]] = {}
+    tried: dict[tuple[str, str], dict[str, BadInputRow]] = {}
     for target, document in validations.items():
         for row in document.get("bad_input", []):
             tried.setdefault((row["condition"], row["what"]), {})[target] = row
@@ -145,7 +145,7 @@ def bad_input(validations: Documents) -> list[str]:
     return [heading("Bad input"), table(header, rows)] if rows else []
 
 
-def outcome(row: Document) -> str:
+def outcome(row: BadInputRow) -> str:
     """Say what a runtime did with bad input."""
     if row["outcome"] == "refused":
         return "refused"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -54,14 +53,14 @@ class Verdict(str):
     __slots__ = ()
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table; numbers are set right, verdicts in colour."""
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
     body = "\n".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"<table>\n<tr>{head}</tr>\n{body}\n</table>"
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Return one cell."""
     if isinstance(value, Verdict):
         kind = {"passed": "good", "yes": "good", "static only": "fair"}.get(value, "bad")

@@ -1,7 +1,7 @@
 """How plots look, and how they are saved: the same numbers give the same bytes."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from torchship.core.errors import ConfigError
 from torchship.core.files import replacing
+from torchship.spec.section import Plots
 
-STYLE: dict[str, Any] = {
+STYLE = {
     "svg.hashsalt": "torchship",
     "svg.fonttype": "none",
     "font.size": 10.0,
@@ -27,14 +28,14 @@ STYLE: dict[str, Any] = {
 
 
 @contextmanager
-def figure(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, float] = (6.4, 4.2)) -> Iterator[Axes]:
+def figure(svg: Path, png: Path, style: Plots, size: tuple[float, float] = (6.4, 4.2)) -> Iterator[Axes]:
     """Yield the axes of a new figure and save it in both formats; see `drawing`."""
     with drawing(svg, png, style, size) as drawn:
         yield drawn.add_subplot()
 
 
 @contextmanager
-def drawing(svg: Path, png: Path, style: Mapping[str, Any], size: tuple[float, float]) -> Iterator[Figure]:
+def drawing(svg: Path, png: Path, style: Plots, size: tuple[float, float]) -> Iterator[Figure]:
     """Yield a new figure and save it in both formats, without dates.
 
     Args:

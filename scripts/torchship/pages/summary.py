@@ -1,12 +1,16 @@
 """The page that tells a reviewer what a run found: verdicts first, then the numbers behind them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
+from torchship.core.files import Json
+from torchship.data.documents import Datasheet
+from torchship.export.documents import ExportDocument
 from torchship.pages.html import Verdict, code, heading, page, paragraph, table
 from torchship.spec.model import Model
+from torchship.spec.report import Metrics, Report
 
-Document = Mapping[str, Any]
+Entry = TypeVar("Entry")
 
 NO_DATA = "There are no data: the weights came trained, and the gate drew its cases from the declared domain."
 NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
@@ -14,12 +18,12 @@ NOT_COVERED = "There is no hand-coded network: extract/handcode is off."
 
 def write(
     model: Model,
-    training: Document,
-    exports: Mapping[str, Document],
-    validations: Mapping[str, Document],
-    datasheet: Document | None = None,
-    metrics: Document | None = None,
-    check: Document | None = None,
+    training: Report,
+    exports: Mapping[str, ExportDocument],
+    validations: Mapping[str, Json],
+    datasheet: Datasheet | None = None,
+    metrics: Metrics | None = None,
+    check: Json | None = None,
     source: str = "",
 ) -> str:
     """Write the page of one run from the documents of its stages; it may have no data, hand-coded network."""
@@ -35,12 +39,12 @@ def write(
     return page(f"Run {model.run}", body)
 
 
-def in_order(sets: Document) -> list[tuple[str, Document]]:
+def in_order(sets: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
     """Return the sets in the order in which they are used, where JSON has them by name."""
     return [(name, sets[name]) for name in ("train", "validation", "test")]
 
 
-def verdicts(validations: Mapping[str, Document]) -> list[str]:
+def verdicts(validations: Mapping[str, Json]) -> list[str]:
     """Return what the gate says of each target."""
     body = [heading("The gate")]
     rows = []
@@ -64,16 +68,16 @@ def verdicts(validations: Mapping[str, Document]) -> list[str]:
     return body
 
 
-def trained(training: Document) -> list[str]:
+def trained(training: Report) -> list[str]:
     """Say how the training went, here or elsewhere, or that of each fold."""
     if "members" in training:
         return [line for member in training["members"] for line in [*converged(member, f", {member['candidate']}")]]
     return taken(training) if training.get("trained") == "elsewhere" else converged(training)
 
 
-def converged(training: Document, of: str = "") -> list[str]:
+def converged(training: Report, of: str = "") -> list[str]:
     """Return the convergence rate and the replica that ships."""
-    rate, shipped = training["convergence"], training["shipped"]
+    rate, shipped = training["convergence"], training["shipped"] or {}
     low, high = rate["interval"]
     text = (
         f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in "
@@ -84,7 +88,7 @@ def converged(training: Document, of: str = "") -> list[str]:
     return [heading(f"Training{of}"), paragraph(text)]
 
 
-def taken(training: Document) -> list[str]:
+def taken(training: Report) -> list[str]:
     """Say where the weights came from."""
     source = training["source"]
     text = f"Trained elsewhere: {training['parameters']} parameters from {source['file']}, sha256 {source['sha256']}."
@@ -98,19 +102,21 @@ def taken(training: Document) -> list[str]:
 
 def shipped(model: Model) -> list[str]:
     """Say which of several candidates this is, and which weights all of this page is about."""
-    lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection or {}
+    lines, selection = [f"Weights: sha256 {model.files['weights.safetensors']}."], model.selection
     if model.members:
         lines.append(
             f"They are of {len(model.members)} networks, one for each fold of the training and validation set: what "
             "ships is the mean of their outputs."
         )
-    if selection.get("candidates", 1) > 1 and "best" in selection:
+    if selection is None or selection["candidates"] == 1:
+        return [paragraph(line) for line in lines]
+    if "best" in selection:
         lines.append(
             f"This is {model.candidate}, which scan/ship names, although {selection['best']} is better: by "
             f"{selection['metric'].replace('_', ' ')}, {selection['value']:.4g}, it is number {selection['rank']} of "
             f"{selection['candidates']} points. The others are in train/candidates.csv."
         )
-    elif selection.get("candidates", 1) > 1:
+    else:
         diverged = f", of which {selection['diverged']} diverged" if selection["diverged"] else ""
         lines.append(
             f"This is {model.candidate}, the best of {selection['candidates']} points of a scan{diverged}: it has the "
@@ -120,7 +126,7 @@ def shipped(model: Model) -> list[str]:
     return [paragraph(line) for line in lines]
 
 
-def evaluated(metrics: Document) -> list[str]:
+def evaluated(metrics: Metrics) -> list[str]:
     """Return the metrics of the three sets."""
     header = ["Set", "Events", "Loss", "Accuracy", "Confusion (rows: true class)"]
     rows = [
@@ -130,7 +136,7 @@ def evaluated(metrics: Document) -> list[str]:
     return [heading("Evaluation"), table(header, rows), paragraph(f"Loss: {metrics['loss_function']}.", "note")]
 
 
-def handcoded(check: Document, source: str) -> list[str]:
+def handcoded(check: Json, source: str) -> list[str]:
     """Return the hand-coded outputs, how the implementations agree, and the code itself."""
     shown = [
         [", ".join(f"{value:.4g}" for value in entry["input"]), ", ".join(f"{value:.4f}" for value in entry["output"])]
@@ -153,7 +159,7 @@ def handcoded(check: Document, source: str) -> list[str]:
     return [*body, table(columns, agreement), code(source)]
 
 
-def exported(exports: Mapping[str, Document]) -> list[str]:
+def exported(exports: Mapping[str, ExportDocument]) -> list[str]:
     """Return the files."""
     rows = [
         [target, document["opset"], document["ir_version"], document["bytes"], document["sha256"]]
@@ -162,7 +168,7 @@ def exported(exports: Mapping[str, Document]) -> list[str]:
     return [heading("ONNX files"), table(["Target", "Opset", "IR version", "Bytes", "SHA-256"], rows)]
 
 
-def data(datasheet: Document) -> list[str]:
+def data(datasheet: Datasheet) -> list[str]:
     """Return what the data are."""
     rows = [[name, entry["events"], entry["sha256"]] for name, entry in in_order(datasheet["sets"])]
     note = f"Source: {datasheet['source']}, seed {datasheet['seed']}; {datasheet['note']}."

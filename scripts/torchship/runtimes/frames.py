@@ -6,20 +6,21 @@ safetensors; lengths are 8 bytes, least significant first.
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO
 
-from numpy.typing import NDArray
 from safetensors.numpy import load, save
+from torchship.core.files import Json
 from torchship.core.texts import packed, unpacked
-
-Array = NDArray[Any]
+from torchship.spec.arrays import Array
 
 
 class RefusedError(Exception):
     """A runtime does not load a file, or does not run it on some inputs: a result, which the gate judges."""
 
 
-def write_frame(stream: IO[bytes], document: Any, arrays: Mapping[str, Array], block: bytes | None = None) -> None:
+def write_frame(
+    stream: IO[bytes], document: Mapping[str, object], arrays: Mapping[str, Array], block: bytes | None = None
+) -> None:
     """Write one frame; `block` takes the place of arrays where the payload is bytes of another kind."""
     text = json.dumps(document).encode()
     payload = block if block is not None else save(packed(arrays))
@@ -29,7 +30,7 @@ def write_frame(stream: IO[bytes], document: Any, arrays: Mapping[str, Array], b
     stream.flush()
 
 
-def read_frame(stream: IO[bytes]) -> tuple[Any, bytes]:
+def read_frame(stream: IO[bytes]) -> tuple[Json, bytes]:
     """Read one frame: its document, and its block.
 
     Raises:

@@ -6,16 +6,15 @@ cannot share one. Requests and answers are frames on stdin and stdout.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from torchship.runtimes.frames import RefusedError, read_block, read_frame, write_frame
-
-Array = NDArray[Any]
+from torchship.runtimes.protocol import Signature, Value
+from torchship.spec.arrays import Array, Feed
 
 LEVELS = {
     "disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -61,15 +60,12 @@ class LocalRuntime:
         self._open[self._count] = opened
         return self._count
 
-    def signature(self, number: int) -> dict[str, list[list[Any]]]:
+    def signature(self, number: int) -> Signature:
         """Return name, type and shape of each input and output, as the runtime sees them."""
         opened = self._open[number]
-        return {
-            kind: [[value.name, value.type, list(value.shape)] for value in values]
-            for kind, values in (("inputs", opened.get_inputs()), ("outputs", opened.get_outputs()))
-        }
+        return {"inputs": described(opened.get_inputs()), "outputs": described(opened.get_outputs())}
 
-    def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, number: int, feed: Feed) -> dict[str, Array]:
         """Run a model that is open, and return its outputs by name.
 
         Raises:
@@ -88,6 +84,11 @@ class LocalRuntime:
         del self._open[number]
 
 
+def described(values: Sequence[onnxruntime.NodeArg]) -> list[Value]:
+    """Return name, type and shape of some inputs or outputs."""
+    return [(value.name, value.type, list(value.shape)) for value in values]
+
+
 def one_line(error: Exception) -> str:
     """Return an error's message in one line."""
     return " ".join(str(error).split())
@@ -102,17 +103,17 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             request, block = read_frame(requests)
         except EOFError:
             return
-        answer: dict[str, Any] = {}
+        answer: Mapping[str, object] = {}
         arrays: dict[str, Array] = {}
         try:
             match request["do"]:
                 case "open":
-                    answer["number"] = runtime.open(block, request["level"], request["threads"])
+                    answer = {"number": runtime.open(block, request["level"], request["threads"])}
                 case "signature":
                     answer = runtime.signature(request["number"])
                 case "run":
                     arrays = runtime.run(request["number"], read_block(block))
-                    answer["outputs"] = list(arrays)
+                    answer = {"outputs": list(arrays)}
                 case "close":
                     runtime.close(request["number"])
         except RefusedError as refused:

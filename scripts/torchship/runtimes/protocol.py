@@ -1,8 +1,19 @@
 """What a runtime is: whatever opens an ONNX file and runs it. Both that of this interpreter and one in another are."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, TypedDict
 
 from torchship.spec.arrays import Array, Feed
+
+# Its name, its type and its shape.
+Value: TypeAlias = tuple[str, str, Sequence[int | str | None]]
+
+
+class Signature(TypedDict):
+    """All inputs and outputs of a file, as the runtime spells them."""
+
+    inputs: Sequence[Value]
+    outputs: Sequence[Value]
 
 
 class Runtime(Protocol):
@@ -13,7 +24,7 @@ class Runtime(Protocol):
     def open(self, model: bytes, level: str = "all", threads: int = 1) -> int:
         """Open a file at a graph optimization level, with so many threads, and return its number."""
 
-    def signature(self, number: int) -> dict[str, list[list[Any]]]:
+    def signature(self, number: int) -> Signature:
         """Return name, type and shape of each input and output."""
 
     def run(self, number: int, feed: Feed) -> dict[str, Array]:

@@ -6,15 +6,16 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from numpy.typing import NDArray
 from torchship.core.errors import TargetError
+from torchship.core.files import Json
 from torchship.runtimes.frames import RefusedError, read_block, read_frame, write_frame
 from torchship.runtimes.interpreters import environment, last_line
-
-Array = NDArray[Any]
+from torchship.runtimes.protocol import Signature
+from torchship.spec.arrays import Array, Feed
 
 # Seconds that one call may take. The largest case of a network takes far less: a call that takes longer hangs.
 PATIENCE = 600.0
@@ -22,6 +23,22 @@ PATIENCE = 600.0
 MOST_HANGS = 2
 # Seconds that the process has to end by itself.
 FAREWELL = 10.0
+
+
+@dataclass
+class Opened:
+    """A model that is open in the process.
+
+    Attributes:
+        there: its number there; None where the process is a new one.
+        hangs: how many of its calls have hung.
+    """
+
+    model: bytes
+    level: str
+    threads: int
+    there: int | None = None
+    hangs: int = 0
 
 
 class Runtime:
@@ -37,7 +54,7 @@ class Runtime:
 
     def __init__(self, python: Path, patience: float = PATIENCE) -> None:
         self._python, self._patience = python, patience
-        self._models: dict[int, dict[str, Any]] = {}
+        self._models: dict[int, Opened] = {}
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -53,13 +70,13 @@ class Runtime:
         Raises:
             RefusedError: the runtime does not load it, or crashes on it.
         """
-        entry = {"there": None, "model": model, "level": level, "threads": threads, "hangs": 0}
-        entry["there"] = self._open(entry)
+        entry = Opened(model, level, threads)
+        entry.there = self._open(entry)
         self._count += 1
         self._models[self._count] = entry
         return self._count
 
-    def signature(self, number: int) -> dict[str, list[list[Any]]]:
+    def signature(self, number: int) -> Signature:
         """Return name, type and shape of each input and output, as the runtime sees them.
 
         Raises:
@@ -67,12 +84,10 @@ class Runtime:
         """
         entry = self._there(number)
         call = f"reading inputs and outputs ({setting(entry)})"
-        answer: dict[str, list[list[Any]]] = self._ask({"do": "signature", "number": entry["there"]}, {}, call, entry)[
-            0
-        ]
-        return answer
+        answer, _ = self._ask({"do": "signature", "number": entry.there}, {}, call, entry)
+        return {"inputs": answer["inputs"], "outputs": answer["outputs"]}
 
-    def run(self, number: int, feed: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self, number: int, feed: Feed) -> dict[str, Array]:
         """Run a model that is open, and return its outputs by name.
 
         Raises:
@@ -80,7 +95,7 @@ class Runtime:
         """
         entry = self._there(number)
         call = f"running {described(feed)} ({setting(entry)})"
-        answer, block = self._ask({"do": "run", "number": entry["there"]}, feed, call, entry)
+        answer, block = self._ask({"do": "run", "number": entry.there}, feed, call, entry)
         arrays = read_block(block)
         return {name: arrays[name] for name in answer["outputs"]}
 
@@ -88,37 +103,37 @@ class Runtime:
         """Forget a model."""
         entry = self._models.pop(number)
         # A process that crashes on closing a model has closed it.
-        if entry["there"] is not None:
+        if entry.there is not None:
             with contextlib.suppress(RefusedError):
-                self._ask({"do": "close", "number": entry["there"]}, {}, f"closing a file ({setting(entry)})", entry)
+                self._ask({"do": "close", "number": entry.there}, {}, f"closing a file ({setting(entry)})", entry)
 
-    def _there(self, number: int) -> dict[str, Any]:
+    def _there(self, number: int) -> Opened:
         """Return what is known of a model, opened again if the process is a new one.
 
         Raises:
             RefusedError: it does not open this time, or has hung too often.
         """
         entry = self._models[number]
-        if entry["hangs"] >= MOST_HANGS:
-            raise RefusedError(f"not tried: the runtime {self.version} hung {entry['hangs']} times on this file before")
-        if entry["there"] is None:
-            entry["there"] = self._open(entry)
+        if entry.hangs >= MOST_HANGS:
+            raise RefusedError(f"not tried: the runtime {self.version} hung {entry.hangs} times on this file before")
+        if entry.there is None:
+            entry.there = self._open(entry)
         return entry
 
-    def _open(self, entry: dict[str, Any]) -> int:
-        asked = {"do": "open", "level": entry["level"], "threads": entry["threads"]}
-        call = f"opening a file of {len(entry['model']):,} bytes ({setting(entry)})"
-        number: int = self._ask(asked, {}, call, entry, entry["model"])[0]["number"]
-        return number
+    def _open(self, entry: Opened) -> int:
+        asked = {"do": "open", "level": entry.level, "threads": entry.threads}
+        call = f"opening a file of {len(entry.model):,} bytes ({setting(entry)})"
+        answer, _ = self._ask(asked, {}, call, entry, entry.model)
+        return int(answer["number"])
 
     def _ask(
         self,
-        request: dict[str, Any],
-        arrays: Mapping[str, Array],
+        request: Mapping[str, object],
+        arrays: Feed,
         call: str,
-        entry: dict[str, Any],
+        entry: Opened,
         block: bytes | None = None,
-    ) -> Any:
+    ) -> tuple[Json, bytes]:
         """Ask the process something and return its answer.
 
         Raises:
@@ -133,7 +148,7 @@ class Runtime:
             except (EOFError, BrokenPipeError):
                 answer, found = None, b""
         if answer is None or hung.is_set():
-            entry["hangs"] += hung.is_set()
+            entry.hangs += hung.is_set()
             reason = self._replace(hung=hung.is_set())
             raise RefusedError(f"the runtime {self.version} {reason}; it was {call}")
         if "refused" in answer:
@@ -163,7 +178,7 @@ class Runtime:
         status, said = self._stop()
         self._start()
         for entry in self._models.values():
-            entry["there"] = None
+            entry.there = None
         if hung:
             return f"hung: it had not answered after {self._patience:g} seconds, and was ended"
         return f"crashed: {died(status)}" + (f": {said}" if said else "")
@@ -207,12 +222,12 @@ class Runtime:
         return status, last_line(text) if text else ""
 
 
-def setting(entry: Mapping[str, Any]) -> str:
+def setting(entry: Opened) -> str:
     """Return the setting that a model is opened with, for a message."""
-    return f"optimization {entry['level']}, {entry['threads']} thread{'s' if entry['threads'] > 1 else ''}"
+    return f"optimization {entry.level}, {entry.threads} thread{'s' if entry.threads > 1 else ''}"
 
 
-def described(feed: Mapping[str, Array]) -> str:
+def described(feed: Feed) -> str:
     """Return the inputs of a call, for a message: name, type and shape of each."""
     return ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feed.items())
 

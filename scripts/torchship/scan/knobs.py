@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from torchship.config.checks import require_json
 from torchship.config.naming import require_known, suggest
@@ -15,6 +14,8 @@ from torchship.config.network_signature import arguments_of, from_text
 from torchship.config.resolve import check
 from torchship.config.texts import from_json, parse
 from torchship.core.errors import ConfigError
+from torchship.core.files import Json
+from torchship.spec.section import Resolved
 
 ARGUMENTS, FOLDS = "network/arguments/", "train/folds"
 
@@ -29,13 +30,13 @@ class Knobs:
         project: the folder that has the networks in models/.
     """
 
-    def __init__(self, run: str, section: Mapping[str, Any], schema: Mapping[str, Any], project: Path) -> None:
+    def __init__(self, run: str, section: Resolved, schema: Json, project: Path) -> None:
         self.place = f"the scan of {run}"
         self.arguments = section["network"].get("arguments", {})
         self.networks = sorted(path.stem for path in (project / "models").glob("*.py"))
         self.typed = arguments_of(project / f"models/{section['network']['file']}.py") or {}
         network, shared = schema["$defs"]["model"]["properties"]["network"], schema["$defs"]
-        self.schemas: dict[str, dict[str, Any]] = {
+        self.schemas: dict[str, Json] = {
             "network/file": network["properties"]["file"],
             "seed": schema["properties"]["seed"],
             **dict(leaves("train", shared["train"], shared)),
@@ -43,7 +44,7 @@ class Knobs:
         # All points have the same, and each of them has all.
         del self.schemas[FOLDS]
         self.ends = Counter(end(knob) for knob in self.schemas)
-        self.taken: dict[tuple[str, str], Any] = {}
+        self.taken: dict[tuple[str, str], object] = {}
 
     def word(self, knob: str) -> str:
         """Return a knob's word in the names of points, by the schema alone, so that it stays whatever else is scanned.
@@ -55,7 +56,7 @@ class Knobs:
         taken = self.ends[short] > (0 if knob.startswith(ARGUMENTS) else 1)
         return plain(".".join((knob if taken else short).split("/")))
 
-    def value(self, knob: str, value: Any) -> Any:
+    def value(self, knob: str, value: object) -> object:
         """Return a value as the knob wants it, checked.
 
         Raises:
@@ -68,11 +69,11 @@ class Knobs:
             self.taken[key] = self._argument(knob, value) if knob.startswith(ARGUMENTS) else self._knob(knob, value)
         return self.taken[key]
 
-    def _argument(self, knob: str, value: Any) -> Any:
+    def _argument(self, knob: str, value: object) -> object:
         parts = knob.removeprefix(ARGUMENTS).split("/")
         if not all(parts):
             raise ConfigError(f"{self.place}: {knob} has an empty name: scan {ARGUMENTS}<name>")
-        own: Any = self.arguments
+        own: object = self.arguments
         for part in parts:
             own = own.get(part) if isinstance(own, Mapping) else None
         argument = self.typed.get(parts[0]) if len(parts) == 1 else None
@@ -83,18 +84,18 @@ class Knobs:
         require_json(f"{self.place}: {knob}", value)
         return value
 
-    def _knob(self, knob: str, value: Any) -> Any:
+    def _knob(self, knob: str, value: object) -> object:
         schema = self._schema(knob)
         kinds = schema.get("type", "string")
         if isinstance(value, str) and "string" not in kinds:
             value = parse(value)
         check(value, schema, at=f"{self.place}: {knob}" + ("/" if isinstance(value, Mapping) else ""))
         if knob == "network/file":
-            require_known(value, self.networks, f"{self.place}: {knob}", "network")
+            require_known(str(value), self.networks, f"{self.place}: {knob}", "network")
         # 1 and 1.0 are one point.
         return float(value) if "number" in kinds and isinstance(value, int) else value
 
-    def _schema(self, knob: str) -> dict[str, Any]:
+    def _schema(self, knob: str) -> Json:
         if knob in self.schemas:
             return self.schemas[knob]
         first = knob.partition("/")[0]
@@ -115,7 +116,7 @@ class Knobs:
         raise ConfigError(f"{self.place}: unknown knob {knob}{suggest(knob, near)}; known: {', '.join(near)}")
 
 
-def leaves(place: str, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def leaves(place: str, schema: Json, shared: Json) -> Iterator[tuple[str, Json]]:
     """Return the places below one of a schema that hold values, each with the schema of its value."""
     for key, inner in schema["properties"].items():
         if "properties" in inner:
@@ -130,7 +131,7 @@ def end(knob: str) -> str:
     return knob.rpartition("/")[2]
 
 
-def holds_text(value: Any) -> bool:
+def holds_text(value: object) -> bool:
     """Tell whether a value is a text, or a list of texts."""
     return isinstance(value, str) or (isinstance(value, list) and any(isinstance(item, str) for item in value))
 

@@ -14,12 +14,11 @@ from torchship.config.checks import check_batches, check_losses, check_units
 from torchship.config.naming import suggest
 from torchship.config.network_signature import check_arguments
 from torchship.core.errors import ConfigError
+from torchship.core.files import Json
 from torchship.scan.knobs import Knobs, plain
 from torchship.spec.candidate import BEST
+from torchship.spec.section import Point, Resolved, Scan
 from torchship.training.objective import decisive, spelled, terms_of
-
-# A point: the value of each scanned knob, by place, such as train/learning_rate.
-Point = dict[str, Any]
 
 # Between the knobs in a point's name; Snakemake takes commas in a name for its own.
 BETWEEN = "+"
@@ -31,7 +30,7 @@ LOGITS = "binary_cross_entropy_with_logits"
 LONGEST = 160
 
 
-def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], project: Path) -> dict[str, dict[str, Any]]:
+def expand(run: str, section: Resolved, schema: Json, project: Path) -> dict[str, Resolved]:
     """Return a complete section for each point of a run's scan, by the point's name; its `point` says what it changes.
 
     A run with an ONNX file from elsewhere is not trained, and has no points.
@@ -48,7 +47,7 @@ def expand(run: str, section: Mapping[str, Any], schema: Mapping[str, Any], proj
     if "network" not in section:
         return {}
     knobs = Knobs(run, section, schema, project)
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, Resolved] = {}
     called: set[tuple[str, str]] = set()
     for point in listed(section["scan"], knobs):
         name = name_of(point, knobs)
@@ -84,7 +83,7 @@ def require_point(place: str, ship: str, points: Collection[str]) -> None:
         )
 
 
-def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
+def listed(scan: Scan, knobs: Knobs) -> Iterator[Point]:
     """Return all points: every combination of the grid's values, then those that are listed one by one."""
     grid = {knob: [knobs.value(knob, value) for value in scan["grid"][knob]] for knob in sorted(scan["grid"], key=str)}
     if grid:
@@ -94,16 +93,16 @@ def listed(scan: Mapping[str, Any], knobs: Knobs) -> Iterator[Point]:
         yield {knob: knobs.value(knob, value) for knob, value in sorted(point.items(), key=str)}
 
 
-def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str, Any]:
+def laid_over(section: Resolved, point: Point, place: str) -> Resolved:
     """Return a section with a point's values in it; the rest is shared, not copied: there may be thousands of points.
 
     Raises:
         ConfigError: a value would lie in something that holds no others.
     """
-    changed = dict(section)
+    changed: Resolved = {**section}
     for knob, value in point.items():
         *parents, last = knob.split("/")
-        inner = changed
+        inner: Any = changed
         for depth, key in enumerate(parents, start=1):
             holder = inner.get(key, {})
             if not isinstance(holder, Mapping):
@@ -114,14 +113,14 @@ def laid_over(section: Mapping[str, Any], point: Point, place: str) -> dict[str,
     return changed
 
 
-def check_metric(place: str, metric: str, sections: Collection[Mapping[str, Any]]) -> None:
+def check_metric(place: str, metric: str, sections: Collection[Resolved]) -> None:
     """Check that the points can be compared by the metric.
 
     Raises:
         ConfigError: the points differ in what it means.
     """
     decides = {"validation_loss": "loss", "convergence_rate": "converged_accuracy"}.get(metric)
-    trainings = [{**section["train"], "loss": spelled(section["train"]["loss"])} for section in sections]
+    trainings: list[Json] = [{**section["train"], "loss": spelled(section["train"]["loss"])} for section in sections]
     meanings = sorted({training[decides] for training in trainings if decides})
     if len(meanings) > 1:
         raise ConfigError(
@@ -144,7 +143,7 @@ def name_of(point: Point, knobs: Knobs) -> str:
     return name
 
 
-def spell(value: Any) -> str:
+def spell(value: object) -> str:
     """Return a value as it stands in a file's name."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

@@ -3,18 +3,21 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
 from torchship.core.errors import TrainingError
+from torchship.spec.report import Report
 from torchship.training.tables import QUANTITIES
 
 # What candidates are compared by, from their training.json, and whether the smallest is the best.
 METRICS = {"validation_loss": True, "validation_accuracy": False, "convergence_rate": False}
 COUNTS = ("replicas", "converged", "diverged")
+# What came of a training, by the columns of the table.
+Outcome: TypeAlias = Mapping[str, float | None]
 OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high", "diverged")
 
 
-def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
+def outcome(training: Report) -> Outcome:
     """Return what came of a training, by the names of the table's columns.
 
     A diverged one has no losses, and one that was done elsewhere has nothing of all that.
@@ -27,18 +30,31 @@ def outcome(training: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
 
 
-def averaged(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def folds(points: Mapping[str, str]) -> dict[str, list[int]]:
+    """Return the places of the candidates that are the folds of a point, by the point's name; of one, its own place.
+
+    Args:
+        points: of each candidate, by its name, the point that it is, or is a fold of.
+    """
+    places: dict[str, list[int]] = {}
+    for place, point in enumerate(points.values()):
+        places.setdefault(point, []).append(place)
+    return places
+
+
+def averaged(outcomes: Sequence[Outcome]) -> Outcome:
     """Return what came of a point of several folds: sums of counts, means of the rest, None where one has diverged."""
     if len(outcomes) == 1:
         return outcomes[0]
-    columns = {name: [found[name] for found in outcomes] for name in outcomes[0]}
-    return {
-        name: None if None in values else sum(values) if name in COUNTS else math.fsum(values) / len(values)
-        for name, values in columns.items()
-    }
+    found: dict[str, float | None] = {}
+    for name in outcomes[0]:
+        values = [value for one in outcomes if (value := one[name]) is not None]
+        mean = sum(values) if name in COUNTS else math.fsum(values) / len(outcomes)
+        found[name] = mean if len(values) == len(outcomes) else None
+    return found
 
 
-def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) -> list[int]:
+def order(outcomes: Sequence[Outcome], metric: str, losses: set[str]) -> list[int]:
     """Return the places of the candidates that did not diverge, the best first; a single one may come trained.
 
     If two have the same metric, the smaller validation loss is better, then the one that stands first.
@@ -53,25 +69,25 @@ def order(outcomes: Sequence[Mapping[str, Any]], metric: str, losses: set[str]) 
         return [0]
 
     def badness(place: int) -> tuple[float, float, int]:
-        found = outcomes[place]
-        value = found[metric] if METRICS[metric] else -found[metric]
-        return value, found["validation_loss"] if len(losses) == 1 else 0.0, place
+        value = outcomes[place][metric]
+        assert value is not None  # noqa: S101 -- who has a loss has all
+        return value if METRICS[metric] else -value, reached[place] if len(losses) == 1 else 0.0, place
 
-    reached = [found["validation_loss"] for found in outcomes]
-    finite = [place for place, loss in enumerate(reached) if loss is not None and math.isfinite(loss)]
-    if not finite:
+    found = {place: one["validation_loss"] for place, one in enumerate(outcomes)}
+    reached = {place: loss for place, loss in found.items() if loss is not None and math.isfinite(loss)}
+    if not reached:
         raise TrainingError(
             f"all {len(outcomes)} points of the scan have diverged: lower train/learning_rate, or check the data"
         )
-    return sorted(finite, key=badness)
+    return sorted(reached, key=badness)
 
 
 def table(
     names: Sequence[str],
-    reports: Sequence[Mapping[str, Any]],
-    outcomes: Sequence[Mapping[str, Any]],
+    reports: Sequence[Report],
+    outcomes: Sequence[Outcome],
     ranks: Mapping[int, int],
-) -> tuple[list[str], list[list[Any]]]:
+) -> tuple[list[str], list[list[object]]]:
     """Return the table's header and its rows, in the order of the scan: name, knobs, what came of it, rank from 1.
 
     A column for each knob that some point changes, with the value that each point was trained with.
@@ -90,14 +106,14 @@ def table(
     return ["candidate", *knobs, *OUTCOME, *QUANTITIES, "rank"], rows
 
 
-def value_of(knobs: Any, place: str) -> Any:
+def value_of(knobs: object, place: str) -> object:
     """Return the value at a place, None where the network is not called with such an argument."""
     for key in place.split("/"):
         knobs = knobs.get(key) if isinstance(knobs, Mapping) else None
     return knobs
 
 
-def spell(value: Any) -> Any:
+def spell(value: object) -> object:
     """Return a value as a cell: nothing for none, JSON for a mapping."""
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True)

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torchship.core.errors import TrainingError
 from torchship.core.files import sha256
-from torchship.select.ranking import METRICS
+from torchship.select.ranking import METRICS, Outcome
 from torchship.spec.candidate import BEST
-from torchship.spec.model import Model
-from torchship.spec.section import by_name
+from torchship.spec.model import Model, Selection, Weight
+from torchship.spec.report import Report
+from torchship.spec.section import Train, by_name
 
 # What ships beside model.json, by the names that the rule gives its outputs.
 SHIPPED = ("network", "weights")
@@ -30,7 +30,7 @@ class Choice:
     """
 
     points: Mapping[str, Sequence[int]]
-    outcomes: Sequence[Mapping[str, Any]]
+    outcomes: Sequence[Outcome]
     ranked: Sequence[int]
     metric: str
     name: str
@@ -45,23 +45,23 @@ class Choice:
         places = list(self.points.values())
         return {member: rank for rank, point in enumerate(self.ranked, start=1) for member in places[point]}
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Selection:
         """Return it as it stands in model.json; that another is better stands there only where it is so."""
         names = list(self.points)
         rank, best = self.ranked.index(names.index(self.name)) + 1, names[self.ranked[0]]
-        return {
+        report: Selection = {
             "candidates": len(names),
             "diverged": len(names) - len(self.ranked),
             "metric": self.metric,
             "best_is": "smallest" if METRICS[self.metric] else "largest",
             "value": self.outcomes[names.index(self.name)][self.metric],
-            **({"best": best, "rank": rank} if rank > 1 else {}),
         }
+        return {**report, "best": best, "rank": rank} if rank > 1 else report
 
 
 def choose(
     points: Mapping[str, Sequence[int]],
-    outcomes: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[Outcome],
     ranked: Sequence[int],
     metric: str,
     ship: str,
@@ -79,7 +79,7 @@ def choose(
 
 
 def selected(
-    run: str, choice: Choice, names: Sequence[str], reports: Sequence[Mapping[str, Any]], outputs: Mapping[str, Path]
+    run: str, choice: Choice, names: Sequence[str], reports: Sequence[Report], outputs: Mapping[str, Path]
 ) -> Model:
     """Return the model of the point that ships, with the SHA-256 of its files, which are written already.
 
@@ -89,7 +89,9 @@ def selected(
     first = reports[choice.members[0]]
     section = by_name(first["section"])
     if len(choice.members) > 1:
-        section["train"] = {key: value for key, value in section["train"].items() if key != "fold"}
+        train: Train = {**section["train"]}
+        del train["fold"]
+        section["train"] = train
     return Model(
         run=run,
         section=section,
@@ -106,7 +108,7 @@ def selected(
     )
 
 
-def tensors(weights: Path) -> dict[str, dict[str, Any]]:
+def tensors(weights: Path) -> dict[str, Weight]:
     """Return type and shape of each tensor of a safetensors file, by name, from its header alone."""
     with weights.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))

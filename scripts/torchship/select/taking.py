@@ -3,16 +3,16 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torchship.core.errors import DataError
 from torchship.core.files import replacing, sha256, write_json, write_text
 from torchship.models.neighbours import bundle, digest
 from torchship.select.members import average, write_tables_together, write_together
+from torchship.spec.report import Report
 
 
 def require_unchanged(
-    report: Mapping[str, Any], folder: Path, network: Path, datasheet: Path | None, outputs: Mapping[str, Path]
+    report: Report, folder: Path, network: Path, datasheet: Path | None, outputs: Mapping[str, Path]
 ) -> None:
     """Check that what a candidate was trained on, and what it wrote, is what its training.json says.
 
@@ -41,7 +41,7 @@ def require(kind: str, path: Path, recorded: str, found: str, folder: Path) -> N
 
 
 def write_files(
-    reports: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Path], network: Path, outputs: Mapping[str, Path]
+    reports: Mapping[str, Report], folders: Mapping[str, Path], network: Path, outputs: Mapping[str, Path]
 ) -> None:
     """Write network, weights, tables and report of what ships: those of one candidate, or of all members together.
 

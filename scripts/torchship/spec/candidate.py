@@ -1,7 +1,9 @@
 """Candidates: the trainings of a run, of which one is selected, or all folds of one point. Standard library only."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torchship.spec.section import Resolved, Train
 
 # What the one candidate of a run without a scan is called: one that is trained here, one that came trained.
 ONLY, GIVEN = "only", "given"
@@ -9,50 +11,51 @@ ONLY, GIVEN = "only", "given"
 BEST = "best"
 
 
-def candidates_of(section: Mapping[str, Any], points: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return the complete section of each candidate of a run, by its name; of a file from elsewhere there are none.
+@dataclass(frozen=True)
+class Candidate:
+    """A training of a run.
+
+    Attributes:
+        point: the name of the point of the scan that it is, or is a fold of; `ONLY` or `GIVEN` where there is no scan.
+        section: the complete section that it is trained with; `train/fold` says which fold it is.
+        fold: the same; None where its point has no folds.
+    """
+
+    point: str
+    section: Resolved
+    fold: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what it is called: hidden=4, its fold hidden=4+fold=0, or fold=0 where there is no scan."""
+        if self.fold is None:
+            return self.point
+        return f"fold={self.fold}" if self.point == ONLY else f"{self.point}+fold={self.fold}"
+
+
+def candidates_of(section: Resolved, points: Mapping[str, Resolved]) -> dict[str, Candidate]:
+    """Return the candidates of a run by name; of a file from elsewhere there are none.
 
     Args:
         section: the run's own.
-        points: those of its scan, by name.
+        points: the complete section of each point of its scan, by name.
     """
     if "network" not in section:
         return {}
     if "weights" in section["network"]:
-        return {GIVEN: section}
+        return {GIVEN: Candidate(GIVEN, section)}
     named = {**points} or {ONLY: section}
-    return {name: fold for point, knobs in named.items() for name, fold in folds_of(point, knobs).items()}
+    return {fold.name: fold for point, knobs in named.items() for fold in folds_of(point, knobs)}
 
 
-def folds_of(point: str, section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return a point's section for each of its folds, by the candidate's name; `train/fold` says which it is.
+def folds_of(point: str, section: Resolved) -> list[Candidate]:
+    """Return the candidates of a point, one for each of its folds.
 
     A single one is no fold: it trains on the training set, and its section says nothing of folds.
     """
-    train, count = section["train"], section["train"]["folds"]
-    if count == 1:
-        alone = {key: value for key, value in train.items() if key != "folds"}
-        return {point: {**section, "train": alone}}
-    return {fold_name(point, fold): {**section, "train": {**train, "fold": fold}} for fold in range(count)}
-
-
-def fold_name(point: str, fold: int) -> str:
-    """Return what a fold of a point is called as a candidate: hidden=4+fold=0, or fold=0 where there is no scan."""
-    return f"fold={fold}" if point == ONLY else f"{point}+fold={fold}"
-
-
-def points_of(names: Sequence[str], trainings: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """Return the places of the candidates that are the folds of a point, by the point's name; of one, its own place.
-
-    Args:
-        names: of the candidates.
-        trainings: the section `train` of each.
-    """
-    points: dict[str, list[int]] = {}
-    for place, (name, train) in enumerate(zip(names, trainings, strict=True)):
-        point = name
-        if "fold" in train:
-            last = f"fold={train['fold']}"
-            point = ONLY if name == last else name.removesuffix(f"+{last}")
-        points.setdefault(point, []).append(place)
-    return points
+    train = section["train"]
+    if train["folds"] == 1:
+        alone: Train = {**train}
+        del alone["folds"]
+        return [Candidate(point, {**section, "train": alone})]
+    return [Candidate(point, {**section, "train": {**train, "fold": fold}}, fold) for fold in range(train["folds"])]

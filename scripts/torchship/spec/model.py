@@ -1,17 +1,74 @@
 """What ships: written once, by the step that selects or adopts it, read by every later one. Standard library only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import NotRequired, TypedDict, cast
 
 from torchship.core.chain import anew
 from torchship.core.errors import DataError
-from torchship.core.files import read_json, sha256, write_json
-from torchship.spec.section import Section, by_name, in_order
+from torchship.core.files import Json, read_json, sha256, write_json
+from torchship.spec.section import Point, Section, by_name, in_order
 
-# Of a weight: `dtype` as safetensors spells it, and `shape`.
-Weights = Mapping[str, Mapping[str, Any]]
+
+class Weight(TypedDict):
+    """Of a weight its type as safetensors spells it, and its shape."""
+
+    dtype: str
+    shape: Sequence[int]
+
+
+class Selection(TypedDict):
+    """Of how many candidates a model was selected, by what, and what it changes; `best` where another is better."""
+
+    candidates: int
+    diverged: int
+    metric: str
+    best_is: str
+    value: float | None
+    point: NotRequired[Point]
+    best: NotRequired[str]
+    rank: NotRequired[int]
+
+
+class Device(TypedDict, total=False):
+    """What a model was trained on: the type of the device, and all else of a GPU."""
+
+    type: str
+    name: str
+    capability: str
+    memory_bytes: int
+    cuda: str | None
+    driver: str | None
+    visible_devices: str | None
+
+
+class Source(TypedDict):
+    """The file that something came in which was made elsewhere."""
+
+    file: str
+    sha256: str
+
+
+class GivenWeights(Source):
+    """Of weights, under which key of it they were, which prefix they had, and what was rounded."""
+
+    under: str
+    prefix: str
+    rounded: Sequence[str]
+
+
+class GivenModel(Source):
+    """Of an ONNX file the SHA-256 of those beside it that had its weights."""
+
+    beside: Mapping[str, str]
+
+
+class Member(TypedDict):
+    """One of the networks of a mean."""
+
+    candidate: str
+    fold: int
 
 
 @dataclass(frozen=True)
@@ -38,15 +95,15 @@ class Model:
     section: Section
     files: Mapping[str, str]
     candidate: str | None = None
-    selection: Mapping[str, Any] | None = None
+    selection: Selection | None = None
     datasheet: str | None = None
-    device: Mapping[str, Any] | None = None
-    tensors: Weights = field(default_factory=dict)
-    source: Mapping[str, Any] | None = None
+    device: Device | None = None
+    tensors: Mapping[str, Weight] = field(default_factory=dict)
+    source: Source | None = None
     notes: tuple[str, ...] = ()
-    members: tuple[Mapping[str, Any], ...] = ()
+    members: tuple[Member, ...] = ()
 
-    def with_knobs(self, knobs: Mapping[str, Any]) -> Section:
+    def with_knobs(self, knobs: Json) -> Section:
         """Return the section that made it, with the knobs of a later step beside them.
 
         What decided the model is never taken from elsewhere: of a key that both have, the model's own values stay.
@@ -54,13 +111,14 @@ class Model:
         return cast("Section", laid_under(self.section, knobs))
 
 
-def laid_under(section: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+def laid_under(section: Mapping[str, object], knobs: Json) -> Json:
     """Return a section with knobs that it does not have itself, mapping by mapping."""
     # In the order of the section: that of inputs and outputs means something.
     merged = {**section, **{key: value for key, value in knobs.items() if key not in section}}
     for key in section.keys() & knobs.keys():
-        if isinstance(section[key], Mapping) and isinstance(knobs[key], Mapping):
-            merged[key] = laid_under(section[key], knobs[key])
+        own = section[key]
+        if isinstance(own, Mapping) and isinstance(knobs[key], Mapping):
+            merged[key] = laid_under(own, knobs[key])
     return merged
 
 

@@ -5,18 +5,22 @@ Standard library only.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
-from torchship.spec.tensor import Tensors, documents, read_tensors
+from torchship.core.files import Json
+from torchship.spec.tensor import TensorEntry, Tensors, documents, read_tensors
 
-KINDS = ("inputs", "outputs")
+KINDS: tuple[Literal["inputs"], Literal["outputs"]] = ("inputs", "outputs")
+
+# A point of a scan: the value of each scanned knob, by place, such as train/learning_rate.
+Point = Mapping[str, object]
 
 
 class Network(TypedDict, total=False):
     """The section `network` of a model; `arguments` are those of its constructor."""
 
     file: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
     weights: str
 
 
@@ -43,6 +47,56 @@ class Surface(TypedDict):
     low: float
     high: float
     points: int
+
+
+class TermEntry(TypedDict, total=False):
+    """The loss of one output, see `objective.Term`."""
+
+    function: str
+    weight: float
+    target: str
+
+
+class Start(TypedDict):
+    """How the weights start, `train/weights`."""
+
+    distribution: str
+    mean: NotRequired[float]
+    std: NotRequired[float]
+
+
+class Train(TypedDict, total=False):
+    """The section `train`; `fold` is the number of the fold that a candidate is, if it is one of `folds`."""
+
+    replicas: int
+    first_replica: int
+    epochs: int
+    optimizer: str
+    learning_rate: float
+    loss: str | Mapping[str, TermEntry]
+    engine: str
+    frozen: Sequence[str]
+    weights: Start
+    batch_size: int
+    shuffle: bool
+    loader: str
+    num_workers: int
+    record_every: int
+    converged_accuracy: float
+    confidence: float
+    folds: int
+    fold: int
+    threads: int
+    devices: int
+
+
+class Scan(TypedDict):
+    """The section `scan`."""
+
+    grid: Mapping[str, Sequence[object]]
+    points: Sequence[Point]
+    metric: str
+    ship: str
 
 
 class Evaluate(TypedDict, total=False):
@@ -101,6 +155,21 @@ class Benchmark(TypedDict, total=False):
     confidence: float
 
 
+class Watch(TypedDict):
+    """The section `watch` of the configuration: how one watches a training, which changes nothing."""
+
+    log_every: int
+    checkpoint_seconds: float
+
+
+class Plots(TypedDict):
+    """The section `plots` of the configuration."""
+
+    colors: Sequence[str]
+    colormap: str
+    dpi: int
+
+
 class AxisEntry(TypedDict, total=False):
     """What is said of one dynamic axis, see `axes.AxisRange`."""
 
@@ -110,16 +179,14 @@ class AxisEntry(TypedDict, total=False):
     traced: int
 
 
-class Section(TypedDict, total=False):
-    """A run's section: its inputs and outputs as tensors, all else as the configuration has it."""
+class Knobs(TypedDict, total=False):
+    """What a run's section has in any form."""
 
-    inputs: Tensors
-    outputs: Tensors
     axes: Mapping[str, AxisEntry]
     network: Network
     onnx: GivenFile
     data: Data
-    train: Mapping[str, Any]
+    train: Train
     evaluate: Evaluate
     extract: Extract
     export: Export
@@ -129,12 +196,29 @@ class Section(TypedDict, total=False):
     device: str
 
 
-def read_section(section: Mapping[str, Any]) -> Section:
+class Section(Knobs, total=False):
+    """A run's section: its inputs and outputs as tensors, all else as the configuration has it."""
+
+    inputs: Tensors
+    outputs: Tensors
+
+
+class Resolved(Knobs, total=False):
+    """A run's section as the configuration has it, complete; of a point of a scan `point` says what it changes."""
+
+    inputs: Mapping[str, TensorEntry]
+    outputs: Mapping[str, TensorEntry]
+    scan: Scan
+    basics: bool
+    point: Point
+
+
+def read_section(section: Json) -> Section:
     """Return a section of the resolved configuration with its inputs and outputs as tensors."""
     return cast("Section", {**section, **{kind: read_tensors(section[kind]) for kind in KINDS if kind in section}})
 
 
-def in_order(section: Section) -> dict[str, Any]:
+def in_order(section: Section) -> Json:
     """Return a section for JSON: inputs and outputs as lists, since its keys are sorted, and their order matters."""
     lists = {
         kind: [{"name": name, **entry} for name, entry in documents(tensors).items()]
@@ -143,9 +227,9 @@ def in_order(section: Section) -> dict[str, Any]:
     return {**section, **lists}
 
 
-def by_name(document: Mapping[str, Any]) -> Section:
+def by_name(document: Json) -> Section:
     """Return a section that `in_order` has written."""
-    entries = {
+    entries: Json = {
         kind: {entry["name"]: {key: value for key, value in entry.items() if key != "name"} for entry in document[kind]}
         for kind in KINDS
         if kind in document

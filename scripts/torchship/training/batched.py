@@ -78,9 +78,10 @@ class Stack(nn.Module):
         def call(learned: State, fixed: State, *inputs: Tensor) -> tuple[Tensor, ...]:
             return outputs_of(functional_call(skeleton, (learned, fixed), inputs))
 
-        mapped: Callable[..., Any] = vmap(call, in_dims=(0, 0, *(axis for _ in inputs)), randomness=randomness)
-        result: tuple[Tensor, ...] = mapped(self.learned, self.fixed, *inputs)
-        return result
+        mapped: Callable[..., tuple[Tensor, ...]] = vmap(
+            call, in_dims=(0, 0, *(axis for _ in inputs)), randomness=randomness
+        )
+        return mapped(self.learned, self.fixed, *inputs)
 
     def state(self, place: int) -> State:
         """Return one copy's state_dict."""
@@ -169,7 +170,7 @@ class BatchedTrainer:
         """Return one replica's parameters and buffers, without the replica axis."""
         return self.stack.state(place)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
         learned = {name: tensor.detach() for name, tensor in self.stack.learned.items()}
         return {"learned": learned, "fixed": self.stack.fixed, "optimizer": self.optimizer.state_dict()}

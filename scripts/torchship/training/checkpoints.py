@@ -17,7 +17,7 @@ from torchship.core.files import replacing
 log = logging.getLogger(__name__)
 
 
-def fingerprint(document: Any) -> str:
+def fingerprint(document: object) -> str:
     """Return the SHA-256 of a JSON document: of all that decides how a training goes."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
@@ -62,7 +62,7 @@ class Checkpoint:
         if asked:
             raise TrainingError(f"stopped by a signal after epoch {epoch}, with a checkpoint; started again it goes on")
 
-    def save(self, epoch: int, state: dict[str, Any], *, write: bool = True) -> None:
+    def save(self, epoch: int, state: dict[str, object], *, write: bool = True) -> None:
         """Write what is needed to go on after `epoch` finished epochs, unless another process writes it."""
         if write:
             with replacing(self.path) as part:

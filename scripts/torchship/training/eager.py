@@ -83,7 +83,7 @@ class EagerTrainer:
         """Return one replica's parameters and buffers as its state_dict names them, copied."""
         return {name: tensor.detach().clone() for name, tensor in self.modules[place].state_dict().items()}
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
         return {
             "tensors": [tensors_of(module) for module in self.modules],

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torchship.models.seeds import derived_seed, random_network
+from torchship.spec.section import Train
 from torchship.spec.tensor import Tensors
 from torchship.training.batches import Batches, Order
 from torchship.training.events import EventDataset
@@ -26,18 +27,18 @@ class Starts:
     """
 
     file: Path
-    arguments: Mapping[str, Any]
-    knobs: Mapping[str, Any]
+    arguments: Mapping[str, object]
+    knobs: Train
     seed: int
 
     @property
     def count(self) -> int:
         """Return how many are trained."""
-        return int(self.knobs["replicas"])
+        return self.knobs["replicas"]
 
     def number(self, place: int) -> int:
         """Return a start's number in the series of all starts that a seed has."""
-        return int(self.knobs["first_replica"]) + place
+        return self.knobs["first_replica"] + place
 
     def seed_of(self, place: int) -> int:
         """Return a start's own seed: nothing else decides its numbers."""
@@ -67,7 +68,7 @@ class Task:
     processes: Processes
 
     @property
-    def knobs(self) -> Mapping[str, Any]:
+    def knobs(self) -> Train:
         """Return the section `train` of the configuration."""
         return self.starts.knobs
 
@@ -105,7 +106,7 @@ class Trainer(Protocol):
         """Return one replica's parameters and buffers as its state_dict names them, copied."""
         ...
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
         ...
 
@@ -114,7 +115,7 @@ class Trainer(Protocol):
         ...
 
 
-def make_optimizer(knobs: Mapping[str, Any], parameters: Sequence[nn.Parameter], **how: bool) -> torch.optim.Optimizer:
+def make_optimizer(knobs: Train, parameters: Sequence[nn.Parameter], **how: bool) -> torch.optim.Optimizer:
     """Return the optimizer that the knobs name, for some parameters."""
     made: torch.optim.Optimizer = getattr(torch.optim, knobs["optimizer"])(parameters, lr=knobs["learning_rate"], **how)
     return made

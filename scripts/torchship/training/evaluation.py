@@ -1,18 +1,18 @@
 """What a network's outputs are worth on a set: losses, accuracy, confusion."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
+from torchship.spec.report import Measured
 from torchship.training.losses import Objective
 from torchship.training.metrics import confusion, decide, true_classes
 from torchship.training.objective import REGRESSION
 
 
-def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> dict[str, Any]:
+def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Measured:
     """Return the number of events of a set, its losses, and how good the decisions are, as metrics.json has them."""
     one = [[tensor.unsqueeze(0) for tensor in tensors] for tensors in (outputs, targets)]
-    entry: dict[str, Any] = {"events": len(targets[0]), "loss": float(objective.per_replica(*one)[0])}
+    entry: Measured = {"events": len(targets[0]), "loss": float(objective.per_replica(*one)[0])}
     if len(objective.terms) > 1:
         each = objective.each(*one)
         entry["losses"] = {term.output: float(loss[0]) for term, loss in zip(objective.terms, each, strict=True)}

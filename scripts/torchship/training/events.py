@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchship.data.datasets import read_set
 from torchship.data.targets import suited
+from torchship.spec.arrays import Array
 from torchship.spec.section import Section
 from torchship.training.objective import terms_of
 
@@ -29,9 +28,7 @@ class EventDataset(Dataset[Batch]):
         self.inputs, self.targets = inputs, targets
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[str], targets: Sequence[str]
-    ) -> "EventDataset":
+    def from_arrays(cls, arrays: Mapping[str, Array], inputs: Sequence[str], targets: Sequence[str]) -> "EventDataset":
         """Take the inputs, in the network's order, and the targets out of named arrays."""
         taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
         return cls(*taken)

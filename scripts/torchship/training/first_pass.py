@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torchship.data.domain import draw, edge_draws
 from torchship.models.errors import kind, told_as_theirs
 from torchship.models.module import outputs_of
 from torchship.models.seeds import random_network
+from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, read_axes, usual_sizes
 from torchship.spec.section import Section
 from torchship.spec.tensor import Tensors
@@ -25,7 +26,24 @@ log = logging.getLogger(__name__)
 EVENTS = 2
 
 
-def first_pass(file: Path, model: Section) -> dict[str, Any]:
+class Kind(TypedDict):
+    """The type and shape of an array."""
+
+    dtype: str
+    shape: Sequence[int]
+
+
+class Pass(TypedDict):
+    """What is known of a network after it was evaluated once."""
+
+    file: str
+    arguments: Mapping[str, object]
+    parameters: int
+    inputs: Mapping[str, Kind]
+    outputs: Mapping[str, Kind]
+
+
+def first_pass(file: Path, model: Section) -> Pass:
     """Evaluate a network once, with random weights; return what is known of it then, for a report.
 
     Args:
@@ -62,7 +80,7 @@ def first_pass(file: Path, model: Section) -> dict[str, Any]:
     }
 
 
-def described(array: Any) -> dict[str, Any]:
+def described(array: Array) -> Kind:
     """Return the type and shape of an array."""
     return {"dtype": str(array.dtype), "shape": list(array.shape)}
 
@@ -99,7 +117,7 @@ def check_call(module: nn.Module, file: Path, inputs: Sequence[str]) -> None:
         )
 
 
-def outputs_told(result: Any, module: nn.Module, file: Path) -> tuple[Tensor, ...]:
+def outputs_told(result: object, module: nn.Module, file: Path) -> tuple[Tensor, ...]:
     """Return what forward has returned as a tuple of tensors.
 
     Raises:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torchship.core.errors import DivergenceError
-from torchship.core.files import sha256
+from torchship.core.files import Json, sha256
 from torchship.models.devices import describe_device
 from torchship.models.neighbours import digest
-from torchship.spec.section import by_name
+from torchship.spec.report import Report
+from torchship.spec.section import Point, Watch, by_name
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
@@ -48,9 +48,9 @@ class Work:
     outputs: dict[str, str]
     checkpoint: str
     code: str
-    section: dict[str, Any]
-    watch: dict[str, Any]
-    point: dict[str, Any]
+    section: Json
+    watch: Watch
+    point: Point
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
             ),
         )
     task = Task(starts, data, objective, model["outputs"], device, processes)
-    about = {
+    about: Report = {
         "device": describe_device(device),
         "processes": processes.count,
         "epochs": knobs["epochs"],

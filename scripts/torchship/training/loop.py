@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +85,7 @@ def note_divergence(history: History, mean_loss: Tensor, epoch: int, learning_ra
         )
 
 
-def snapshot(trainer: Trainer, history: History) -> dict[str, Any]:
+def snapshot(trainer: Trainer, history: History) -> dict[str, object]:
     """Return all that a resumed training needs, in types that torch.load takes with weights_only."""
     return {"trainer": trainer.snapshot(), **vars(history)}
 

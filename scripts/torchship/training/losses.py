@@ -1,7 +1,7 @@
 """Losses and accuracy, of one network or of many side by side."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,15 @@ def _cross_entropy(output: Tensor, target: Tensor, *, reduction: str) -> Tensor:
     return nn.functional.cross_entropy(output.movedim(-1, 1), target.reshape(output.shape[:-1]), reduction=reduction)
 
 
-FUNCTIONS: dict[str, Any] = {
+class Loss(Protocol):
+    """A loss of outputs and targets, both tensors of one shape or as cross_entropy takes them."""
+
+    def __call__(self, output: Tensor, target: Tensor, /, *, reduction: str) -> Tensor:
+        """Return its mean, or that of each element with `none`."""
+        ...
+
+
+FUNCTIONS: dict[str, Loss] = {
     "binary_cross_entropy": _binary_cross_entropy,
     "binary_cross_entropy_with_logits": nn.functional.binary_cross_entropy_with_logits,
     "cross_entropy": _cross_entropy,
@@ -50,7 +58,7 @@ def _quick_binary_cross_entropy(output: Tensor, target: Tensor, *, reduction: st
 
 
 # Of one network alone, where each of torch's calls counts.
-QUICK: dict[str, Any] = {**FUNCTIONS, "binary_cross_entropy": _quick_binary_cross_entropy}
+QUICK: dict[str, Loss] = {**FUNCTIONS, "binary_cross_entropy": _quick_binary_cross_entropy}
 
 
 class Objective:

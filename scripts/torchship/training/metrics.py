@@ -1,25 +1,24 @@
 """How good a classifier's decisions are."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
+from torchship.spec.arrays import Array
 
-Array = NDArray[Any]
+Classes = NDArray[np.int64]
 
 
-def decide(scores: Array, threshold: float) -> Array:
+def decide(scores: Array, threshold: float) -> Classes:
     """Return the class of each event: of [events, 1] scores 1 above the threshold, of [events, classes] the largest."""
     return (scores[:, 0] > threshold).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
 
 
-def true_classes(target: Array) -> Array:
+def true_classes(target: Array) -> Classes:
     """Return the class of each decision, [events × …], from labels [events, …] or [events, …, 1]."""
     return target.reshape(-1).astype(np.int64)
 
 
-def confusion(decided: Array, true: Array, classes: int) -> Array:
+def confusion(decided: Classes, true: Classes, classes: int) -> NDArray[np.int64]:
     """Count events by true class (rows) and decided class (columns)."""
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (true, decided), 1)

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchship.core.errors import DivergenceError
 from torchship.core.files import replacing, write_rows
 from torchship.models.module import save_weights, spelled
+from torchship.spec.report import Convergence, Report
+from torchship.spec.section import Train
 from torchship.training.engine import Starts, Task, Trainer
 from torchship.training.loop import History
 from torchship.training.metrics import binomial_interval
@@ -19,9 +20,7 @@ from torchship.training.tables import HISTORY_COLUMNS, PERCENTILES, QUANTITIES, 
 log = logging.getLogger(__name__)
 
 
-def write_outcome(
-    outputs: Mapping[str, Path], about: dict[str, Any], trainer: Trainer, task: Task, history: History
-) -> None:
+def write_outcome(outputs: Mapping[str, Path], about: Report, trainer: Trainer, task: Task, history: History) -> None:
     """Write the weights of the replica that ships, if the eager module agrees with them, the tables, and the report.
 
     Raises:
@@ -45,7 +44,7 @@ def write_outcome(
     log.info("replica %d ships with %s", starts.number(shipped), losses)
 
 
-def write_divergence(outputs: Mapping[str, Path], about: dict[str, Any], task: Task) -> None:
+def write_divergence(outputs: Mapping[str, Path], about: Report, task: Task) -> None:
     """Write that all replicas of a scan's point have diverged: empty tables and weights, and a report that says so."""
     nothing = History([], torch.empty(0, len(QUANTITIES), 0), torch.empty(0))
     save_weights(outputs["weights"], {})
@@ -75,13 +74,13 @@ def choose(history: History, count: int) -> int:
     return int(torch.where(losses.isfinite(), losses, torch.inf).argmin())
 
 
-def convergence(history: History, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
+def convergence(history: History, count: int, knobs: Train) -> Convergence:
     """Return how many replicas reached the validation accuracy that counts as converged, and the rate's interval."""
     reached = last(history, "validation_accuracy", count) >= knobs["converged_accuracy"]
     return rate_of(int((reached & last(history, "validation_loss", count).isfinite()).sum()), count, knobs)
 
 
-def rate_of(converged: int, count: int, knobs: Mapping[str, Any]) -> dict[str, Any]:
+def rate_of(converged: int, count: int, knobs: Train) -> Convergence:
     """Return a convergence rate with its interval, as it stands in training.json."""
     low, high = binomial_interval(converged, count, knobs["confidence"])
     return {
@@ -97,7 +96,7 @@ def rate_of(converged: int, count: int, knobs: Mapping[str, Any]) -> dict[str, A
 
 def write_history(path: Path, history: History, count: int, shipped: int) -> None:
     """Write history.csv: a row for each record and quantity, with the shipped replica's value and the percentiles."""
-    rows: list[list[Any]] = []
+    rows: list[list[object]] = []
     levels = torch.tensor(list(PERCENTILES.values()))
     for epoch, record in zip(history.epochs, history.values[:, :, :count], strict=True):
         for quantity, values in zip(QUANTITIES, record, strict=True):

@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +53,7 @@ class Judged:
         return {**vars(self)}
 
 
-def require_same(task: Task, weights: Path, logged: Mapping[str, Any]) -> Judged:
+def require_same(task: Task, weights: Path, logged: Mapping[str, float]) -> Judged:
     """Check the weights that were written with the eager module in evaluation mode, on the validation set.
 
     Args:
@@ -156,7 +155,7 @@ def _doubled(batch: Batch) -> Batch:
 
 def _loss(term: Term, output: Tensor, target: Tensor) -> Tensor:
     """Return each event's loss, [events]."""
-    losses: Tensor = FUNCTIONS[term.function](output, target, reduction="none")
+    losses = FUNCTIONS[term.function](output, target, reduction="none")
     return losses.reshape(len(losses), -1).mean(1)
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torchship.core.files import sha256, write_json
+from torchship.spec.report import Report
 
 # What is recorded of each replica while it is trained.
 QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -14,7 +14,7 @@ PERCENTILES = {"minimum": 0.0, "p16": 0.16, "median": 0.5, "p84": 0.84, "maximum
 HISTORY_COLUMNS = ["epoch", "quantity", "shipped", *PERCENTILES]
 
 
-def write_report(outputs: Mapping[str, Path], about: Mapping[str, Any]) -> None:
+def write_report(outputs: Mapping[str, Path], about: Report) -> None:
     """Write training.json, last of all, with the checksums of the files beside it."""
     files = {kind: sha256(path) for kind, path in outputs.items() if kind != "training"}
     write_json(outputs["training"], {**about, "files": files})

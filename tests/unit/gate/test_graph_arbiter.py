@@ -6,7 +6,7 @@ import pytest
 from gating import NETWORKS, gated
 from onnx import TensorProto, helper
 from torchship.core.errors import DataError, ExportError, ParityError
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.gate.locate import fault
 from torchship.gate.witness.limits import LEAST, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter

@@ -18,8 +18,9 @@ from own_cases import own_cases
 from replaced import table
 from support import DEFAULTS, PROJECT, merge
 from torchship.core.errors import ParityError
+from torchship.gate.case import Case
 from torchship.gate.case_inputs import make_inputs
-from torchship.gate.cases import Case, Witnesses, witness_cases
+from torchship.gate.cases import Witnesses, witness_cases
 from torchship.gate.locate import everyone_differs
 from torchship.gate.session import ExportedFile
 from torchship.gate.verdict import verdict_line

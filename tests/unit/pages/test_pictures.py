@@ -8,7 +8,7 @@ from support import DEFAULTS
 from torchship.core.files import sha256, write_json
 from torchship.data.datasets import read_about, read_arrays
 from torchship.data.domain import draw, uniform
-from torchship.gate.cases import Case
+from torchship.gate.case import Case
 from torchship.pages.errors import write_errors
 from torchship.spec.tensor import read_tensors
 

@@ -175,9 +175,11 @@ def test_outputs_that_their_loss_is_meant_for_pass(loss, output):
     assert mismatches(terms(loss, ["y"], "t"), [output(x)]) == []
 
 
+@pytest.mark.parametrize("last", [1, "particles"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy_with_logits"])
-def test_a_unit_that_contradicts_the_loss_is_found_while_planning(loss):
+def test_a_unit_that_contradicts_the_loss_is_found_while_planning(loss, last):
     config = merge({**document("config.yaml"), **document("targets.yaml")}, {"train": {"loss": loss}})
+    config["models"]["xor"]["outputs"]["y"] = {"shape": ["batch", last], "unit": "probability"}
     with pytest.raises(
         ConfigError, match=rf"models/xor/outputs/y/unit is 'probability', and {loss} takes logits .*never below"
     ):

@@ -18,7 +18,8 @@ from torchship.models.module import load
 from torchship.pages import summary
 from torchship.scan.points import expand
 from torchship.select.members import average, write_together
-from torchship.spec.candidate import candidates_of, points_of
+from torchship.select.ranking import folds
+from torchship.spec.candidate import candidates_of
 from torchship.spec.model import read_model
 from torchship.spec.section import read_section
 from torchship.training.events import EventDataset
@@ -65,19 +66,24 @@ def all_of(section):
     return candidates_of(section, expand("xor", section, SCHEMA, PROJECT))
 
 
+def points_of(candidates):
+    return {name: candidate.point for name, candidate in candidates.items()}
+
+
 def test_a_point_has_a_candidate_for_each_fold_and_one_alone_is_none(mine):
     named = all_of(mine())
     assert list(named) == ["fold=0", "fold=1", "fold=2"]
-    assert [section["train"]["fold"] for section in named.values()] == [0, 1, 2]
+    assert [candidate.fold for candidate in named.values()] == [0, 1, 2]
+    assert [candidate.section["train"]["fold"] for candidate in named.values()] == [0, 1, 2]
     scanned = all_of(mine(scan={"grid": {RATE: [0.1, 0.2]}}, train={"folds": 2}))
     assert list(scanned) == [f"learning_rate={rate}+fold={fold}" for rate in (0.1, 0.2) for fold in (0, 1)]
-    trainings = [section["train"] for section in scanned.values()]
-    assert points_of(list(scanned), trainings) == {"learning_rate=0.1": [0, 1], "learning_rate=0.2": [2, 3]}
-    assert points_of(list(named), [section["train"] for section in named.values()]) == {"only": [0, 1, 2]}
-    # An argument of the network that is called so is no fold.
-    assert points_of(["fold=0", "fold=1"], [{}, {}]) == {"fold=0": [0], "fold=1": [1]}
+    assert folds(points_of(scanned)) == {"learning_rate=0.1": [0, 1], "learning_rate=0.2": [2, 3]}
+    assert folds(points_of(named)) == {"only": [0, 1, 2]}
+    # A point that is called like one is no fold.
+    assert folds({"fold=0": "fold=0", "fold=1": "fold=1"}) == {"fold=0": [0], "fold=1": [1]}
     (alone,) = all_of(mine(train={"folds": 1})).values()
-    assert alone["train"].keys() & {"folds", "fold"} == set()
+    assert (alone.name, alone.fold) == ("only", None)
+    assert alone.section["train"].keys() & {"folds", "fold"} == set()
 
 
 @pytest.mark.parametrize(
@@ -129,20 +135,27 @@ def selected(tmp_path, mine):
     sheet = tmp_path / "datasheet.json"
     generate_data(sets, sheet, data=section["data"], model=read_section(section), targets=targets_of(section), seed=1)
     folders = {}
-    for name, candidate in all_of(section).items():
+    candidates = all_of(section)
+    for name, candidate in candidates.items():
         folders[name] = tmp_path / name
-        kept = {key: candidate[key] for key in ("network", "inputs", "outputs", "train", "evaluate", "seed", "device")}
+        kept = {
+            key: candidate.section[key]
+            for key in ("network", "inputs", "outputs", "train", "evaluate", "seed", "device")
+        }
         train_network(
             {split: sets[split] for split in ("train", "validation")}, sheet, XOR,
             {kind: folders[name] / file for kind, file in NAMES.items()}, folders[name] / "checkpoint", "this code",
-            section=read_section({**kept, "data": {"target": candidate["data"]["target"]}}),
-            watch={"log_every": 100, "checkpoint_seconds": 0}, point=candidate["point"],
+            section=read_section({**kept, "data": {"target": candidate.section["data"]["target"]}}),
+            watch={"log_every": 100, "checkpoint_seconds": 0}, point=candidate.section["point"],
         )  # fmt: skip
     made = {**NAMES, "table": "candidates.csv", "shipped": "model.json", "network": "network.py"}
     outputs = {kind: tmp_path / "out" / name for kind, name in made.items()}
     trainings = {name: folder / "training.json" for name, folder in folders.items()}
-    select_model(trainings, [XOR], sheet, outputs, run="xor", metric="validation_loss")
-    return SimpleNamespace(outputs=outputs, folders=folders, sets=sets, model=read_model(outputs["shipped"]))
+    points = points_of(candidates)
+    select_model(trainings, [XOR], sheet, outputs, points=points, run="xor", metric="validation_loss")
+    return SimpleNamespace(
+        points=points, outputs=outputs, folders=folders, sets=sets, model=read_model(outputs["shipped"])
+    )
 
 
 def test_all_folds_of_the_best_point_ship_as_their_mean(selected, tmp_path):
@@ -188,7 +201,9 @@ def test_a_fold_that_changed_since_it_was_trained_stops_the_selection(selected):
     with pytest.raises(
         DataError, match=r"fold=1/weights.safetensors: the weights is changed since \S+fold=1 was trained"
     ):
-        select_model(trainings, [XOR], None, selected.outputs, run="xor", metric="validation_loss")
+        select_model(
+            trainings, [XOR], None, selected.outputs, points=selected.points, run="xor", metric="validation_loss"
+        )
 
 
 SEVERAL = """

@@ -1,12 +1,13 @@
 """What must hold of the witnesses before they judge: finite under rounding, in agreement, with narrow limits."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from torchship.core.errors import WitnessError
 from torchship.data.domain import rows
 from torchship.gate.about import About
+from torchship.gate.case import Case
+from torchship.gate.documents import NotFinite
 from torchship.gate.witness.arbiter import Arbiter
 from torchship.gate.witness.limits import MOST_OF_TORCH, Witnessed, ratios
 from torchship.gate.witness.widths import MOST_WIDE, Width, amplifier, told_amplifier, too_wide, widths
@@ -19,7 +20,7 @@ Asked = Sequence[tuple[About, Mapping[str, Array], Mapping[str, Witnessed]]]
 MOST_LOST = 0.5
 
 
-def require_finite(arbiter: Arbiter, asked: Asked) -> list[dict[str, Any]]:
+def require_finite(arbiter: Arbiter, asked: Asked) -> list[NotFinite]:
     """Check that rounding alone makes NaN of no number, or hardly ever.
 
     Returns:
@@ -28,13 +29,13 @@ def require_finite(arbiter: Arbiter, asked: Asked) -> list[dict[str, Any]]:
     Raises:
         WitnessError: more than every other evaluation of an output is not finite.
     """
-    found = []
+    found: list[NotFinite] = []
     for about, feed, output in asked:
         for name, value in output.items():
             if not value.lost.size or not value.lost.max() > 0.0:
                 continue
             event = first_of(value.lost)
-            entry = {
+            entry: NotFinite = {
                 "case": about["number"],
                 "output": name,
                 "event": event,
@@ -89,7 +90,7 @@ def require_rounding(arbiter: Arbiter, asked: Asked) -> float:
     return largest
 
 
-def require_narrow(arbiter: Arbiter, cases: Sequence[Any], widest: float) -> dict[str, Width]:
+def require_narrow(arbiter: Arbiter, cases: Sequence[Case], widest: float) -> dict[str, Width]:
     """Return how wide the limits are.
 
     Raises:
@@ -116,7 +117,7 @@ def require_narrow(arbiter: Arbiter, cases: Sequence[Any], widest: float) -> dic
     return found
 
 
-def evidence_of(asked: Asked) -> dict[str, Any]:
+def evidence_of(asked: Asked) -> dict[str, object]:
     """Return what the witnesses say of all cases: how far float32 is from float64, and what is lost to rounding."""
     cases = []
     for about, _, output in asked:

@@ -8,14 +8,14 @@ multiply-adds, so the bound holds for any runtime, instruction set and batch siz
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torchship.codegen.layers import Activation, BatchNorm, Linear, Network
 from torchship.gate.witness.limits import SMALLEST_FLOAT32, UNIT_FLOAT32
+from torchship.spec.arrays import Array
 
-Array = NDArray[np.float64]
+Exact = NDArray[np.float64]
 
 UNIT_FLOAT64 = 2.0**-53
 
@@ -41,9 +41,9 @@ class Values:
             into this one has as its rounding error's scale.
     """
 
-    value: Array
-    error: Array
-    magnitude: Array
+    value: Exact
+    error: Exact
+    magnitude: Exact
 
 
 def gamma(count: int, unit: float) -> float:
@@ -51,7 +51,7 @@ def gamma(count: int, unit: float) -> float:
     return count * unit / (1.0 - count * unit)
 
 
-def evaluate(network: Network, x: NDArray[Any], unit: float = UNIT_FLOAT32) -> tuple[Array, Array]:
+def evaluate(network: Network, x: Array, unit: float = UNIT_FLOAT32) -> tuple[Exact, Exact]:
     """Return a network's outputs in float64 and the bound of an implementation with this unit roundoff.
 
     Args:

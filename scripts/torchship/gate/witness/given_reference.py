@@ -5,7 +5,7 @@ states it, in onnx/within.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from torchship.config.naming import suggest
@@ -125,7 +125,7 @@ def wide(array: Array) -> Array:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def narrow(array: Array, kind: np.dtype[Any]) -> Array:
+def narrow(array: Array, kind: np.dtype[np.generic]) -> Array:
     """Return numbers in the type that a file gives them in; text as it is."""
     with np.errstate(over="ignore"):
         return array if is_text(array) else array.astype(kind)

@@ -14,8 +14,9 @@ from torchship.core.errors import ExportError, ParityError
 from torchship.gate.constants import graph_constants
 from torchship.gate.witness.arbiter import SAMPLES
 from torchship.gate.witness.limits import Recorded, Witnessed, unchanged, witnessed
-from torchship.gate.witness.onnx.evaluator import Evaluator, Monitor, evaluator, is_wide
+from torchship.gate.witness.onnx.evaluator import Evaluator, evaluator
 from torchship.gate.witness.onnx.kernels import opinions
+from torchship.gate.witness.onnx.monitor import Monitor, is_wide
 from torchship.gate.witness.onnx.widening import units_of, widen
 from torchship.gate.witness.thresholds import Comparisons
 from torchship.spec.arrays import Array, Feed
@@ -239,7 +240,7 @@ def widened(feed: Feed) -> dict[str, Array]:
     return {name: narrow_to_wide(array) for name, array in feed.items()}
 
 
-def narrow_to_wide(value: Any) -> Any:
+def narrow_to_wide(value: Array) -> Array:
     """Return a float32 or narrower array as float64."""
     if (
         isinstance(value, np.ndarray | np.generic)

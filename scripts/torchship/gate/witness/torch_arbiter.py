@@ -9,7 +9,6 @@ network's layers are (D. S. Parker, Monte Carlo Arithmetic, UCLA CSD-970002, 199
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
 
 import numpy as np
 import torch
@@ -205,7 +204,7 @@ class TorchArbiter:
             self._doubles = any(double for _, double in types.seen)
         return types.seen
 
-    def _call(self, feed: Feed, dtype: torch.dtype, mode: AbstractContextManager[Any]) -> dict[str, Array]:
+    def _call(self, feed: Feed, dtype: torch.dtype, mode: AbstractContextManager[object]) -> dict[str, Array]:
         return self._evaluate(self._tensors(feed, dtype), dtype, mode)
 
     def _tensors(self, feed: Feed, dtype: torch.dtype) -> list[Tensor]:
@@ -214,7 +213,7 @@ class TorchArbiter:
         return [tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
 
     def _evaluate(
-        self, tensors: Sequence[Tensor], dtype: torch.dtype, mode: AbstractContextManager[Any]
+        self, tensors: Sequence[Tensor], dtype: torch.dtype, mode: AbstractContextManager[object]
     ) -> dict[str, Array]:
         module = self._modules[dtype]
         # Before the module writes to them.

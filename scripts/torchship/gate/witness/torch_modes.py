@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._decomp import decomposition_table
+from torch._ops import OpOverload
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.op_rules import Rule
-from torchship.gate.witness.torch_operations import Operation, operation, rule_of
+from torchship.gate.witness.torch_operations import Arguments, Named, Operation, operation, rule_of
 
 LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
 # One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.
@@ -38,7 +39,7 @@ class Types(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.seen: list[tuple[str, bool]] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         done, result = operation(func), func(*args, **(kwargs or {}))
         if not is_view(done) and done.name not in CASTS:
             self.seen.append((done.name, any(value.dtype == torch.float64 for value in tensors(result))))
@@ -71,7 +72,7 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if expected != name:
                 self._seen, self.double = iter(()), False
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         done = operation(func)
         if is_view(done):
             result = func(*args, **(kwargs or {}))
@@ -109,11 +110,11 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.look(done, args, kwargs, result)
         return result
 
-    def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:  # noqa: ARG002 -- for those who inherit
+    def compute(self, func: OpOverload, done: Operation, args: Arguments, kwargs: Named) -> Any:  # noqa: ARG002 -- for those who inherit
         """Evaluate one operation."""
         return func(*args, **kwargs)
 
-    def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
+    def look(self, done: Operation, args: Arguments, kwargs: Named, result: object) -> None:
         """Look at what an operation made, for those who inherit."""
 
 
@@ -126,7 +127,7 @@ def scale_of(rule: Rule, value: Tensor) -> Tensor:
     return max(value.shape[2:]) * (value.amax(pixels, keepdim=True) - value.amin(pixels, keepdim=True))
 
 
-def with_ends(args: Any, kwargs: Any) -> tuple[Any, Any]:
+def with_ends(args: Arguments, kwargs: Named) -> tuple[Arguments, Named]:
     """Return the arguments of `nan_to_num` with what it takes for infinities: the ends of float32."""
     given = {**dict(zip(("nan", "posinf", "neginf"), args[1:], strict=False)), **kwargs}
     ends = {"posinf": LARGEST_FLOAT32, "neginf": -LARGEST_FLOAT32}
@@ -167,7 +168,7 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         self._disturbing = noise is not None
         self.noise = noise or NO_NOISE
 
-    def compute(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
+    def compute(self, func: OpOverload, done: Operation, args: Arguments, kwargs: Named) -> Any:
         """Evaluate one operation, as if it rounded."""
         rule = rule_of(done, args, kwargs)
         if rule is Rule.EXACT or not self._disturbing:
@@ -191,7 +192,7 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             self._round_in_place(kwargs[key] if isinstance(key, str) else args[key], rule, scale)
         return fresh
 
-    def _stepped(self, func: Any, done: Operation, args: Any, kwargs: Any) -> Any:
+    def _stepped(self, func: OpOverload, done: Operation, args: Arguments, kwargs: Named) -> Any:
         """Divide what is disturbed, but where the quotient is whole: nothing is rounded there, in any order."""
         place = 0 if isinstance(args[0], Tensor) else 1
         value = args[place]
@@ -203,7 +204,7 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
                 args = (*args[:place], moved, *args[place + 1 :])
         return func(*args, **kwargs)
 
-    def _in_some_order(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _in_some_order(self, func: OpOverload, args: Arguments, kwargs: Named) -> Any:
         """Sort, or take the largest or smallest, with equal numbers in a random order."""
         named = {argument.name: place for place, argument in enumerate(func._schema.arguments)}  # noqa: SLF001
 
@@ -232,7 +233,7 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             return torch.view_as_complex(self.noise.relative(torch.view_as_real(value)))
         return self.noise.relative(value) if value.dtype == torch.float64 else value
 
-    def _distances(self, value: Tensor, axis: Any) -> Tensor:
+    def _distances(self, value: Tensor, axis: int) -> Tensor:
         """Disturb the distances to the largest along an axis, which are what is rounded."""
         if value.dtype != torch.float64 or not value.numel():
             return value
@@ -253,11 +254,11 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             return self.noise.absolute(result, scale)
         return self._relative(result)
 
-    def _in_place(self, value: Any) -> None:
+    def _in_place(self, value: object) -> None:
         if isinstance(value, Tensor) and value.dtype == torch.float64:
             self.noise.relative_(value)
 
-    def _round_in_place(self, value: Any, rule: Rule, scale: Tensor | None) -> None:
+    def _round_in_place(self, value: object, rule: Rule, scale: Tensor | None) -> None:
         for item in value if isinstance(value, tuple | list) else [value]:
             if isinstance(item, Tensor) and item.dtype == torch.float64:
                 item.copy_(self._results(item, rule, scale))
@@ -285,7 +286,7 @@ def plain_kernels(dtype: torch.dtype) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
-def tensors(values: Any) -> Iterator[Tensor]:
+def tensors(values: object) -> Iterator[Tensor]:
     """Yield the tensors in nested lists of arguments or results."""
     if isinstance(values, Tensor):
         yield values

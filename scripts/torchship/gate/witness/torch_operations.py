@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch._ops import OpOverload
 from torchship.gate.witness.op_rules import TORCH_RULES, Rule
+
+# What an operation is called with: tensors, numbers, lists of such, types.
+Arguments: TypeAlias = tuple[Any, ...]
+Named: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def base_name(name: str) -> str:
 
 
 @cache
-def operation(func: Any) -> Operation:
+def operation(func: OpOverload) -> Operation:
     """Return what has to be known of an overload, read from its schema once."""
     name, schema = base_name(func.overloadpacket.__name__), func._schema  # noqa: SLF001 -- torch has no public way
     written, out = set(), set()
@@ -56,7 +61,7 @@ def operation(func: Any) -> Operation:
     )
 
 
-def rule_of(done: Operation, args: Any, kwargs: Any) -> Rule:
+def rule_of(done: Operation, args: Arguments, kwargs: Named) -> Rule:
     """Return how an operation rounds with these arguments."""
 
     def argument(name: str, place: int, default: Any = None) -> Any:

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchship.gate.witness.noise import Noise
 from torchship.gate.witness.thresholds import constants_of
 from torchship.gate.witness.torch_modes import Rounding, tensors
-from torchship.gate.witness.torch_operations import Operation
+from torchship.gate.witness.torch_operations import Arguments, Named, Operation
 from torchship.models.user_code import line_of_stack
 from torchship.spec.arrays import Array
 
@@ -69,7 +68,7 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
         self._following = {storage(value) for value in inputs}
         self._kept: list[Tensor] = list(inputs)
 
-    def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
+    def look(self, done: Operation, args: Arguments, kwargs: Named, result: object) -> None:
         """Record what an operation made or wrote to."""
         # What is made from a shape alone says nothing of the numbers.
         from_shape = done.name.endswith("_like") or done.name.startswith("new_")
@@ -113,7 +112,7 @@ class Comparing(Rounding):  # type: ignore[no-untyped-call]
         self._following = {storage(value) for value in inputs}
         self._kept = list(inputs)
 
-    def look(self, done: Operation, args: Any, kwargs: Any, result: Any) -> None:
+    def look(self, done: Operation, args: Arguments, kwargs: Named, result: object) -> None:
         """Follow what depends on the inputs, and look at comparisons."""
         given = list(tensors([*args, *kwargs.values()]))
         if not any(storage(value) in self._following for value in given):
@@ -121,8 +120,10 @@ class Comparing(Rounding):  # type: ignore[no-untyped-call]
         for value in tensors(result):
             self._following.add(storage(value))
             self._kept.append(value)
+        if not isinstance(result, Tensor):
+            return
         to_integer = done.name == "to_copy" and given[0].is_floating_point() and not result.is_floating_point()
-        if (done.name in COMPARED or to_integer) and isinstance(result, Tensor):
+        if done.name in COMPARED or to_integer:
             self.answers.append(result.numpy().copy())
             numbers = [float(value) for value in args if isinstance(value, int | float)]
             others = [value.numpy() for value in given if storage(value) not in self._following]

@@ -1,11 +1,12 @@
 """How wide limits are beside the outputs that they are for, and which operation makes them so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from torchship.gate.case import Case
 from torchship.gate.case_inputs import ORIGINS_IN_USE
+from torchship.gate.documents import WidthDocument
 from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded
 
 # The share of an output's numbers whose limits may be wide before nothing is said to be validated.
@@ -39,16 +40,24 @@ class Width:
         """Return the share of numbers with wide limits."""
         return self.wide / self.numbers
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> WidthDocument:
         """Return what the evidence holds of it."""
-        return asdict(self)
+        return {
+            "range": self.range,
+            "median": self.median,
+            "largest": self.largest,
+            "numbers": self.numbers,
+            "wide": self.wide,
+            "case": self.case,
+            "event": self.event,
+        }
 
 
-def widths(cases: Sequence[Any], widest: float) -> dict[str, Width]:
+def widths(cases: Sequence[Case], widest: float) -> dict[str, Width]:
     """Return how wide the limits of each output are; none of outputs that are integers, 0, or never finite.
 
     Args:
-        cases: see `cases.Case`.
+        cases: see `case.Case`.
         widest: a limit that is more than that, in units of the output's range, is wide.
     """
     usual = [case for case in cases if case.about["origin"].startswith(ORIGINS_IN_USE)]

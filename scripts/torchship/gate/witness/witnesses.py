@@ -7,7 +7,6 @@ where the evaluator cannot run the file.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -18,8 +17,10 @@ from torchship.core.files import read_json
 from torchship.data.checks import check_domain, check_sizes
 from torchship.data.datasets import Arrays, read_arrays
 from torchship.data.domain import draw, element_type, fixed_batch, uniform
-from torchship.gate.cases import Case, Witnesses
+from torchship.gate.case import Case
+from torchship.gate.cases import Witnesses
 from torchship.gate.compare import compare, require
+from torchship.gate.documents import Facts
 from torchship.gate.witness.error_bound import BOTH_ROUND, UNIT_FLOAT64, evaluate
 from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.onnx.kernels import opinions
@@ -171,7 +172,7 @@ def has_shape(array: Array, shape: Sequence[Axis], fixed: int | None) -> bool:
     )
 
 
-def cases_alone(reference: GivenReference, model: Section, beyond: int) -> tuple[list[Case], dict[str, Any]]:
+def cases_alone(reference: GivenReference, model: Section, beyond: int) -> tuple[list[Case], Facts]:
     """Return the cases of a reference that judges alone, and the facts about them, as `witness_cases` does.
 
     Raises:

@@ -41,7 +41,7 @@ class Activation(Operator):
 class Elu(Activation):
     """x, or alpha (exp(x) - 1) where it is negative."""
 
-    def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 1.0, **_: object) -> Array:
         """Return the function's value."""
         return np.where(x >= 0, x, self.r(alpha * self.less_one(x)))
 
@@ -49,7 +49,7 @@ class Elu(Activation):
 class Celu(Activation):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1))."""
 
-    def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 1.0, **_: object) -> Array:
         """Return the function's value."""
         return np.where(x >= 0, x, self.r(alpha * self.less_one(self.r(x / alpha))))
 
@@ -57,7 +57,7 @@ class Celu(Activation):
 class Selu(Activation):
     """gamma times Elu."""
 
-    def compute(self, x: Array, alpha: float = 1.0, gamma: float = 1.0, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 1.0, gamma: float = 1.0, **_: object) -> Array:
         """Return the function's value; the evaluator fills in the defaults of both."""
         return self.r(gamma * np.where(x >= 0, x, self.r(alpha * self.less_one(x))))
 
@@ -65,7 +65,7 @@ class Selu(Activation):
 class Softplus(Activation):
     """log(1 + exp(x)), without overflow."""
 
-    def compute(self, x: Array, **_: Any) -> Array:
+    def compute(self, x: Array, **_: object) -> Array:
         """Return the function's value."""
         power = np.exp(-np.abs(x))
         small = np.log1p(power)
@@ -77,7 +77,7 @@ class Softplus(Activation):
 class HardSigmoid(Activation):
     """max(0, min(1, alpha x + beta)); its sum may cancel."""
 
-    def compute(self, x: Array, alpha: float = 0.2, beta: float = 0.5, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 0.2, beta: float = 0.5, **_: object) -> Array:
         """Return the function's value."""
         return np.clip(self.r(self.r(alpha * x) + self.r(np.broadcast_to(beta, np.shape(x)).astype(x.dtype))), 0, 1)
 
@@ -85,7 +85,7 @@ class HardSigmoid(Activation):
 class HardSwish(Activation):
     """x times HardSigmoid with alpha 1/6."""
 
-    def compute(self, x: Array, **_: Any) -> Array:
+    def compute(self, x: Array, **_: object) -> Array:
         """Return the function's value."""
         half = np.broadcast_to(np.asarray(0.5, x.dtype), np.shape(x))
         return self.r(x * np.clip(self.r(self.r(x / 6) + self.r(half)), 0, 1))
@@ -94,7 +94,7 @@ class HardSwish(Activation):
 class Swish(Activation):
     """x sigmoid(alpha x)."""
 
-    def compute(self, x: Array, alpha: float = 1.0, **_: Any) -> Array:
+    def compute(self, x: Array, alpha: float = 1.0, **_: object) -> Array:
         """Return the function's value."""
         return self.r(x * self.a(sigmoid(self.r(alpha * x))))
 
@@ -102,7 +102,7 @@ class Swish(Activation):
 class Mish(Activation):
     """x tanh(softplus(x))."""
 
-    def compute(self, x: Array, **_: Any) -> Array:
+    def compute(self, x: Array, **_: object) -> Array:
         """Return the function's value."""
         soft = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
         return self.r(x * self.a(np.tanh(self.a(soft))))
@@ -111,7 +111,7 @@ class Mish(Activation):
 class Gelu(Activation):
     """x times the normal distribution function, or its approximation by tanh."""
 
-    def compute(self, x: Array, approximate: str = "none", **_: Any) -> Array:
+    def compute(self, x: Array, approximate: str = "none", **_: object) -> Array:
         """Return the function's value."""
         if approximate == "tanh":
             inner = self.r(np.sqrt(2 / np.pi) * self.r(x + self.r(0.044715 * x**3)))
@@ -122,7 +122,7 @@ class Gelu(Activation):
 class Erf(Activation):
     """The error function; the evaluator's is float32."""
 
-    def compute(self, x: Array, **_: Any) -> Array:
+    def compute(self, x: Array, **_: object) -> Array:
         """Return the function's value."""
         return np.asarray(self.a(erf(x)))
 

@@ -6,6 +6,7 @@ What they compute is ONNX Runtime's docs/ContribOperators.md. All others are com
 from typing import Any
 
 import numpy as np
+from onnx.reference.op_run import OpRun
 from onnx.reference.ops._op_list import Conv
 from torchship.gate.witness.onnx.activations import Gelu, named, sigmoid
 from torchship.gate.witness.onnx.steps import Operator
@@ -23,7 +24,7 @@ class BiasGelu(Gelu):
 
     op_domain = "com.microsoft"
 
-    def _run(self, x: Array, bias: Array, **_: Any) -> tuple[Array]:  # type: ignore[override] # has two inputs
+    def _run(self, x: Array, bias: Array, **_: object) -> tuple[Array]:  # type: ignore[override] # has two inputs
         return (self.compute(self.r(x + bias)),)
 
 
@@ -32,7 +33,7 @@ class FastGelu(Gelu):
 
     op_domain = "com.microsoft"
 
-    def _run(self, x: Array, bias: Array | None = None, **_: Any) -> tuple[Array]:
+    def _run(self, x: Array, bias: Array | None = None, **_: object) -> tuple[Array]:
         return (self.compute(x if bias is None else self.r(x + bias), approximate="tanh"),)
 
 
@@ -124,7 +125,7 @@ class FusedGemm(Operator):
         return (result if function is None else self.r(function(result)),)
 
 
-OPERATORS: dict[str, Any] = {
+OPERATORS: dict[str, type[OpRun]] = {
     "Gelu": ContribGelu,
     **{
         kind.__name__: kind

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from onnx.reference.op_run import OpRun
 from onnx.reference.ops import op_affine_grid
 from onnx.reference.ops._op_list import GridSample as SlowGridSample
 from torchship.gate.witness.onnx.steps import Operator
@@ -60,4 +61,4 @@ class AffineGrid(Operator):
         return (np.asarray(self.r(grid)).astype(theta.dtype),)
 
 
-OPERATORS: dict[str, Any] = {kind.__name__: kind for kind in (GridSample, AffineGrid)}
+OPERATORS: dict[str, type[OpRun]] = {kind.__name__: kind for kind in (GridSample, AffineGrid)}

@@ -1,9 +1,10 @@
 """Resize, Upsample and the pools, a matrix or a window for each axis instead of loops over the elements."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from onnx.reference.op_run import OpRun
 from torchship.gate.witness.onnx.steps import Operator
 from torchship.spec.arrays import Array
 
@@ -109,7 +110,9 @@ def nearest(where: Array, mode: str, scale: float) -> Array:
     return found.astype(np.int64)
 
 
-def weights(where: Array, before: int, scale: float, options: dict[str, Any], rounded: Any) -> Array:
+def weights(
+    where: Array, before: int, scale: float, options: dict[str, Any], rounded: Callable[[Array], Array]
+) -> Array:
     """Return the matrix [new, old] of an interpolation; what lies outside counts as the element at the end."""
     cubic = options["mode"] == "cubic"
     smooth = bool(options.get("antialias", 0)) and scale < 1
@@ -149,7 +152,9 @@ class Upsample(Resize):
 class Pool(Operator):
     """What the pools have in common: windows [..., out_1, kernel_1, out_2, kernel_2, ...]."""
 
-    def windows(self, x: Array, fill: Any, options: dict[str, Any]) -> tuple[Array, list[Array], list[tuple[int, int]]]:
+    def windows(
+        self, x: Array, fill: float, options: dict[str, Any]
+    ) -> tuple[Array, list[Array], list[tuple[int, int]]]:
         """Return the windows, the place of each entry on each axis [out, kernel], and the padding."""
         kernel = options["kernel_shape"]
         count = len(kernel)
@@ -254,4 +259,4 @@ class MaxPool(Pool):
         return flat.max(-1), index + channel * int(np.prod(sizes))
 
 
-OPERATORS: dict[str, Any] = {kind.__name__: kind for kind in (Resize, Upsample, AveragePool, LpPool, MaxPool)}
+OPERATORS: dict[str, type[OpRun]] = {kind.__name__: kind for kind in (Resize, Upsample, AveragePool, LpPool, MaxPool)}

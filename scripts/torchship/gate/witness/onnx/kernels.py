@@ -23,14 +23,14 @@ class Kernel(Plain):
 
     def __init__(self, node: NodeProto, run_params: dict[str, Any]) -> None:
         super().__init__(node, run_params)
-        self._sessions: dict[tuple[Any, ...], Any] = {}
+        self._sessions: dict[tuple[tuple[str, str, int], ...], Any] = {}
         self._opsets = dict(run_params["opsets"])
 
-    def run(self, *inputs: Any, **_: Any) -> tuple[Any, ...]:
+    def run(self, *inputs: Any, **_: object) -> tuple[Array, ...]:
         """Return the node's outputs."""
         return self._run(*inputs)
 
-    def _run(self, *inputs: Any, **_: Any) -> tuple[Any, ...]:
+    def _run(self, *inputs: Any, **_: object) -> tuple[Array, ...]:
         given = {f"x{place}": np.asarray(value) for place, value in enumerate(inputs) if value is not None}
         key = tuple((name, value.dtype.str, value.ndim) for name, value in given.items())
         if key not in self._sessions:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from onnx import helper
+from onnx.reference.op_run import OpRun
 from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
 from torchship.gate.witness.onnx import activations, contrib, grids, images, recurrent, trees
@@ -155,14 +156,16 @@ class GlobalLpPool(Plain):
 class Random(Plain):
     """Whatever draws random numbers: no two runtimes draw the same."""
 
-    def _run(self, *_: Any, **__: Any) -> tuple[Array]:
+    def _run(self, *_: object, **__: object) -> tuple[Array]:
         raise NoFunctionError(f"{self.onnx_node.op_type} draws random numbers")
 
 
 class Dropout(Plain):
     """Nothing happens in inference."""
 
-    def _run(self, x: Array, ratio: Array | None = None, training: Array | None = None, **_: Any) -> tuple[Array, ...]:
+    def _run(
+        self, x: Array, ratio: Array | None = None, training: Array | None = None, **_: object
+    ) -> tuple[Array, ...]:
         if training is not None and bool(training) and (ratio is None or float(ratio) > 0.0):
             raise NoFunctionError("Dropout in training mode draws random numbers")
         # From opset 12 on all is kept; before that nothing is said of the mask, and ONNX Runtime fills it with zeros.
@@ -219,16 +222,16 @@ class Fourier(Operator):
         return (result + (self.a(np.zeros(result.shape)) * (size / (max(x.shape[1:-1], default=1) if inverse else 1))),)
 
 
-def pairs(*entries: tuple[str, int, type]) -> dict[str, list[tuple[int, type]]]:
+def pairs(*entries: tuple[str, int, type[OpRun]]) -> dict[str, list[tuple[int, type[OpRun] | None]]]:
     """Return the classes of each operator, with the first operator set of each."""
-    found: dict[str, list[tuple[int, type]]] = {}
+    found: dict[str, list[tuple[int, type[OpRun] | None]]] = {}
     for name, first, kind in entries:
         found.setdefault(name, []).append((first, kind))
     return found
 
 
 # From which operator set on, by name; None: the evaluator's own from there on.
-OPERATORS: dict[str, list[tuple[int, Any]]] = {
+OPERATORS: dict[str, list[tuple[int, type[OpRun] | None]]] = {
     **pairs(
         ("BatchNormalization", 1, BatchNormalization),
         ("InstanceNormalization", 1, InstanceNormalization),
@@ -271,10 +274,10 @@ OPERATORS: dict[str, list[tuple[int, Any]]] = {
     **{name: [(1, kind)] for name, kind in images.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in grids.OPERATORS.items()},
 }
-ML_OPERATORS: dict[str, Any] = {**trees.OPERATORS}
+ML_OPERATORS: dict[str, type[OpRun]] = {**trees.OPERATORS}
 
 
-def operator_class(domain: str, name: str, opset: int) -> Any:
+def operator_class(domain: str, name: str, opset: int) -> type[OpRun] | None:
     """Return the class that stands for an operator in an operator set; None for the evaluator's own."""
     if domain == "ai.onnx.ml":
         return ML_OPERATORS.get(name)

@@ -13,6 +13,8 @@ from torchship.spec.arrays import Array
 
 # Inputs after X, W and R, which are optional.
 Optional = Array | None
+# W, R and the bias of one direction, and the peepholes of LSTM.
+Weights = tuple[Array, Array, Array, Optional]
 
 
 class Recurrent(Operator):
@@ -83,7 +85,14 @@ class Recurrent(Operator):
         return found
 
     def _one(
-        self, x: Array, weights: Any, start: list[Array], counts: Array, functions: list[Function], *, backwards: bool
+        self,
+        x: Array,
+        weights: Weights,
+        start: list[Array],
+        counts: Array,
+        functions: list[Function],
+        *,
+        backwards: bool,
     ) -> tuple[Array, list[Array]]:
         steps = len(x)
         output = np.zeros((steps, *start[0].shape), x.dtype)
@@ -99,7 +108,7 @@ class Recurrent(Operator):
             output[position[rows], rows] = states[0][rows]
         return output, states
 
-    def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+    def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
         raise NotImplementedError
 
@@ -117,7 +126,7 @@ class Recurrent(Operator):
 class RNN(Recurrent):
     """H = f(X W + H R + b)."""
 
-    def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+    def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
         w, r, bias, _ = weights
         here, there = np.split(bias, 2)
@@ -131,7 +140,7 @@ class GRU(Recurrent):
     gates = 3
     defaults = ("Sigmoid", "Tanh")
 
-    def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+    def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
         w, r, bias, _ = weights
         (w_z, w_r, w_h), (r_z, r_r, r_h) = np.split(w, 3), np.split(r, 3)
@@ -159,7 +168,7 @@ class LSTM(Recurrent):
     defaults = ("Sigmoid", "Tanh", "Tanh")
     states = 2
 
-    def step(self, x: Array, weights: Any, states: list[Array], functions: list[Function]) -> list[Array]:
+    def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
         w, r, bias, peepholes = weights
         here, there = np.split(bias, 2)

@@ -25,14 +25,14 @@ class OldUnsqueeze(Plain):
 class Squeeze(Plain):
     """Squeeze with its axes as an input."""
 
-    def _run(self, x: Array, axes: Array | None = None, **_: Any) -> tuple[Array]:
+    def _run(self, x: Array, axes: Array | None = None, **_: object) -> tuple[Array]:
         return (np.squeeze(x, None if axes is None else tuple(int(axis) for axis in np.ravel(axes))),)
 
 
 class Unsqueeze(Plain):
     """Unsqueeze with its axes as an input."""
 
-    def _run(self, x: Array, axes: Array, **_: Any) -> tuple[Array]:
+    def _run(self, x: Array, axes: Array, **_: object) -> tuple[Array]:
         return (np.expand_dims(x, tuple(int(axis) for axis in np.ravel(axes))),)
 
 

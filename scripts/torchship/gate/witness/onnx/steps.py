@@ -1,9 +1,10 @@
 """What operators of one's own are made of."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from onnx.reference.op_run import OpRun
 from torchship.gate.witness.limits import UNIT_FLOAT32
+from torchship.gate.witness.onnx.monitor import Monitor
 from torchship.spec.arrays import Array
 
 
@@ -15,12 +16,12 @@ class Plain(OpRun):
     """An operator that is disturbed from outside, by its kind.
 
     Attributes:
-        monitor: set by the evaluator, see `evaluator.Monitor`; None where nothing is disturbed.
+        monitor: set by the evaluator, see `monitor.Monitor`; None where nothing is disturbed.
         unit: one unit roundoff of its outputs.
     """
 
     stepped: ClassVar[bool] = False
-    monitor: Any = None
+    monitor: Monitor | None = None
     unit: float = UNIT_FLOAT32
 
 
@@ -29,12 +30,10 @@ class Operator(Plain):
 
     stepped = True
 
-    def r(self, value: Any) -> Array:
+    def r(self, value: Array) -> Array:
         """Return a value as one rounding leaves it."""
-        found: Array = value if self.monitor is None else self.monitor.relative(value, self.unit)
-        return found
+        return value if self.monitor is None else self.monitor.relative(value, self.unit)
 
-    def a(self, value: Any) -> Array:
+    def a(self, value: Array) -> Array:
         """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""
-        found: Array = value if self.monitor is None else self.monitor.absolute(value, self.unit)
-        return found
+        return value if self.monitor is None else self.monitor.absolute(value, self.unit)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from onnx.reference.op_run import OpRun
 from onnx.reference.ops.aionnxml._common_classifier import probit
 from onnx.reference.ops.aionnxml.op_linear_classifier import LinearClassifier as CoarseClassifier
 from torchship.gate.witness.onnx.activations import sigmoid
 from torchship.gate.witness.onnx.steps import Operator, Plain
 from torchship.spec.arrays import Array
 
-COMPARE: dict[str, Any] = {
+COMPARE: dict[str, np.ufunc] = {
     "BRANCH_LEQ": np.less_equal,
     "BRANCH_LT": np.less,
     "BRANCH_GTE": np.greater_equal,
@@ -213,7 +214,7 @@ class OneHotEncoder(Plain):
         return (found.astype(np.float32),)
 
 
-OPERATORS: dict[str, Any] = {
+OPERATORS: dict[str, type[OpRun]] = {
     kind.__name__: kind
     for kind in (TreeEnsembleRegressor, TreeEnsembleClassifier, LinearClassifier, OneHotEncoder, Normalizer)
 }
