@@ -70,9 +70,9 @@ training-benchmark: install
 scale: install
 	PYTHONPATH=scripts:tests $(BIN)/python tests/scale/planning.py
 
-# The cluster's tests, on a Slurm of their own: apt-get install slurm-wlm munge.
+# The cluster's tests, on Slurms of their own, which wait more than they work: apt-get install slurm-wlm munge.
 cluster-test: install
-	$(BIN)/python -m pytest -m cluster --dist load tests/slurm $(ARGS)
+	$(BIN)/python -m pytest -m cluster -n 3 --dist load tests/slurm $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

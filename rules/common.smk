@@ -20,7 +20,7 @@ from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 def resolved_runs():
     """Check the configuration; return a complete section for each run, and its candidates."""
-    schema = yaml.safe_load((BASE / "schemas" / "config.schema.yaml").read_text())
+    schema = read_yaml("schemas/config.schema.yaml")
     try:
         runs = resolve(config, schema, BASE)
         points = {run: expand_scan(run, runs[run], schema, BASE) for run in runs}

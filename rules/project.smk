@@ -34,13 +34,19 @@ def project(path):
     return os.path.relpath(BASE / path)
 
 
+def read_yaml(path):
+    """Return what a YAML file of the project holds, by the parser in C where there is one: each job on a cluster plans."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load((BASE / path).read_text(encoding="utf-8"), Loader=loader)
+
+
 def complete():
     """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
 
     Its folders are those that the rules' paths are made with, wherever these were given.
     """
     for name in ("config.yaml", "targets.yaml"):
-        config.update(merge(yaml.safe_load((BASE / name).read_text()), config))
+        config.update(merge(read_yaml(name), config))
     folders = config["pathvars"]
     if isinstance(folders, dict):
         config["pathvars"] = {name: workflow.pathvars.get(name) for name in folders}

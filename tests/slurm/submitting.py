@@ -1,5 +1,7 @@
 """Snakemake on the tests' cluster."""
 
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -59,6 +61,23 @@ class Submitted(Workflow):
         return next(
             job for job in reversed(self.jobs()) if job["rule"] == "train_network" and job["JobState"] == "RUNNING"
         )
+
+
+def finished_once(factory, name, *arguments):
+    """Run a workflow without the cluster, once for all processes of the tests; return it, finished.
+
+    Args:
+        factory: pytest's `tmp_path_factory`.
+    """
+    # With pytest-xdist each process has a folder of its own in one that all have.
+    shared = factory.getbasetemp() if "PYTEST_XDIST_WORKER" not in os.environ else factory.getbasetemp().parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        workflow = Workflow(shared / name)
+        if not (shared / f"{name}.done").exists():
+            workflow.run(*arguments, cores=2)
+            (shared / f"{name}.done").touch()
+    return workflow
 
 
 def wait_for(look, seconds, what):

@@ -7,22 +7,20 @@ import signal
 from pathlib import Path
 
 import pytest
-from driver import Workflow
-from submitting import Submitted, training_processes, wait_for
+from submitting import Submitted, finished_once, training_processes, wait_for
 from torchship.core.files import sha256
 
 pytestmark = pytest.mark.cluster
 
 # Long enough to be met in the middle, with a checkpoint each second.
-LONG = ["--config", "train={epochs: 4000}", "watch={checkpoint_seconds: 1}"]
+LONG = ["--config", "train={epochs: 2000}", "watch={checkpoint_seconds: 1}"]
 WEIGHTS = "results/xor/model/weights.safetensors"
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """Return the bytes of the same training, on this machine, undisturbed."""
-    workflow = Workflow(tmp_path_factory.mktemp("undisturbed"))
-    workflow.run(WEIGHTS, *LONG)
+    workflow = finished_once(tmp_path_factory, "undisturbed", WEIGHTS, *LONG)
     return sha256(workflow.folder / WEIGHTS)
 
 

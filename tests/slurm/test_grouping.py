@@ -7,8 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from driver import Workflow
-from submitting import Submitted, training_processes, wait_for
+from submitting import Submitted, finished_once, training_processes, wait_for
 from torchship.core.files import sha256
 
 pytestmark = pytest.mark.cluster
@@ -21,9 +20,7 @@ NODE = ["--resources", "mem_mb=12000", "gpu=2", "scan_points=1", "--set-resource
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The same scan on this machine, without a cluster."""
-    workflow = Workflow(tmp_path_factory.mktemp("alone"))
-    workflow.run("scan", "--config", SCAN, cores=2)
-    return workflow
+    return finished_once(tmp_path_factory, "alone", "scan", "--config", SCAN)
 
 
 def same(workflow, alone):

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from torchship.spec.arrays import Array
 
 Classes = NDArray[np.int64]
@@ -23,9 +22,3 @@ def confusion(decided: Classes, true: Classes, classes: int) -> NDArray[np.int64
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (true, decided), 1)
     return counts
-
-
-def binomial_interval(successes: int, trials: int, confidence: float) -> tuple[float, float]:
-    """Return Wilson's score interval of a rate: scipy.stats.binomtest, E. B. Wilson, JASA 22 (1927) 209."""
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
-    return float(interval.low), float(interval.high)

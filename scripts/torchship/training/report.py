@@ -12,8 +12,8 @@ from torchship.models.module import save_weights, spelled
 from torchship.spec.report import Convergence, Report
 from torchship.spec.section import Train
 from torchship.training.engine import Starts, Task, Trainer
+from torchship.training.interval import binomial_interval
 from torchship.training.loop import History
-from torchship.training.metrics import binomial_interval
 from torchship.training.shipping import require_same
 from torchship.training.tables import HISTORY_COLUMNS, PERCENTILES, QUANTITIES, REPLICA_COLUMNS, write_report
 

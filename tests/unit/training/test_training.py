@@ -22,8 +22,8 @@ from torchship.training.checkpoints import Checkpoint
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
 from torchship.training.events import EventDataset
+from torchship.training.interval import binomial_interval
 from torchship.training.losses import Objective
-from torchship.training.metrics import binomial_interval
 from torchship.training.objective import terms
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
