@@ -55,23 +55,10 @@ def locate(
         every node agrees, or the file does not run with its nodes' values as outputs.
     """
     proto = onnx.load_from_string(content)
-    known: dict[int, list[int]] = {}
-    for place, value in enumerate(record):
-        if telling(value.value.exact):
-            known.setdefault(value.value.exact.size, []).append(place)
-    agrees: dict[str, bool] = {}
-    there: set[int] = set()
-    names = [name for node in proto.graph.node for name in node.output if name]
-    for chunk in chunks(names, CHUNK):
-        found = tapped(runtime, proto, chunk, feed)
-        if found is None:
-            return None
-        for name, array in found.items():
-            if not telling(array):
-                continue
-            same = [place for place in known.get(array.size, []) if matches(array, record[place].value, factor)]
-            agrees[name] = bool(same)
-            there.update(same)
+    held = held_against(proto, runtime, feed, record, factor)
+    if held is None:
+        return None
+    agrees, there = held
     passed = reaches_agreement(proto, agrees)
     suspects = [place for place, node in enumerate(proto.graph.node) if suspect(node, agrees, passed)]
     if not suspects:
@@ -90,6 +77,35 @@ def locate(
         "after": after,
         "lacks": lacking(record, there),
     }
+
+
+def held_against(
+    proto: onnx.ModelProto, runtime: Runtime, feed: Feed, record: Sequence[Recorded], factor: float
+) -> tuple[dict[str, bool], set[int]] | None:
+    """Hold what each node computes against what the arbiter computed.
+
+    Returns:
+        for each value of the file, by its name, whether it is one of the arbiter's, and the places of those in the
+        record; None where the file does not run with its values as outputs. Values that tell nothing are left out.
+    """
+    known: dict[int, list[int]] = {}
+    for place, value in enumerate(record):
+        if telling(value.value.exact):
+            known.setdefault(value.value.exact.size, []).append(place)
+    agrees: dict[str, bool] = {}
+    there: set[int] = set()
+    names = [name for node in proto.graph.node for name in node.output if name]
+    for chunk in chunks(names, CHUNK):
+        found = tapped(runtime, proto, chunk, feed)
+        if found is None:
+            return None
+        for name, array in found.items():
+            if not telling(array):
+                continue
+            same = [place for place in known.get(array.size, []) if matches(array, record[place].value, factor)]
+            agrees[name] = bool(same)
+            there.update(same)
+    return agrees, there
 
 
 def suspect(node: onnx.NodeProto, agrees: Mapping[str, bool], passed: Mapping[str, bool]) -> bool:

@@ -28,17 +28,7 @@ def draw_knob(
     for row in ranked:
         found[row[knob]].append(float(row[metric]))
     lost = sorted({row[knob] for row in rows if not row["rank"]})
-    places = numbers([*found, *lost])
-    # A line between words would mean nothing.
-    look: dict[str, Any] = {"linewidth": 1} if places else {"marker": "_", "markersize": 14, "linestyle": "none"}
-    if not places:
-        words = sorted({*found, *lost})
-        places = {word: float(place) for place, word in enumerate(words)}
-        axes.set_xticks(range(len(words)), [word or "(not given)" for word in words], rotation=20)
-    elif is_wide(places.values()):
-        axes.set_xscale("log")
-    elif len(places) <= FEW:
-        axes.set_xticks(list(places.values()), list(places))
+    places, look = along(axes, [*found, *lost])
     values, best = sorted(found, key=places.__getitem__), min if METRICS[metric] else max
     metrics = [float(row[metric]) for row in ranked]
     axes.scatter(
@@ -72,6 +62,22 @@ def draw_knob(
         axes.plot([places[value] for value in lost], [1.0] * len(lost), "x", color=colors[1], label="diverged", **edge)
     if metric == "validation_loss" and is_wide(metrics):
         axes.set_yscale("log")
+
+
+def along(axes: Axes, values: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Prepare the horizontal axis for the values of a knob; return where each lies, and how a line of them looks."""
+    places = numbers(values)
+    if not places:
+        words = sorted(set(values))
+        axes.set_xticks(range(len(words)), [word or "(not given)" for word in words], rotation=20)
+        # A line between words would mean nothing.
+        nothing = {"marker": "_", "markersize": 14, "linestyle": "none"}
+        return {word: float(place) for place, word in enumerate(words)}, nothing
+    if is_wide(places.values()):
+        axes.set_xscale("log")
+    elif len(places) <= FEW:
+        axes.set_xticks(list(places.values()), list(places))
+    return places, {"linewidth": 1}
 
 
 def numbers(values: Iterable[str]) -> dict[str, float]:

@@ -13,11 +13,11 @@ from torchship.core.files import Json, sha256
 from torchship.models.devices import describe_device
 from torchship.models.neighbours import digest
 from torchship.spec.report import Report
-from torchship.spec.section import Point, Watch, by_name
+from torchship.spec.section import Point, Section, Watch, by_name
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
-from torchship.training.events import read_events
+from torchship.training.events import EventDataset, read_events
 from torchship.training.folds import of_fold
 from torchship.training.loop import train
 from torchship.training.losses import Objective
@@ -71,6 +71,22 @@ def plain_kernels() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(value=fast)
 
 
+def events_of(work: Work, model: Section) -> dict[str, EventDataset]:
+    """Return the training and the validation set, those of its fold where the candidate is one.
+
+    Raises:
+        DataError: see `read_events`.
+    """
+    datasheet, knobs = Path(work.datasheet), model["train"]
+    data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
+    if "fold" not in knobs:
+        return data
+    data = of_fold(data, knobs["fold"], knobs["folds"])
+    sizes = [len(events) for events in data.values()]
+    log.info("fold %d of %d: %d events to train on, %d to validate on", knobs["fold"], knobs["folds"], *sizes)
+    return data
+
+
 @plain_kernels()
 def fit(work: Work, device: torch.device, processes: Processes) -> None:
     """Train all replicas of a network, or go on from a checkpoint, and write the best by validation loss.
@@ -90,18 +106,7 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     datasheet, network = Path(work.datasheet), Path(work.network)
     starts = Starts(network, model["network"].get("arguments", {}), knobs, seed)
     objective = Objective(terms_of(model), model["evaluate"]["threshold"])
-    data = {split: read_events(Path(path), datasheet, model, split) for split, path in work.sets.items()}
-    if "fold" in knobs:
-        data = of_fold(data, knobs["fold"], knobs["folds"])
-        log.info(
-            "fold %d of %d: %s",
-            knobs["fold"],
-            knobs["folds"],
-            ", ".join(
-                f"{len(events)} events to {word}"
-                for word, events in zip(("train on", "validate on"), data.values(), strict=True)
-            ),
-        )
+    data = events_of(work, model)
     task = Task(starts, data, objective, model["outputs"], device, processes)
     about: Report = {
         "device": describe_device(device),
