@@ -1,6 +1,7 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
 import json
+from functools import cache
 
 
 def source_code(script):
@@ -61,12 +62,18 @@ def neighbours(wildcards):
 
     A parameter, so that an edit of one reruns what reads the network. What ships has them in its network.py.
     """
-    return neighbours_digest(Path(network_file(wildcards)))
+    return digest_beside(network_file(wildcards))
+
+
+@cache
+def digest_beside(path):
+    """Return what stands for the files that a network's file imports: thousands of points share one."""
+    return neighbours_digest(Path(path))
 
 
 def neighbours_to_check(wildcards):
     """Return what stands for the files that it imports."""
-    return neighbours_digest(Path(file_to_check(wildcards)))
+    return digest_beside(file_to_check(wildcards))
 
 
 def networks_to_check(wildcards):
@@ -77,7 +84,7 @@ def networks_to_check(wildcards):
 
 def all_neighbours(wildcards):
     """Return the same for all networks of a run's candidates."""
-    return [neighbours_digest(Path(path)) for path in candidate_networks(wildcards)]
+    return [digest_beside(path) for path in candidate_networks(wildcards)]
 
 
 def target_arrays(wildcards):
