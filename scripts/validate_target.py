@@ -41,6 +41,7 @@ def validate_target(
 ) -> None:
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
+    kept = read_inputs(outputs["worst"], witnesses, factor, model["inputs"])
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         done = Examination(
@@ -52,14 +53,15 @@ def validate_target(
             threshold=model["evaluate"]["threshold"],
             seed=model["seed"],
             others=others,
-            kept=read_inputs(outputs["worst"], witnesses, factor, model["inputs"]),
+            kept=kept,
             modules=report["modules"],
         ).conduct()
         static = static_failures(content, report, target, own.version, model)
         document = done.conclude(static, circumstances(facts, report, target, own.version, model["validate"]))
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.
     write_evidence(outputs["evidence"], document)
-    write_inputs(outputs["worst"], done.worst)
+    # A run that searched for none keeps those of the last one.
+    write_inputs(outputs["worst"], done.worst or kept)
     write_text(outputs["page"], gate_page.write(f"The gate: {what}", {what.rpartition("/")[2]: document}))
     line = verdict_line(document)
     if document["failures"]:

@@ -276,17 +276,14 @@ def test_a_signature_is_compared_name_by_name_and_axis_by_axis():
     file, runtime = ExportedFile(network.content, network.inputs, network.outputs), LocalRuntime()
     signature = runtime.signature(runtime.open(network.content))
     assert check_signature(signature, file) == []
-    frozen = copy.deepcopy(signature)
-    frozen["inputs"][0][2][1] = 7
+    (name, kind, shape), (second, _, its) = signature["inputs"]
+    frozen = {**signature, "inputs": [(name, kind, [shape[0], 7, *shape[2:]]), signature["inputs"][1]]}
     assert "axis 'particles' (axis 1) is frozen at 7" in str(check_signature(frozen, file)[0])
-    other = copy.deepcopy(signature)
-    other["inputs"][1][1] = "tensor(double)"
+    other = {**signature, "inputs": [signature["inputs"][0], (second, "tensor(double)", its)]}
     assert "input 'present': is tensor(double), declared tensor(float)" in str(check_signature(other, file)[0])
-    swapped = copy.deepcopy(signature)
-    swapped["outputs"].reverse()
+    swapped = {**signature, "outputs": [*reversed(signature["outputs"])]}
     assert "the file's outputs are in order ['mass', 'classes']" in str(check_signature(swapped, file)[0])
-    wide = copy.deepcopy(signature)
-    wide["inputs"][0][2][2] = 5
+    wide = {**signature, "inputs": [(name, kind, [*shape[:2], 5]), signature["inputs"][1]]}
     assert "axis 2 is 5, declared 4" in str(check_signature(wide, file)[0])
 
 
