@@ -83,7 +83,7 @@ def events_of(work: Work, model: Section) -> dict[str, EventDataset]:
         return data
     data = of_fold(data, knobs["fold"], knobs["folds"])
     sizes = [len(events) for events in data.values()]
-    log.info("fold %d of %d: %d events to train on, %d to validate on", knobs["fold"], knobs["folds"], *sizes)
+    log.info("fold %d of %d: %d events to train on, %d events to validate on", knobs["fold"], knobs["folds"], *sizes)
     return data
 
 
