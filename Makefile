@@ -52,7 +52,7 @@ mutants: install
 foreign: install
 	PYTHONPATH=scripts:tests:tests/foreign $(BIN)/python tests/foreign/wall.py --output docs/foreign.md $(ARGS)
 
-# Each operator of the arbiter of files from elsewhere against ONNX Runtime: ten minutes. Writes docs/onnx-operators.md.
+# Each operator of the arbiter of files from elsewhere against ONNX Runtime: three minutes. Writes docs/onnx-operators.md.
 # And more of torch's own test inputs for the arbiter of networks.
 operators: install
 	PYTHONPATH=scripts:tests:tests/operators $(BIN)/python tests/operators/suite.py $(ARGS)
