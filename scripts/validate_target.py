@@ -67,7 +67,7 @@ def validate_target(
     if document["failures"]:
         withdraw(claims, what.rpartition("/")[0])
         raise ParityError(f"{what}: {line}; the whole story is in {outputs['page']}")
-    write_errors(outputs["errors"], judged, done.results, model["inputs"], model["outputs"])
+    write_errors(outputs["errors"], done.cases, done.results, model["inputs"], model["outputs"])
     write_evidence(outputs["validation"], document)
     log.info("%s: %s", what, line)
 

@@ -33,8 +33,8 @@ HINTS = (
     _hint(
         r"specialized it to be a constant|is frozen",
         "the network's code fixes the size of axis {axis} to the traced one: write it for any size (no loop over the "
-        "axis, no len() of it, no number for its size, no layer whose width is that size), or declare this axis as a "
-        "number",
+        "axis, as nn.RNN is one and nn.GRU and nn.LSTM are none, no len() of it, no number for its size, no layer "
+        "whose width is that size), or declare this axis as a number",
     ),
     _hint(
         r"satisfy the generated guard|inconsistencies were found|is invalid for input of size|is inconsistent",

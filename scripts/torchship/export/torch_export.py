@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, shape_inference
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torchship.config.targets import native, natives
@@ -68,6 +68,7 @@ def translate(
     for model in found.values():
         rename_multiples(model, axes)
         rename_derived(model, inputs, outputs)
+        free_outputs(model, inputs, outputs)
         try:
             check_graph(model, inputs, outputs)
         except ExportError as error:
@@ -173,3 +174,34 @@ def rename_derived(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None
             formula = dim.dim_param
             if formula and formula not in known and formulas.setdefault(axis, formula) == formula:
                 dim.dim_param = axis
+
+
+def free_outputs(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None:
+    """Declare axes of outputs that torch takes for constants though the graph leaves them open, as nn.GRU's steps.
+
+    torch 2.13 finds the shapes of a recurrent layer by a loop over the traced steps, and translates it to an operator
+    of any number of steps. Where ONNX's own inference finds a constant, too, or an input's axis is one, it stays;
+    whether the rest holds, the gate finds out at other sizes.
+    """
+    found = {value.name: value for value in without_shapes(model).graph.output}
+    kept = {dim.dim_param for value in model.graph.input for dim in value.type.tensor_type.shape.dim}
+    for value in model.graph.output:
+        declared = outputs[value.name].shape if value.name in outputs else ()
+        dims, inferred = value.type.tensor_type.shape.dim, found[value.name].type.tensor_type.shape.dim
+        if not len(declared) == len(dims) == len(inferred):
+            continue
+        for axis, dim, other in zip(declared, dims, inferred, strict=True):
+            if axis in kept and axis in dynamic_axes(inputs) and dim.HasField("dim_value") and not other.dim_value:
+                dim.dim_param = str(axis)
+                # Of what is between, torch's shapes are not to be trusted either.
+                del model.graph.value_info[:]
+
+
+def without_shapes(model: ModelProto) -> ModelProto:
+    """Return a model with the shapes that ONNX finds by itself, from those of the inputs alone."""
+    bare = ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.value_info[:]
+    for value in bare.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return shape_inference.infer_shapes(bare, data_prop=True)

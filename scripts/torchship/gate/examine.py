@@ -45,7 +45,7 @@ class Examination:
 
     Attributes:
         runtime: the one that the file must run in.
-        cases: those that it is judged on.
+        cases: those that it is judged on; after `conduct` with the limits that hold.
         validate: the section of the configuration.
         threshold: the working point of a single output.
         seed: of what is drawn.
@@ -124,6 +124,7 @@ class Examination:
     def _cases(self, session: Session) -> None:
         """Judge all cases at the default setting."""
         self.results = session.run_all(self.cases)
+        self.cases = self.judge.settled(self.cases, self.results, separate=self.file.separate)
         judged = self.judge.cases(self.cases, self.results)
         self.failures += [*shape_failures(judged.entries), *judged.failures]
         self.evidence |= {"cases": judged.entries, "worst": judged.worst}
@@ -137,7 +138,9 @@ class Examination:
     def _replay(self, session: Session) -> None:
         """Judge the worst inputs of earlier runs again."""
         for case in self.kept:
-            self.failures += self.judge.case(case, session.run(case.feed), "regression")[1]
+            found = session.run(case.feed)
+            settled = self.judge.look_again(case, found, separate=self.file.separate)
+            self.failures += self.judge.case(settled, found, "regression")[1]
 
     def _bad_input(self, session: Session) -> None:
         """Try bad input beside good input of the usual sizes."""

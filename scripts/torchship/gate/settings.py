@@ -77,14 +77,15 @@ class Matrix:
         try:
             with self.file.opened(runtime, setting) as session:
                 results = session.run_all(self.cases)
+                cases = self.judge.settled(self.cases, results, separate=self.file.separate)
         except RefusedError as refused:
             return {"setting": name, "refused": str(refused)}, [Failure("refused", "", str(refused))]
         row: SettingRow = {
             "setting": name,
             "refused": first_refusal(results),
-            **against(results, self.default, self.cases),
+            **against(results, self.default, cases),
         }
-        return row, self.judge.cases(self.cases, results).failures
+        return row, self.judge.cases(cases, results).failures
 
     def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[SettingRow, list[Failure]]:
         """Run events one by one that were run in larger batches."""
@@ -93,6 +94,7 @@ class Matrix:
         with self.file.opened(runtime) as session:
             for case, batch in self.larger():
                 part, found = session.run_one_by_one(case, ONE_BY_ONE)
+                part = self.judge.look_again(part, found, separate=True)
                 if case.place not in known:
                     failures += [
                         Failure(item.check, f"{name}, {item.place}", item.message, item.ratio)

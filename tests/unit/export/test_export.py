@@ -11,6 +11,7 @@ import pytest
 import torch
 from building import HERE, NETWORKS
 from independent import draw_points
+from library import apart
 from onnx import TensorProto, helper
 from support import PROJECT, TARGETS
 from torch import nn
@@ -81,6 +82,47 @@ def test_an_axis_that_outputs_alone_have_has_its_declared_name(opset):
     for wrong in (["batch", "tokens"], ["batch", "particles"], ["bacth", "pairs"]):
         with pytest.raises(ExportError, match="output 'pairs' has shape"):
             export(network, inputs, {**outputs, "pairs": Tensor(tuple(wrong))}, opset)
+
+
+class EachStep(nn.Module):
+    """A number for each step of a sequence, as of a network that denoises pulses."""
+
+    def __init__(self, layer, **options):
+        super().__init__()
+        self.memory = layer(3, 4, batch_first=True, bidirectional=True, **options)
+        self.norm, self.last = nn.LayerNorm(8), nn.Linear(8, 1)
+
+    def forward(self, samples):
+        out, _ = self.memory(samples)
+        return self.last(self.norm(out))
+
+
+STEPS = {"samples": Tensor(("batch", "time", 3), low=-1.0, high=1.0)}, {"y": Tensor(("batch", "time", 1))}
+
+
+def largest_error_of_steps(layer, options, opset):
+    """Export a recurrent network, and run it at other numbers of steps than were traced."""
+    torch.manual_seed(1)
+    network = EachStep(getattr(nn, layer), **options).eval()
+    runtime = session(export(network, *STEPS, opset).SerializeToString(), "all", 1)
+    errors = []
+    for batch, steps in ((3, 5), (1, 1), (4, 13)):
+        samples = torch.rand(batch, steps, 3)
+        (found,) = runtime.run(None, {"samples": samples.numpy()})
+        errors.append(np.abs(found - network(samples).detach().numpy()).max())
+    return max(errors)
+
+
+@pytest.mark.parametrize(("layer", "options", "opset"), [("GRU", {}, 17), ("LSTM", {"num_layers": 2}, 20)])
+def test_the_steps_of_a_recurrent_layer_stay_dynamic(layer, options, opset):
+    """In a process of its own, as in the workflow: torch 2.13 freezes some where others were traced before."""
+    assert apart(largest_error_of_steps, layer, options, opset) < 1e-6
+
+
+def test_the_steps_of_a_layer_that_is_unrolled_are_frozen():
+    """torch translates nn.RNN to the traced steps."""
+    with pytest.raises(ExportError, match=r"axis 'time' is frozen.*as nn.RNN is one and nn.GRU and nn.LSTM are none"):
+        export(EachStep(nn.RNN).eval(), *STEPS, 20)
 
 
 @pytest.mark.parametrize("target", ["latest", "cmssw_14_2", "cmssw_15_0"])
