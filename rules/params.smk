@@ -71,11 +71,6 @@ def digest_beside(path):
     return neighbours_digest(Path(path))
 
 
-def neighbours_to_check(wildcards):
-    """Return what stands for the files that it imports."""
-    return digest_beside(file_to_check(wildcards))
-
-
 def networks_to_check(wildcards):
     """Return the knobs of a network that is checked."""
     section = distinct_networks(wildcards.run)[wildcards.key]

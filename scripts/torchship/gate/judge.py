@@ -18,6 +18,7 @@ from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.limits import ratios
 from torchship.runtimes.protocol import Signature
 from torchship.spec.arrays import Array, Feed
+from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensor, Tensors
 
 # ONNX Runtime's names of the element types that a model may declare.
@@ -133,10 +134,13 @@ class Judge:
         """Return which events of a case are beyond the limit in any output; none where they cannot be compared."""
         if isinstance(found, str):
             return np.zeros(1, dtype=bool)
-        failing = np.zeros(len(next(iter(case.feed.values()))), dtype=bool)
+        failing = np.zeros(case.about["sizes"].get(BATCH, 1), dtype=bool)
+        # What has no batch, as a scalar, is no event's own.
+        if any(array.shape[:1] != failing.shape for array in (*case.feed.values(), *case.exact.values())):
+            return np.zeros(1, dtype=bool)
         for name, exact in case.exact.items():
             have = found.get(name)
-            if have is None or have.shape != exact.shape or exact.ndim == 0 or len(exact) != len(failing):
+            if have is None or have.shape != exact.shape:
                 return np.zeros(1, dtype=bool)
             beyond = ratios(have, exact, case.limit[name]) > self.tolerance
             failing |= beyond.any(axis=tuple(range(1, beyond.ndim)))
