@@ -24,8 +24,7 @@ rule check_network:
         runtime=growing(10),
     params:
         code=source_code("check_network"),
-        # What stands for the files beside it.
-        neighbours=lambda wildcards: digest_beside(file_to_check(wildcards)),
+        neighbours=neighbours_to_check,
         section=knobs("inputs", "outputs", "axes", "data/target", "seed"),
         networks=networks_to_check,
     script:
