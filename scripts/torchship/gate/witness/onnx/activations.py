@@ -1,6 +1,7 @@
 """Activations by their steps: an error of exp(x) is one of exp(x) - 1, however small that is."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,9 @@ class Activation(Operator):
         with np.errstate(all="ignore"):
             return (np.asarray(self.compute(x, **attributes)).astype(x.dtype),)
 
+    @abstractmethod
     def compute(self, x: Array, **attributes: Any) -> Array:
         """Return the function's value."""
-        raise NotImplementedError
 
     def less_one(self, x: Array) -> Array:
         """Return exp(x) - 1 for x < 0 as it is computed by way of exp(x)."""

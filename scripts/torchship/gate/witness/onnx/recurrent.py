@@ -3,6 +3,7 @@
 The reference evaluator ignores sequence lengths, activations, clipping and, for LSTM, directions.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,9 +109,9 @@ class Recurrent(Operator):
             output[position[rows], rows] = states[0][rows]
         return output, states
 
+    @abstractmethod
     def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
-        raise NotImplementedError
 
     def product(self, x: Array, matrix: Array) -> Array:
         """Return x times a matrix's transpose."""
