@@ -13,7 +13,7 @@ from torchship.gate.cases import Witnesses
 from torchship.gate.compare import Difference, compare, explain
 from torchship.gate.documents import CaseEntry, FailureDocument, Worst
 from torchship.gate.session import ExportedFile, Result
-from torchship.gate.witness.arbiter import SAMPLES
+from torchship.gate.witness.arbiter import CLOSE_SAMPLES, SAMPLES
 from torchship.gate.witness.given_reference import GivenReference
 from torchship.gate.witness.limits import ratios
 from torchship.runtimes.protocol import Signature
@@ -31,8 +31,8 @@ TYPES = {
 
 log = logging.getLogger(__name__)
 
-# How many events of a case may be looked at again, and in how many disturbances: as much work as a case of 256 events.
-MOST_AGAIN, AGAIN = 16, 512
+# How many events of a case may be looked at again: at CLOSE_SAMPLES as much work as a case of 256 events.
+MOST_AGAIN = 16
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class Judge:
         # The same events mostly fail at other settings and in other versions, too.
         key = tuple(array.tobytes() for array in feed.values())
         if key not in self.again:
-            log.info("%s: %d events are looked at again, in %d disturbances", case.place, len(events), AGAIN)
-            _, self.again[key] = self.expected(feed, AGAIN)
+            log.info("%s: %d events are looked at again, in %d disturbances", case.place, len(events), CLOSE_SAMPLES)
+            _, self.again[key] = self.expected(feed, CLOSE_SAMPLES)
         limit = {name: array.copy() for name, array in case.limit.items()}
         for name, array in self.again[key].items():
             limit[name][events] = np.fmax(limit[name][events], array)

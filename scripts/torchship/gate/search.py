@@ -29,6 +29,7 @@ from torchship.gate.constants import graph_constants
 from torchship.gate.documents import SearchDocument
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Session
+from torchship.gate.witness.arbiter import CLOSE_SAMPLES
 from torchship.gate.witness.limits import ratios
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.axes import BATCH, usual_sizes
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 
 POPULATION = 256
 SURVIVORS = 32
-# The limit of what is found is estimated anew with this many samples: a search finds estimates that are too low.
-CONFIRMING_SAMPLES = 128
 # Inputs that are confirmed, and kept.
 KEPT = 8
 # Of the numbers that are drawn anew in a child, the share that is on constants, integers and ends.
@@ -197,11 +196,11 @@ class Search:
         return [(float(worst[event]), rows(population, slice(event, event + 1))) for event in range(count)]
 
     def confirm(self, best: Sequence[Feed]) -> Found:
-        """Judge the worst inputs with limits from many samples."""
+        """Judge the worst inputs with limits from many samples: a search finds estimates that are too low."""
         feed = dict(best[0])
         if self.together:
             feed = {name: np.concatenate([one[name] for one in best[:KEPT]]) for name in feed}
-        exact, limit = self.judge.expected(feed, CONFIRMING_SAMPLES)
+        exact, limit = self.judge.expected(feed, CLOSE_SAMPLES)
         sizes = sizes_of(self.session.file.inputs, feed)
         case = Case({"origin": "found by the search", "sizes": sizes}, feed, exact, {}, limit)
         differences, failures = self.judge.case(case, self.session.run(case.feed), "search")

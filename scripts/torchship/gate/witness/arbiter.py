@@ -12,6 +12,8 @@ from torchship.spec.arrays import Array, Feed
 # Disturbed evaluations from which a spread is estimated. With 32, an estimate is below half of the true spread once in
 # a hundred thousand elements.
 SAMPLES = 32
+# And where few events are looked at closely: those that fail, those that a search found.
+CLOSE_SAMPLES = 512
 # Events of a batch that are witnessed at once, and how far the whole batch in float64 may be from its parts.
 PART = 8192
 SAME = 1e-9
