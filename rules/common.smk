@@ -8,8 +8,8 @@ from torchship.training.parallel.gpu_locks import any_here
 from torchship.core.sources import digest, library_modules
 from torchship.config.naming import suggest
 from torchship.models.neighbours import neighbours_digest
-from torchship.training.objective import targets_of as training_targets
-from torchship.training.objective import wanted_of
+from torchship.spec.objective import targets_of as training_targets
+from torchship.spec.objective import wanted_of
 from torchship.core.chain import tries
 from torchship.core.provenance import commit
 from torchship.config.checks import has_data

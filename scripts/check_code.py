@@ -14,6 +14,7 @@ from torchship.data.datasets import read_set
 from torchship.data.domain import grid
 from torchship.models.module import load
 from torchship.spec.model import read_model
+from torchship.spec.objective import terms_of
 from torchship.spec.section import Section
 
 # Enough to show in the report, few enough to read.
@@ -47,9 +48,11 @@ def check_code(
     answers = run_python.evaluate_all(evaluate, shown)
     report["shown"] = [{"input": x.tolist(), "output": y.tolist()} for x, y in zip(shown, answers, strict=True)]
     if events and knobs["required_accuracy"] is not None:
-        labels, outputs = events[model["data"]["target"]], run_python.evaluate_all(evaluate, events[name])
-        threshold, required = model["evaluate"]["threshold"], knobs["required_accuracy"]
-        report["decisions"] = check_decisions(outputs, labels, threshold, required, f"{described.name}: hand-coded")
+        # The generator covers networks of one output.
+        (term,) = terms_of(model)
+        outputs, threshold = run_python.evaluate_all(evaluate, events[name]), model["evaluate"]["threshold"]
+        what, required = f"{described.name}: hand-coded", knobs["required_accuracy"]
+        report["decisions"] = check_decisions(outputs, events[term.target], term.function, threshold, required, what)
     for entry in report["shown"]:
         log.info("%s -> %s", entry["input"], [round(value, 4) for value in entry["output"]])
     write_json(check, report)

@@ -8,14 +8,15 @@ import torch
 from torchship.core.files import write_json
 from torchship.data.datasets import SPLITS, Arrays, write_arrays
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load, outputs_of
+from torchship.models.module import load
 from torchship.spec.model import read_model
+from torchship.spec.objective import terms_of
 from torchship.spec.report import Measured, Metrics
 from torchship.spec.section import Section
+from torchship.training.eager import answers, parts
 from torchship.training.evaluation import measured
 from torchship.training.events import read_events
 from torchship.training.losses import Objective
-from torchship.training.objective import terms_of
 
 
 def evaluate_network(
@@ -36,8 +37,8 @@ def evaluate_network(
     predicted: Arrays = {}
     for split in SPLITS:
         dataset = read_events(sets[split], datasheet, model, split)
-        with torch.no_grad(), told_as_theirs(module, network):
-            outputs = outputs_of(module(*(array.clone() for array in dataset.inputs)))
+        with told_as_theirs(module, network):
+            outputs = answers(module, parts(dataset))
         # torch itself names no outputs; those that are not declared are the exporter's to complain of.
         several = {f"{split}/{name}": output.numpy() for name, output in zip(model["outputs"], outputs, strict=False)}
         predicted |= several if len(several) > 1 else {split: outputs[0].numpy()}

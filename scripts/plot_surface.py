@@ -7,6 +7,7 @@ from torchship.core.step import step
 from torchship.data.datasets import read_arrays
 from torchship.pages.plotting import colormap, figure
 from torchship.spec.model import read_model
+from torchship.spec.objective import terms_of
 from torchship.spec.section import Plots, Section
 
 
@@ -15,7 +16,8 @@ def plot_surface(surface: Path, test: Path, svg: Path, png: Path, *, model: Sect
     ((name, tensor),) = model["inputs"].items()
     ((output, described),) = model["outputs"].items()
     features = tensor.features or [f"{name}[0]", f"{name}[1]"]
-    points, labels = events[name], events[model["data"]["target"]].reshape(-1)
+    (term,) = terms_of(model)
+    points, labels = events[name], events[term.target].reshape(-1)
     with figure(svg, png, style, size=(5.6, 4.6)) as axes:
         image = axes.pcolormesh(
             grid["axis"],

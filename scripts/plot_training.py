@@ -14,6 +14,8 @@ LABELS = {"loss": "mean loss", "accuracy": "accuracy"}
 
 
 def title(outcome: Report) -> str:
+    if "convergence" not in outcome.get("members", [outcome])[0]:
+        return "a regression: nothing is decided, and so no replica is counted as converged"
     if "members" in outcome:
         rates = [member["convergence"] for member in outcome["members"]]
         shares = ", ".join(f"{rate['converged']} of {rate['replicas']}" for rate in rates)
@@ -47,12 +49,14 @@ def plot_training(history: Path, training: Path, outputs: dict[str, Path], *, st
                         row for row in rows if row["quantity"] == f"{split}_{quantity}" and row.get("fold", "0") == fold
                     ]
                     # One entry of the legend for all.
-                    draw_split(axes, selected, split if fold == folds[0] else "", color)
+                    if selected:
+                        draw_split(axes, selected, split if fold == folds[0] else "", color)
             axes.set(xlabel="epoch", ylabel=label)
             axes.set_title(title(outcome), fontsize=9, loc="left")
             if quantity == "loss":
                 axes.set_ylim(bottom=0)
-            axes.legend(fontsize=8, title="band: 16th to 84th percentile", title_fontsize=8)
+            if axes.lines:
+                axes.legend(fontsize=8, title="band: 16th to 84th percentile", title_fontsize=8)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from torchship.select.ranking import METRICS, averaged, folds, order, outcome, t
 from torchship.select.shipped import choose, selected
 from torchship.select.taking import require_unchanged, write_files
 from torchship.spec.model import write_model
-from torchship.training.objective import spelled
+from torchship.spec.objective import spelled
 
 
 def select_model(

@@ -5,7 +5,7 @@ from pathlib import Path
 from torchship.core.step import log, step
 
 from torchship.core.files import sha256, write_rows
-from torchship.models.given_weights import fitted, read_state, without_prefix
+from torchship.models.given_weights import fitted, read_state, require_no_draws, without_prefix
 from torchship.models.module import build, save_weights
 from torchship.models.neighbours import digest
 from torchship.spec.report import Report
@@ -15,7 +15,9 @@ from torchship.training.tables import HISTORY_COLUMNS, REPLICA_COLUMNS, write_re
 
 def take_weights(network: Path, given: Path, outputs: dict[str, Path], *, section: Section) -> None:
     """Write what a training writes: the weights, tables without a row, and a report that says where they are from."""
-    module = build(network, section["network"].get("arguments", {}))
+    arguments = section["network"].get("arguments", {})
+    module = build(network, arguments)
+    require_no_draws(network, arguments)
     state, key = read_state(given)
     state, prefix = without_prefix(state, module.state_dict())
     own, rounded = fitted(state, module, given)

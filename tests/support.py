@@ -7,9 +7,9 @@ import pytest
 import yaml
 from torchship.config.resolve import merge, resolve
 from torchship.data.datasets import SPLITS
+from torchship.spec.objective import targets_of
 from torchship.spec.section import read_section
 from torchship.spec.target import read_targets
-from torchship.training.objective import targets_of
 
 from generate_data import generate_data
 from train_network import train_network

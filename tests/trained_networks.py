@@ -1,13 +1,14 @@
 """Trainings of the networks in tests/networks on data of their own, as the step does them."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 from support import DEFAULTS, PROJECT, merge
 from torchship.core.files import read_json
 from torchship.data.datasets import SPLITS
+from torchship.spec.objective import targets_of
 from torchship.spec.section import read_section
-from torchship.training.objective import targets_of
 
 from generate_data import generate_data
 from train_network import train_network
@@ -30,6 +31,11 @@ def tracks(generator, events=EVENTS):
     return {"hits": hits, "target": (hits[:, :, 1:].sum((1, 2))[:, None] > 0).astype("float32")}, {
         "hits": ["batch", 5, 3]
     }
+
+
+def rows_of(path):
+    """Return the rows of a table that a training has written."""
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def model_of(file, inputs, train, outputs=None):

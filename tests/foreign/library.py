@@ -26,8 +26,8 @@ from torchship.core.errors import TorchshipError
 from torchship.core.files import sha256
 from torchship.models.module import save_weights
 from torchship.spec.model import read_model
+from torchship.spec.objective import terms_of
 from torchship.spec.section import read_section
-from torchship.training.objective import terms_of
 
 from adopt_onnx import adopt_onnx
 from export_onnx import export_onnx, place_onnx

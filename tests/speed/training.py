@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from support import PROJECT, small_model
 from torch import nn
+from torchship.spec.objective import terms
 from torchship.spec.tensor import Tensor
 from torchship.training.batched import BatchedTrainer
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
 from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
-from torchship.training.objective import terms
 from torchship.training.parallel.group import Processes
 
 REPLICAS = [1, 4, 64, 1000]

@@ -132,13 +132,18 @@ def compared(
     return documents
 
 
-def check_decisions(outputs: Array, target: Array, threshold: float, required: float, what: str) -> Right:
+def check_decisions(
+    outputs: Array, target: Array, function: str, threshold: float, required: float, what: str
+) -> Right:
     """Count the right decisions of outputs [events, outputs] about labels [events] or [events, 1].
+
+    Args:
+        function: the loss that the labels are for.
 
     Raises:
         ParityError: fewer than the required share are right; the message names the first wrong event.
     """
-    decided, true = decide(outputs, threshold), true_classes(target)
+    decided, true = decide(outputs, threshold), true_classes(target, function)
     right = int((decided == true).sum())
     if right < required * len(true):
         first = int(np.argmax(decided != true))

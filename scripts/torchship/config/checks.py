@@ -8,8 +8,8 @@ from torchship.config.naming import require_known
 from torchship.config.targets import Targets, require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.errors import ConfigError
+from torchship.spec.objective import ON_LOGITS, terms_of, too_late
 from torchship.spec.section import KINDS, GivenFile, Resolved, Train, Validate
-from torchship.training.objective import ON_LOGITS, terms_of, too_late
 
 # A limit above that share of an output's range needs a reason.
 WIDEST_LIMIT = 0.01
@@ -98,8 +98,8 @@ def check_kind(run: str, entry: Resolved) -> None:
             f"{place}/{foreign[0]}: an ONNX file from elsewhere is validated and timed, no more; remove it"
         )
     if "weights" in entry.get("network", {}):
-        # Evaluation asks for the loss.
-        knobs = [f"train/{knob}" for knob in entry.get("train", {}) if knob != "loss"]
+        # Evaluation asks for the loss, and how starts are drawn stands with the model that the workflow brings.
+        knobs = [f"train/{knob}" for knob in entry.get("train", {}) if knob not in ("loss", "weights")]
         unused = knobs + ["scan"] * ("scan" in entry)
         if unused:
             raise ConfigError(

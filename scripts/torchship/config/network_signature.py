@@ -158,7 +158,7 @@ def kinds_of(annotation: ast.expr) -> Kinds | None:
         case ast.Constant(value=None):
             return ("None",)
         case ast.Constant(value=str(text)):
-            return kinds_of(ast.parse(text, mode="eval").body)
+            return _quoted(text)
         case ast.Name(id=name) if name in SIMPLE:
             return (name,)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
@@ -166,6 +166,14 @@ def kinds_of(annotation: ast.expr) -> Kinds | None:
         case ast.Subscript(value=outer, slice=inner):
             return _generic(_last_name(outer), inner)
     return None
+
+
+def _quoted(text: str) -> Kinds | None:
+    try:
+        annotation = ast.parse(text, mode="eval").body
+    except SyntaxError:  # words for a reader
+        return None
+    return kinds_of(annotation)
 
 
 def _generic(name: str, inner: ast.expr) -> Kinds | None:

@@ -27,7 +27,9 @@ def check_inputs(arrays: Arrays, inputs: Tensors, targets: Sequence[str], place:
         if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiub":
             kind = "text" if is_text(arrays[name]) else arrays[name].dtype
             raise DataError(f"{place}: {name!r} is {kind} of shape {arrays[name].shape}, not numbers by event")
-        finite = np.isfinite(arrays[name].reshape(len(arrays[name]), -1)).all(axis=1)
+        if not len(arrays[name]):
+            raise DataError(f"{place}: {name!r} has no events, its shape is {list(arrays[name].shape)}")
+        finite = np.isfinite(arrays[name]).reshape(len(arrays[name]), -1).all(axis=1)
         if not finite.all():
             raise DataError(
                 f"{place}: {np.sum(~finite)} events of {name!r} are not finite, the first is event {np.argmin(finite)}"

@@ -95,17 +95,39 @@ def split_events(arrays: Arrays, fractions: Mapping[str, float], seed: int) -> d
 
 
 def select(arrays: Arrays, inputs: Tensors, targets: Sequence[str]) -> Arrays:
-    """Keep the declared inputs and the targets, floating point as declared, the targets' as float32."""
+    """Keep the declared inputs and the targets, floating point as declared, the targets' as float32.
+
+    Raises:
+        DataError: one is missing, or holds a number that is too large for that.
+    """
     missing = sorted({*inputs, *targets} - arrays.keys())
     if missing:
         raise DataError(
             f"no array {missing[0]!r} in the data{suggest(missing[0], arrays)}, only {', '.join(sorted(arrays))}"
         )
     return {
-        name: array.astype(floating(inputs.get(name))) if np.issubdtype(array.dtype, np.floating) else array
+        name: as_floating(name, array, floating(inputs.get(name))) if array.dtype.kind == "f" else array
         for name, array in arrays.items()
         if name in inputs or name in targets
     }
+
+
+def as_floating(name: str, array: Array, kind: np.dtype[np.generic]) -> Array:
+    """Return floating-point numbers as another such type.
+
+    Raises:
+        DataError: it cannot hold one, which would be infinite in it.
+    """
+    with np.errstate(over="ignore"):
+        changed = array.astype(kind)
+    lost = np.argwhere(np.isfinite(array) & ~np.isfinite(changed))
+    if len(lost):
+        first = tuple(lost[0])
+        raise DataError(
+            f"{name!r} holds {array[first]:g} in event {first[0] if first else 0}, which {kind} cannot hold: its "
+            f"largest number is {np.finfo(np.dtype(str(kind))).max:g}; scale the data"
+        )
+    return changed
 
 
 def floating(tensor: Tensor | None) -> np.dtype[np.generic]:

@@ -27,7 +27,7 @@ def compare_decisions(
     """Compare the decisions on the events of the test set with float64's.
 
     Args:
-        output: the one that decides, [batch, classes] or [batch, 1].
+        output: the one that decides, [batch, classes], [batch, 1] or [batch].
 
     Returns:
         `events`, how many `changed` and the `first` of these, and the `nearest` event to changing: its margin, and the
@@ -37,19 +37,21 @@ def compare_decisions(
     events, changed, first = 0, 0, None
     nearest: Nearest | None = None
     for case, found in zip(cases, results, strict=True):
-        exact = case.exact[output]
-        if "first" not in case.about or exact.ndim != 2 or is_text(exact) or isinstance(found, str):
+        exact, limit = case.exact[output], case.limit[output]
+        if "first" not in case.about or exact.ndim not in (1, 2) or is_text(exact) or isinstance(found, str):
             continue
         have = found.get(output)
         if have is None or have.shape != exact.shape:
             continue
+        # One number an event, [batch], decides as [batch, 1] does.
+        have, exact, limit = (one.reshape(len(one), -1) for one in (have, exact, limit))
         (decided, _), (expected, margin) = margins(have, threshold), margins(exact, threshold)
         wrong = np.flatnonzero(decided != expected)
         if len(wrong) and first is None:
             first = case.about["first"] + int(wrong[0])
         events, changed = events + len(exact), changed + len(wrong)
         # Both of the scores that are compared may move.
-        reach = case.limit[output].max(axis=1) * (2.0 if exact.shape[1] > 1 else 1.0)
+        reach = limit.max(axis=1) * (2.0 if exact.shape[1] > 1 else 1.0)
         with np.errstate(all="ignore"):
             limits = margin / reach
         event = int(np.argmin(np.nan_to_num(limits, nan=np.inf)))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import torch
 from torch import Tensor, nn
 from torchship.core.errors import TorchshipError, TrainingError
 from torchship.models.neighbours import neighbours
@@ -66,7 +67,7 @@ def _self(frame: FrameType) -> object:
 
 @contextmanager
 def told_as_theirs(module: nn.Module, file: Path) -> Iterator[None]:
-    """Turn what is raised within a network into one line that says where; all else goes on as it is.
+    """Turn what is raised within a network into one line that says where; all else, and lack of memory, goes on.
 
     Raises:
         TrainingError: something was raised in the network's file, or in one of its layers.
@@ -76,11 +77,18 @@ def told_as_theirs(module: nn.Module, file: Path) -> Iterator[None]:
     except TorchshipError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         layer, place = layer_of(error, module), innermost(error, file)
         if layer is None and place is None:
             raise
         given = given_to(error, layer[1]) if layer is not None else ""
         raise TrainingError(described(error, layer, place, file) + given + advice(error)) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Say whether torch had no memory for a tensor; of a CPU's it raises no type of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def described(error: Exception, layer: tuple[str, nn.Module] | None, place: tuple[str, int] | None, file: Path) -> str:

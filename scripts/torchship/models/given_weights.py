@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchship.core.errors import DataError
+from torchship.core.errors import ConfigError, DataError
+from torchship.models.module import build, unsaved
+from torchship.models.seeds import seeded
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +134,25 @@ def fitted(state: State, module: nn.Module, path: Path) -> tuple[State, list[str
     if bad:
         raise DataError(f"{path}: {listed(bad)} hold numbers that are not finite")
     return own, [str(text).replace("torch.", "") for text in rounded]
+
+
+def require_no_draws(file: Path, arguments: Mapping[str, object]) -> None:
+    """Check that a network computes with nothing that is drawn at random anew in each process: weights don't hold that.
+
+    Raises:
+        ConfigError: it keeps such tensors outside of its state_dict.
+    """
+    found = []
+    for seed in range(2):
+        with seeded(seed):
+            found.append(unsaved(build(file, arguments)))
+    one, other = found
+    drawn = sorted(name for name in one if name in other and not torch.equal(one[name], other[name]))
+    if drawn:
+        raise ConfigError(
+            f"{file}: Network draws {', '.join(drawn)} at random, and its state_dict does not hold it: no file of "
+            "weights does then; make it a persistent buffer, and save the weights with it where they were trained"
+        )
 
 
 def with_twins(state: State, module: nn.Module, path: Path) -> State:

@@ -104,13 +104,26 @@ def load(file: Path, arguments: Mapping[str, object], weights: Path) -> nn.Modul
 def save_weights(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write parameters and buffers by name as safetensors; of a tensor with two names two copies."""
     with replacing(path) as part:
-        part.write_bytes(spelled(state))
+        part.write_bytes(safetensors_bytes(state))
 
 
-def spelled(state: Mapping[str, Tensor]) -> bytes:
+def safetensors_bytes(state: Mapping[str, Tensor]) -> bytes:
     """Return parameters and buffers as the bytes of a safetensors file."""
     own = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
     return save(own)
+
+
+def unsaved(module: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors by name that a network keeps and its state_dict does not: plain ones, unsaved buffers."""
+    own = module.state_dict()
+    buffers = {name: tensor for name, tensor in module.named_buffers() if name not in own}
+    plain = {
+        ".".join(filter(None, [place, name])): value
+        for place, layer in module.named_modules()
+        for name, value in vars(layer).items()
+        if isinstance(value, Tensor)
+    }
+    return {**buffers, **plain}
 
 
 def outputs_of(result: object) -> tuple[Tensor, ...]:

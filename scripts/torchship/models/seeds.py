@@ -29,9 +29,12 @@ def derived_seed(purpose: str, seed: int, count: int) -> int:
 def seed_draws(seed: int, device: torch.device) -> None:
     """Seed what layers such as Dropout draw from on a device.
 
-    torch.manual_seed seeds all devices there could be, and keeps a traceback for each: as long as some steps take.
+    NumPy's and Python's generators too: a network may augment its events by them. torch.manual_seed seeds all devices
+    there could be, and keeps a traceback for each: as long as some steps take.
     """
     torch.default_generator.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
 
@@ -71,6 +74,24 @@ def seeded(seed: int) -> Iterator[None]:
             random.setstate(others)
 
 
+def in_mode(module: nn.Module, *, training: bool, frozen: Sequence[str]) -> nn.Module:
+    """Put a network in training or evaluation mode; what `frozen` names whole stays in evaluation mode.
+
+    torch would let the BatchNorm of a frozen module follow the data all the same, and its Dropout drop.
+    """
+    module.train(training)
+    for name, part in module.named_modules() if frozen and training else ():
+        own = [inner for inner, _ in part.named_parameters(prefix=name)]
+        if own and all(any(is_named(one, pattern) for pattern in frozen) for one in own):
+            part.eval()
+    return module
+
+
+def is_named(parameter: str, pattern: str) -> bool:
+    """Say whether `train/frozen` means a parameter by a pattern: by its name, or by that of a module that has it."""
+    return fnmatchcase(parameter, pattern) or parameter.startswith(f"{pattern}.")
+
+
 def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
     """Take the parameters that are called so out of the training.
 
@@ -80,7 +101,7 @@ def freeze(module: nn.Module, frozen: Sequence[str]) -> None:
     # A parameter with two names is frozen by either.
     named = dict(module.named_parameters(remove_duplicate=False))
     for pattern in frozen:
-        fitting = [name for name in named if fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")]
+        fitting = [name for name in named if is_named(name, pattern)]
         if not fitting:
             raise ConfigError(
                 f"train/frozen: no parameter of the network is called {pattern!r}{suggest(pattern, named)}; "

@@ -76,14 +76,20 @@ def trained(training: Report) -> list[str]:
 
 
 def converged(training: Report, of: str = "") -> list[str]:
-    """Return the convergence rate and the replica that ships."""
-    rate, shipped = training["convergence"], training["shipped"] or {}
-    low, high = rate["interval"]
-    text = (
-        f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in "
-        f"{training['epochs']} epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval "
-        f"{100 * low:.1f} to {100 * high:.1f} % ({rate['method']}). {training['diverged']} diverged. "
-        f"Replica {shipped['replica']} has the smallest validation loss, {shipped['validation_loss']:.4f}, and ships."
+    """Return the convergence rate, but for a regression, and the replica that ships."""
+    shipped, epochs = training["shipped"] or {}, training["epochs"]
+    text = f"{training['section']['train']['replicas']} random starts were trained for {epochs} epochs."
+    if "convergence" in training:
+        rate = training["convergence"]
+        low, high = rate["interval"]
+        text = (
+            f"{rate['converged']} of {rate['replicas']} random starts converged ({rate['criterion']}) in {epochs} "
+            f"epochs: {100 * rate['rate']:.1f} %, {100 * rate['confidence']:g} % interval {100 * low:.1f} to "
+            f"{100 * high:.1f} % ({rate['method']})."
+        )
+    text += (
+        f" {training['diverged']} diverged. Replica {shipped['replica']} has the smallest validation loss, "
+        f"{shipped['validation_loss']:.4f}, and ships."
     )
     return [heading(f"Training{of}"), paragraph(text)]
 

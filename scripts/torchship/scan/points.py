@@ -17,8 +17,8 @@ from torchship.core.errors import ConfigError
 from torchship.core.files import Json
 from torchship.scan.knobs import Knobs, plain
 from torchship.spec.candidate import BEST
+from torchship.spec.objective import REGRESSION, decisive, event_shape, spelled, terms_of
 from torchship.spec.section import Point, Resolved, Scan
-from torchship.training.objective import decisive, spelled, terms_of
 
 # Between the knobs in a point's name; Snakemake takes commas in a name for its own.
 BETWEEN = "+"
@@ -127,7 +127,17 @@ def check_metric(place: str, metric: str, sections: Collection[Resolved]) -> Non
             f"{place}: metric is {metric}, which points with train/{decides} {' and '.join(map(str, meanings))} "
             "cannot be compared by: take validation_accuracy"
         )
-    losses = {terms[decisive(terms)].function for terms in map(terms_of, sections)}
+    losses = set()
+    for section in sections:
+        terms = terms_of(section)
+        decides_by = terms[decisive(terms)]
+        losses.add(decides_by.function)
+        several = event_shape(section["outputs"][decides_by.output]["shape"])[-1] != 1
+        if metric != "validation_loss" and decides_by.function == REGRESSION and several:
+            raise ConfigError(
+                f"{place}: metric is {metric}, and {REGRESSION} of several numbers decides nothing: take "
+                "validation_loss"
+            )
     if metric != "validation_loss" and LOGITS in losses and len(losses) > 1:
         raise ConfigError(
             f"{place}: points with train/loss {LOGITS} and others cannot be compared by {metric}: evaluate/threshold, "

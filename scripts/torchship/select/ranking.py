@@ -20,14 +20,21 @@ OUTCOME = ("replicas", "converged", "convergence_rate", "rate_low", "rate_high",
 def outcome(training: Report) -> Outcome:
     """Return what came of a training, by the names of the table's columns.
 
-    A diverged one has no losses, and one that was done elsewhere has nothing of all that.
+    A diverged one has no losses, a regression no decisions, and one that was done elsewhere has nothing of all that.
     """
-    if "convergence" not in training:
-        return dict.fromkeys((*OUTCOME, *QUANTITIES))
-    rate, shipped = training["convergence"], training["shipped"] or {}
-    low, high = rate["interval"]
-    found = (rate["replicas"], rate["converged"], rate["rate"], low, high, training["diverged"])
-    return {**dict(zip(OUTCOME, found, strict=True)), **{name: shipped.get(name) for name in QUANTITIES}}
+    found: dict[str, float | None] = dict.fromkeys((*OUTCOME, *QUANTITIES))
+    if "shipped" not in training:
+        return found
+    found["diverged"] = training["diverged"]
+    if "convergence" in training:
+        rate = training["convergence"]
+        low, high = rate["interval"]
+        found |= {"replicas": rate["replicas"], "converged": rate["converged"], "convergence_rate": rate["rate"]}
+        found |= {"rate_low": low, "rate_high": high}
+    else:
+        found["replicas"] = training["section"]["train"]["replicas"]
+    shipped = training["shipped"] or {}
+    return {**found, **{name: shipped.get(name) for name in QUANTITIES}}
 
 
 def folds(points: Mapping[str, str]) -> dict[str, list[int]]:
@@ -63,14 +70,17 @@ def order(outcomes: Sequence[Outcome], metric: str, losses: set[str]) -> list[in
         losses: the loss functions of the candidates; values of different functions are not compared.
 
     Raises:
-        TrainingError: all have diverged.
+        TrainingError: all have diverged, or one has nothing to be compared by.
     """
     if len(outcomes) == 1 and outcomes[0]["replicas"] is None:
         return [0]
 
     def badness(place: int) -> tuple[float, float, int]:
         value = outcomes[place][metric]
-        assert value is not None  # noqa: S101 -- who has a loss has all
+        if value is None:
+            raise TrainingError(
+                f"scan/metric is {metric}, and a regression has no decisions to count: set it to validation_loss"
+            )
         return value if METRICS[metric] else -value, reached[place] if len(losses) == 1 else 0.0, place
 
     found = {place: one["validation_loss"] for place, one in enumerate(outcomes)}

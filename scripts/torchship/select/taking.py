@@ -52,7 +52,11 @@ def write_files(
         ((name, report),) = reports.items()
         for kind in (*report["files"], "training"):
             with replacing(outputs[kind]) as part:
-                shutil.copyfile(folders[name] / outputs[kind].name, part)
+                source = folders[name] / outputs[kind].name
+                shutil.copyfile(source, part)
+                # What is recorded of the copy is to be what was trained.
+                if kind in report["files"]:
+                    require(kind, source, report["files"][kind], sha256(part), folders[name])
         # It stands alone there, without its neighbours in models/.
         write_text(outputs["network"], bundle(network))
         return

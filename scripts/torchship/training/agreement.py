@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torchship.models.errors import described, innermost
 from torchship.models.module import outputs_of
+from torchship.models.seeds import in_mode
 from torchship.training.batched import Stack
 from torchship.training.engine import State, Task
-from torchship.training.events import Batch
+from torchship.training.events import Batch, on_device
 from torchship.training.rehearsal import listed
 
 # Starts that are compared, the fewest and the most events that they are compared on.
@@ -41,18 +42,18 @@ class Found:
 
 def objection(task: Task) -> tuple[str, bool]:
     """Return why the batched engine should not train a task ('' if it may), and whether its numbers would be wrong."""
-    with numbers(torch.float64), warnings.catch_warnings(record=True) as caught:
+    with default_dtype(torch.float64), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        batch = real_batch(task)
+        batch, frozen = real_batch(task), task.knobs["frozen"]
         for training in (True, False):
             mode = "training" if training else "evaluation"
             modules = [_double(task, place) for place in range(STARTS)]
             try:
-                wanted = [_eager(task, module.train(training), batch) for module in modules]
+                wanted = [_eager(task, in_mode(module, training=training, frozen=frozen), batch) for module in modules]
             except Exception as error:  # whatever a network raises in float64
                 return f"the eager module cannot be evaluated in float64 to compare them: {_told(error, task)}", True
             try:
-                stack = Stack([_double(task, place) for place in range(STARTS)], task.device)
+                stack = Stack([_double(task, place) for place in range(STARTS)], task.device, frozen)
                 found = _batched(task, stack, batch, training=training)
             except Exception as error:  # whatever vmap raises
                 return f"torch.vmap cannot take the network: {_told(error, task)}", True
@@ -67,7 +68,7 @@ def objection(task: Task) -> tuple[str, bool]:
 
 
 @contextmanager
-def numbers(kind: torch.dtype) -> Iterator[None]:
+def default_dtype(kind: torch.dtype) -> Iterator[None]:
     """Make a floating type the default of new tensors inside a `with` block."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(kind)
@@ -95,13 +96,13 @@ def real_batch(task: Task) -> Batch:
     """Return the first events of the training data in float64, on the device."""
     dataset = task.sets["train"]
     events = min(len(dataset), MOST_EVENTS, max(task.knobs["batch_size"], FEWEST_EVENTS))
-    inputs, targets = dataset.to(task.device)[torch.arange(events, device=task.device)]
+    inputs, targets = on_device(dataset[torch.arange(events)], task.device)
     return doubled(inputs), doubled(targets)
 
 
 def _double(task: Task, place: int) -> nn.Module:
     # A start is drawn in float32.
-    with numbers(torch.float32):
+    with default_dtype(torch.float32):
         module = task.starts.module(place)
     return double(module).to(task.device)
 

@@ -16,12 +16,13 @@ from torch.func import functional_call, vmap
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import outputs_of
-from torchship.models.seeds import derived_seed, seed_draws
+from torchship.models.seeds import derived_seed, in_mode, seed_draws
+from torchship.training.eager import parts
 from torchship.training.engine import State, Task, make_optimizer
 
 # More than the lanes of any CPU's vector unit times the unrolling of torch's loops: AVX-512 takes 16 floats, 4 times.
 BLOCK = 64
-# Elements of one forward pass in evaluation: bounds its memory.
+# Elements of the inputs of all copies together in one forward pass of evaluation: bounds its memory.
 EVALUATION_ELEMENTS = 2**22
 
 
@@ -33,10 +34,12 @@ class Stack(nn.Module):
             is a real module, since not every module can be moved to the meta device.
         learned: the parameters that are trained, by name, [copies, ...], leaves that require gradients.
         fixed: buffers and frozen parameters, by name, [copies, ...].
+        frozen: what `train/frozen` names.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], device: torch.device) -> None:
+    def __init__(self, modules: Iterable[nn.Module], device: torch.device, frozen: Sequence[str] = ()) -> None:
         super().__init__()
+        self.frozen = frozen
         collected: dict[str, list[Tensor]] = {}
         skeleton: nn.Module | None = None
         for module in modules:
@@ -72,7 +75,7 @@ class Stack(nn.Module):
             randomness: whether layers that draw random numbers draw the `same` for all copies.
         """
         skeleton = cast("nn.Module", self.skeleton)
-        skeleton.train(training)
+        in_mode(skeleton, training=training, frozen=self.frozen)
         axis = None if shared else 0
 
         def call(learned: State, fixed: State, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -116,9 +119,9 @@ class BatchedTrainer:
     def __init__(self, task: Task) -> None:
         self.task, self.count = task, task.starts.count
         self.padded = -(-self.count // BLOCK) * BLOCK
-        self.stack = Stack(map(task.starts.module, range(self.padded)), task.device)
-        self.batches = task.batches(self.padded)
-        self.resident = {name: dataset.to(task.device) for name, dataset in task.sets.items()}
+        self.stack = Stack(map(task.starts.module, range(self.padded)), task.device, task.knobs["frozen"])
+        self.sets = task.placed()
+        self.batches = task.batches(self.sets["train"], self.padded)
         self.optimizer = make_optimizer(task.knobs, [*self.stack.parameters()], foreach=True)
         self.forward = task.processes.parallel(self.stack)
 
@@ -150,18 +153,17 @@ class BatchedTrainer:
     @torch.no_grad()
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
         """Return each replica's mean loss and accuracy over a set, [replicas] each; each process takes a share."""
-        dataset, processes, objective = self.resident[split], self.task.processes, self.task.objective
+        dataset, processes, objective = self.sets[split], self.task.processes, self.task.objective
         # Two tensors, since in a process without events they are still these when they are summed in place.
         loss_sum, right_sum = (torch.zeros(self.padded, device=self.task.device) for _ in range(2))
-        chunk = max(1, EVALUATION_ELEMENTS // self.padded)
-        events = torch.arange(len(dataset), device=self.task.device)[processes.rank :: processes.count]
-        for index in torch.split(events, chunk) if len(events) else ():
-            inputs, targets = dataset[index]
+        elements = EVALUATION_ELEMENTS // self.padded
+        for inputs, targets in parts(dataset, self.task.device, processes.rank, processes.count, elements):
+            events = len(targets[0])
             with self._theirs():
                 outputs = self.stack.outputs(inputs, training=False, shared=True)
             expanded = [target.expand(self.padded, *target.shape) for target in targets]
-            loss_sum = loss_sum + objective.per_replica(outputs, expanded) * len(index)
-            right_sum = right_sum + objective.accuracy(outputs, expanded) * len(index)
+            loss_sum = loss_sum + objective.per_replica(outputs, expanded) * events
+            right_sum = right_sum + objective.accuracy(outputs, expanded) * events
         means = (processes.total(part) / len(dataset) for part in (loss_sum, right_sum))
         loss, right = (mean[: self.count] for mean in means)
         return loss, right

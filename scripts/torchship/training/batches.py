@@ -1,12 +1,12 @@
 """Batches for replicas: from a Dataset that stays on the device, or through torch's DataLoader."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
-from torchship.training.events import Batch, EventDataset
+from torchship.training.events import Batch, EventDataset, on_device
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
 
@@ -66,13 +66,17 @@ class Order(Sampler[Tensor]):
 
 
 class Batches:
-    """The training batches of any epoch, on the device; both loaders give the same numbers in the same order."""
+    """The training batches of any epoch, on the device; both loaders give the same numbers in the same order.
+
+    Args:
+        dataset: on the device where it is resident, else on the CPU.
+    """
 
     def __init__(
         self, dataset: EventDataset, order: Order, device: torch.device, *, loader: str, num_workers: int
     ) -> None:
         self.order, self.device, self.sizes = order, device, order.sizes()
-        self.dataset = dataset.to(device)
+        self.dataset = dataset
         self.loader: Iterable[Batch] | None = None
         if loader == "resident":
             order.device = device
@@ -97,7 +101,4 @@ class Batches:
             yield from map(self.dataset.__getitem__, self.order)
             return
         for inputs, targets in self.loader:
-            yield self._moved(inputs), self._moved(targets)
-
-    def _moved(self, arrays: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return tuple(array.to(self.device, non_blocking=True) for array in arrays)
+            yield on_device((inputs, targets), self.device)

@@ -4,20 +4,21 @@ It takes any module, and its time grows with the number of replicas. A replica's
 draw while training, depend on the number of its start alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import outputs_of
-from torchship.models.seeds import derived_seed, seed_draws
+from torchship.models.seeds import derived_seed, in_mode, seed_draws
 from torchship.training.engine import State, Task, make_optimizer
-from torchship.training.events import Batch, EventDataset
+from torchship.training.events import Batch, EventDataset, on_device
 from torchship.training.losses import Objective
 
 # Elements of the inputs of one forward pass in evaluation, and its most events: bounds its memory.
 EVALUATION_ELEMENTS, EVALUATION_EVENTS = 2**20, 2**14
+CPU = torch.device("cpu")
 
 
 class EagerTrainer:
@@ -28,11 +29,11 @@ class EagerTrainer:
         self.modules = [task.starts.module(place).to(task.device) for place in range(self.count)]
         self.forwards = [task.processes.parallel(module) for module in self.modules]
         self.optimizers = [self._optimizer(module) for module in self.modules]
-        self.batches = task.batches(self.count)
+        self.sets = task.placed()
+        self.batches = task.batches(self.sets["train"], self.count)
         self.sizes = torch.tensor(
             [float(task.processes.events(size)) for size in self.batches.sizes], device=task.device
         )
-        self.resident = {name: dataset.to(task.device) for name, dataset in task.sets.items()}
 
     def _optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -52,7 +53,7 @@ class EagerTrainer:
         # For layers that draw random numbers: a resumed run draws the same, each replica and process its own.
         draws = derived_seed(f"epoch {epoch}", self.task.starts.seed, number * processes.count + processes.rank)
         seed_draws(draws, self.task.device)
-        module.train()
+        in_mode(module, training=True, frozen=self.task.knobs["frozen"])
         losses = []
         with told_as_theirs(module, self.task.starts.file):
             for (inputs, targets), size in zip(self.batches.epoch(epoch, number), self.batches.sizes, strict=True):
@@ -70,12 +71,13 @@ class EagerTrainer:
 
     def evaluate(self, split: str) -> tuple[Tensor, Tensor]:
         """Return each replica's mean loss and accuracy over a set, [replicas] each; each process takes a share."""
-        processes, dataset = self.task.processes, self.resident[split]
+        processes, dataset = self.task.processes, self.sets[split]
         sums = []
         for module in self.modules:
             module.eval()
             with told_as_theirs(module, self.task.starts.file):
-                sums.append(evaluated(module, dataset, self.task.objective, processes.rank, processes.count))
+                batches = parts(dataset, self.task.device, processes.rank, processes.count)
+                sums.append(evaluated(module, batches, self.task.objective, self.task.device))
         loss, right = (processes.total(torch.stack(part)) / len(dataset) for part in zip(*sums, strict=True))
         return loss, right
 
@@ -108,15 +110,11 @@ def tensors_of(module: nn.Module) -> State:
 
 @torch.no_grad()
 def evaluated(
-    module: nn.Module, dataset: EventDataset, objective: Objective, rank: int = 0, count: int = 1
+    module: nn.Module, batches: Iterable[Batch], objective: Objective, device: torch.device = CPU
 ) -> tuple[Tensor, Tensor]:
-    """Return the sums of a network's losses and of its right decisions over a share of a set, in the mode it is in.
-
-    Args:
-        rank, count: take share number `rank` of `count`.
-    """
-    loss_sum = right_sum = torch.zeros((), device=dataset.targets[0].device)
-    for inputs, targets in parts(dataset, rank, count):
+    """Return the sums of a network's losses and of its right decisions over batches, in the mode it is in."""
+    loss_sum = right_sum = torch.zeros((), device=device)
+    for inputs, targets in batches:
         outputs = outputs_of(module(*inputs))
         loss_sum = loss_sum + objective.mean(outputs, targets) * len(targets[0])
         right = objective.accuracy([output.unsqueeze(0) for output in outputs], [one.unsqueeze(0) for one in targets])
@@ -124,9 +122,28 @@ def evaluated(
     return loss_sum, right_sum
 
 
-def parts(dataset: EventDataset, rank: int = 0, count: int = 1) -> Iterator[Batch]:
-    """Yield a share of a set in the parts that a network is evaluated on, which are copies."""
+@torch.no_grad()
+def answers(module: nn.Module, batches: Iterable[Batch]) -> list[Tensor]:
+    """Return a network's outputs for all events of some batches, in order, in the mode it is in."""
+    several = [outputs_of(module(*inputs)) for inputs, _ in batches]
+    # A single one may hold what belongs to no event, as a scalar.
+    return [torch.cat(column) if len(column) > 1 else column[0] for column in zip(*several, strict=True)]
+
+
+def parts(
+    dataset: EventDataset,
+    device: torch.device = CPU,
+    rank: int = 0,
+    count: int = 1,
+    elements: int = EVALUATION_ELEMENTS,
+) -> Iterator[Batch]:
+    """Yield a share of a set in the parts that a network is evaluated on, which are copies on the device.
+
+    Args:
+        rank, count: take share number `rank` of `count`.
+        elements: of the inputs of one part, at most, but for those of a single event.
+    """
     width = max(1, sum(array[:1].numel() for array in dataset.inputs))
-    chunk = max(1, min(EVALUATION_EVENTS, EVALUATION_ELEMENTS // width))
+    chunk = max(1, min(EVALUATION_EVENTS, elements // width))
     events = torch.arange(len(dataset), device=dataset.targets[0].device)[rank::count]
-    return (dataset[index] for index in (torch.split(events, chunk) if len(events) else ()))
+    return (on_device(dataset[index], device) for index in (torch.split(events, chunk) if len(events) else ()))

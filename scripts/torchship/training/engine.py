@@ -72,11 +72,21 @@ class Task:
         """Return the section `train` of the configuration."""
         return self.starts.knobs
 
-    def batches(self, replicas: int) -> Batches:
-        """Return the training batches for so many replicas, side by side or one after another."""
+    @property
+    def decides(self) -> bool:
+        """Say whether there are decisions, which are right or wrong: a regression has none."""
+        return self.objective.counts(self.sets["validation"].targets)
+
+    def placed(self) -> dict[str, EventDataset]:
+        """Return the sets where a trainer has them: on the device, or on the CPU where a loader brings the batches."""
+        resident = self.knobs["loader"] == "resident"
+        return {name: dataset.to(self.device) if resident else dataset for name, dataset in self.sets.items()}
+
+    def batches(self, dataset: EventDataset, replicas: int) -> Batches:
+        """Return the batches of the training set for so many replicas, side by side or one after another."""
         knobs = self.knobs
         order = Order(
-            len(self.sets["train"]),
+            len(dataset),
             knobs["batch_size"],
             self.starts.seed,
             self.processes,
@@ -84,7 +94,7 @@ class Task:
             first=knobs["first_replica"],
             replicas=replicas,
         )
-        return Batches(self.sets["train"], order, self.device, loader=knobs["loader"], num_workers=knobs["num_workers"])
+        return Batches(dataset, order, self.device, loader=knobs["loader"], num_workers=knobs["num_workers"])
 
 
 class Trainer(Protocol):

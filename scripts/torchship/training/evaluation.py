@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from torch import Tensor
+from torchship.spec.objective import REGRESSION
 from torchship.spec.report import Measured
-from torchship.training.losses import Objective
+from torchship.training.losses import Objective, beside
 from torchship.training.metrics import confusion, decide, true_classes
-from torchship.training.objective import REGRESSION
 
 
 def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Measured:
@@ -17,15 +17,19 @@ def measured(objective: Objective, outputs: Sequence[Tensor], targets: Sequence[
         each = objective.each(*one)
         entry["losses"] = {term.output: float(loss[0]) for term, loss in zip(objective.terms, each, strict=True)}
     term = objective.terms[objective.decides]
-    output, target = outputs[term.place].numpy(), targets[objective.decides].numpy()
     if term.function == REGRESSION:
         return entry
+    target = targets[objective.decides]
+    output = beside(outputs[term.place], target).numpy()
     classes = output.shape[-1]
     if term.function != "cross_entropy" and classes != 1:
         # Labels of their own, each right or wrong.
         return {**entry, "accuracy": float(objective.accuracy(*one)[0])}
     # An event may have several decisions, one for each of its samples or particles.
-    decided, true = decide(output.reshape(-1, classes), objective.threshold), true_classes(target)
+    decided, true = (
+        decide(output.reshape(-1, classes), objective.threshold),
+        true_classes(target.numpy(), term.function),
+    )
     classes = max(2, classes)
     return {
         **entry,

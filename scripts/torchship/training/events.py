@@ -1,6 +1,5 @@
 """The events of a set as tensors: inputs and targets side by side, taken by index."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,9 +7,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchship.data.datasets import read_set
 from torchship.data.targets import suited
-from torchship.spec.arrays import Array
+from torchship.spec.objective import event_shape, terms_of
 from torchship.spec.section import Section
-from torchship.training.objective import terms_of
 
 # Inputs in the network's order, and targets in the order of the losses' terms.
 Batch = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
@@ -26,12 +24,6 @@ class EventDataset(Dataset[Batch]):
 
     def __init__(self, inputs: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> None:
         self.inputs, self.targets = inputs, targets
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array], inputs: Sequence[str], targets: Sequence[str]) -> "EventDataset":
-        """Take the inputs, in the network's order, and the targets out of named arrays."""
-        taken = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (inputs, targets)]
-        return cls(*taken)
 
     def __len__(self) -> int:
         return len(self.targets[0])
@@ -50,6 +42,12 @@ class EventDataset(Dataset[Batch]):
         return EventDataset(*(tuple(array.to(device) for array in part) for part in (self.inputs, self.targets)))
 
 
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """Return a batch on a device; where it is there already, the same tensors."""
+    inputs, targets = (tuple(one.to(device, non_blocking=True) for one in part) for part in batch)
+    return inputs, targets
+
+
 def read_events(path: Path, datasheet: Path, model: Section, split: str) -> EventDataset:
     """Read a set, with each target as the loss of the output that it is for takes it.
 
@@ -59,7 +57,7 @@ def read_events(path: Path, datasheet: Path, model: Section, split: str) -> Even
     named, outputs = read_set(path, datasheet), model["outputs"]
     targets = []
     for term in terms_of(model):
-        shape = outputs[term.output].shape[1:]
+        shape = event_shape(outputs[term.output].shape)
         target, _ = suited(named[term.target], term.function, shape, f"the {split} set, {term.target}")
         targets.append(torch.from_numpy(target))
     return EventDataset(tuple(torch.from_numpy(named[name]) for name in model["inputs"]), tuple(targets))

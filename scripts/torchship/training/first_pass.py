@@ -16,10 +16,10 @@ from torchship.models.module import outputs_of
 from torchship.models.seeds import random_network
 from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH, read_axes, usual_sizes
+from torchship.spec.objective import terms_of
 from torchship.spec.section import Section
 from torchship.spec.tensor import Tensors
 from torchship.training.loss_matches import mismatches
-from torchship.training.objective import terms_of
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torchship.core.errors import DivergenceError
+from torchship.core.errors import DivergenceError, TrainingError
 from torchship.core.files import Json, sha256
 from torchship.models.devices import describe_device
+from torchship.models.errors import one_line, out_of_memory
 from torchship.models.neighbours import digest
+from torchship.spec.objective import terms_of
 from torchship.spec.report import Report
-from torchship.spec.section import Point, Section, Watch, by_name
+from torchship.spec.section import Point, Section, Train, Watch, by_name
 from torchship.training.checkpoints import Checkpoint, fingerprint
 from torchship.training.engine import Starts, Task
 from torchship.training.engine_choice import choose_engine, make_trainer
@@ -21,7 +23,6 @@ from torchship.training.events import EventDataset, read_events
 from torchship.training.folds import of_fold
 from torchship.training.loop import train
 from torchship.training.losses import Objective
-from torchship.training.objective import terms_of
 from torchship.training.parallel.group import Processes
 from torchship.training.rehearsal import rehearse
 from torchship.training.report import write_divergence, write_outcome
@@ -69,6 +70,25 @@ def plain_kernels() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
+
+
+@contextmanager
+def enough_memory(knobs: Train) -> Iterator[None]:
+    """Say what needs less memory, inside a `with` block, where there is not enough.
+
+    Raises:
+        TrainingError: torch had none for a tensor.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"there is not enough memory: {one_line(error)}; fewer train/replicas (now {knobs['replicas']}) or a "
+            f"smaller train/batch_size (now {knobs['batch_size']}) need less, as does train/engine: eager (now "
+            f"{knobs['engine']}), and train/loader: dataloader leaves the data on the CPU (now {knobs['loader']})"
+        ) from error
 
 
 def events_of(work: Work, model: Section) -> dict[str, EventDataset]:
@@ -123,13 +143,15 @@ def fit(work: Work, device: torch.device, processes: Processes) -> None:
     identity = fingerprint([work.section, device.type, torch.__version__, work.code, *files])
     saved = Checkpoint(Path(work.checkpoint), identity, work.watch["checkpoint_seconds"])
     outputs = {name: Path(path) for name, path in work.outputs.items()}
-    rehearse(task, list(model["inputs"]))
-    choice = choose_engine(task)
+    with enough_memory(knobs):
+        rehearse(task, list(model["inputs"]))
+        choice = choose_engine(task)
     log.info("engine: %s (asked for %s): %s", choice.engine, choice.asked, choice.reason)
     about["engine"] = choice.report()
     try:
-        trainer = make_trainer(task, choice)
-        with saved.on_signal():
+        with enough_memory(knobs):
+            trainer = make_trainer(task, choice)
+        with saved.on_signal(), enough_memory(knobs):
             history = train(trainer, task, checkpoint=saved, log_every=work.watch["log_every"])
         if processes.first:
             # If all diverged in the last epoch, or on the validation set, it raises before it writes anything.

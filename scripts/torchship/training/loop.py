@@ -49,7 +49,7 @@ def train(
     history = History([], torch.empty(0, len(QUANTITIES), count), torch.zeros(count, dtype=torch.int64))
     first = restore(checkpoint, trainer, history)
     processes.require_same(first, task.device)
-    watch = Watch(log_every, knobs["epochs"], first)
+    watch = Watch(log_every, knobs["epochs"], first, accuracy=task.decides)
 
     for epoch in range(first + 1, knobs["epochs"] + 1):
         mean_loss = trainer.train_epoch(epoch).cpu()
@@ -105,8 +105,8 @@ def restore(checkpoint: Checkpoint, trainer: Trainer, history: History) -> int:
 class Watch:
     """Log lines that a person can follow: the seed's loss and accuracy, how far it is, how long it takes."""
 
-    def __init__(self, every: int, last: int, first: int) -> None:
-        self.every, self.last, self.first = every, last, first
+    def __init__(self, every: int, last: int, first: int, *, accuracy: bool) -> None:
+        self.every, self.last, self.first, self.accuracy = every, last, first, accuracy
         self.start = self.spoken = time.monotonic()
 
     def look(self, epoch: int, mean_loss: Tensor, history: History) -> None:
@@ -118,7 +118,7 @@ class Watch:
         left = (now - self.start) / (epoch - self.first) * (self.last - epoch)
         best = mean_loss.nan_to_num(torch.inf).argmin()
         accuracy = ""
-        if history.epochs:
+        if history.epochs and self.accuracy:
             recorded = history.values[-1, QUANTITIES.index("validation_accuracy")]
             of = "" if history.epochs[-1] == epoch else f" after epoch {history.epochs[-1]}"
             accuracy = f", accuracy {recorded[best]:.3f} best {recorded.nanmedian():.3f} median{of}"

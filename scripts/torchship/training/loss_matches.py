@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from torch import Tensor
-from torchship.training.objective import ON_LOGITS, Term, too_late
+from torchship.spec.objective import ON_LOGITS, Term, too_late
 
 # Operations, as the graph of gradients calls them, whose results are probabilities.
 PROBABILITIES = {"SoftmaxBackward0": "softmax", "SigmoidBackward0": "sigmoid"}

@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
+from torchship.spec.objective import BINARY, REGRESSION, Term, decisive
 from torchship.training.loss_matches import no_probabilities
-from torchship.training.objective import REGRESSION, Term, decisive
 
 Tensors = Sequence[Tensor]
 
@@ -78,7 +78,7 @@ class Objective:
     def mean(self, outputs: Tensors, targets: Tensors) -> Tensor:
         """Return the mean loss of one network, a scalar, from tensors [events, …]."""
         parts = [
-            QUICK[term.function](outputs[term.place], target, reduction="mean")
+            QUICK[term.function](beside(outputs[term.place], target), target, reduction="mean")
             for term, target in zip(self.terms, targets, strict=True)
         ]
         return self._sum(parts)
@@ -90,7 +90,7 @@ class Objective:
     def each(self, outputs: Tensors, targets: Tensors) -> list[Tensor]:
         """Return each term's mean loss for each replica, [replicas] each, without its weight."""
         return [
-            FUNCTIONS[term.function](outputs[term.place], target, reduction="none").flatten(1).mean(1)
+            FUNCTIONS[term.function](beside(outputs[term.place], target), target, reduction="none").flatten(1).mean(1)
             for term, target in zip(self.terms, targets, strict=True)
         ]
 
@@ -105,21 +105,31 @@ class Objective:
 
     def accuracy(self, outputs: Tensors, targets: Tensors) -> Tensor:
         """Return each replica's share of right decisions, [replicas], from tensors [replicas, events, …]."""
-        term = self.terms[self.decides]
-        return accuracy(outputs[term.place], targets[self.decides], self.threshold, term.function)
+        term, target = self.terms[self.decides], targets[self.decides]
+        return accuracy(beside(outputs[term.place], target), target, self.threshold, term.function)
+
+    def counts(self, targets: Tensors) -> bool:
+        """Say whether there are decisions to count: a regression has some if it is of labels 0 and 1."""
+        term, target = self.terms[self.decides], targets[self.decides]
+        return term.function != REGRESSION or (target.shape[-1] == 1 and bool(((target == 0) | (target == 1)).all()))
+
+
+def beside(output: Tensor, target: Tensor) -> Tensor:
+    """Return an output [events, …] with a last axis as its target has: [events] is [events, 1], one number an event."""
+    return output.unsqueeze(-1) if output.dim() < target.dim() else output
 
 
 def accuracy(output: Tensor, target: Tensor, threshold: float, function: str) -> Tensor:
     """Return the share of right decisions, [replicas], of outputs and targets [replicas, events, …, classes or 1].
 
-    Of several binary labels each counts for itself; a regression of several numbers decides nothing, and has 0.
+    Of several binary labels each counts for itself, and one that is smoothed counts as what it is nearer to. A
+    regression of several numbers decides nothing, and has 0.
     """
     if function == REGRESSION and output.shape[-1] != 1:
         return torch.zeros(len(output), device=output.device)
     decided = decisions(output, threshold, function)
-    if function != "cross_entropy" and output.shape[-1] != 1:
-        target = target > 0.5
-    return (decided == target.reshape(decided.shape)).float().flatten(1).mean(1)
+    right = target > 0.5 if function in BINARY else target
+    return (decided == right.reshape(decided.shape)).float().flatten(1).mean(1)
 
 
 def decisions(output: Tensor, threshold: float, function: str) -> Tensor:

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import innermost, one_line, told_as_theirs
 from torchship.models.module import outputs_of
+from torchship.models.seeds import in_mode
 from torchship.models.user_code import line_in_text
 from torchship.spec.axes import BATCH
+from torchship.training.eager import parts
 from torchship.training.engine import Task
 from torchship.training.events import Batch
 from torchship.training.first_pass import check_call, check_outputs, outputs_told, place_of
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Of an output's size, two calls may differ: GPUs sum in any order.
 STEADY = 1e-4
+# Of it, an event may differ where it is alone: other kernels round otherwise. How many are looked at, of how many.
+DEPENDS, ALONE, SEVERAL = 1e-3, 8, 32
 # Batches that are tried until each parameter has had a gradient: which are used may depend on the data.
 MOST_BATCHES = 100
 
@@ -34,9 +38,9 @@ def rehearse(task: Task, names: Sequence[str]) -> None:
     Raises:
         TrainingError: an error in the network's code, with the line; other inputs or outputs than declared; an output
             that its loss is not meant for; nothing to train; parameters that get no gradient, or none that can be
-            computed; outputs that change when the network is called again.
+            computed; outputs that change when the network is called again; starts that are all the same.
     """
-    module = task.starts.module(0).to(task.device).train()
+    module = in_mode(task.starts.module(0).to(task.device), training=True, frozen=task.knobs["frozen"])
     check_call(module, task.starts.file, names)
     learned = {name: one for name, one in module.named_parameters() if one.requires_grad}
     frozen = [name for name, one in module.named_parameters() if not one.requires_grad]
@@ -57,8 +61,9 @@ def rehearse(task: Task, names: Sequence[str]) -> None:
             f"{task.starts.file}: the gradient of {sparse[0]} is sparse, which not every optimizer takes: build its "
             "layer with sparse=False"
         )
-    inputs, _ = next(_batches(task))
-    require_steady(task, module.eval(), inputs)
+    inputs, _ = next(parts(task.sets["train"], task.device))
+    require_steady(task, module.eval(), [one[:SEVERAL] for one in inputs])
+    require_other_starts(task)
 
 
 def _batches(task: Task) -> Iterator[Batch]:
@@ -149,6 +154,54 @@ def require_steady(task: Task, module: nn.Module, inputs: Sequence[Tensor]) -> N
                 f"outputs: {name} differs by {off:.2g} of {size:.2g}; if it draws random numbers or keeps something "
                 "from call to call, let it do so in training mode alone (if self.training: …)"
             )
+
+    warn_of_company(task, module, inputs, first)
+
+
+def warn_of_company(task: Task, module: nn.Module, inputs: Sequence[Tensor], together: Sequence[Tensor]) -> None:
+    """Warn if an event has other outputs alone than with others: what is trained on batches may be served one by one.
+
+    A network may branch on its whole batch on purpose; the gate then says what its file does. Where rounding
+    decides, as between equal distances, a few events may differ; of such a network, most do.
+
+    Args:
+        together: the outputs of all events of the inputs in one call.
+    """
+    events = min(ALONE, len(inputs[0]))
+    if len(inputs[0]) < 2:
+        return
+    with torch.no_grad(), told_as_theirs(module, task.starts.file):
+        alone = [outputs_of(module(*(one[place : place + 1].clone() for one in inputs))) for place in range(events)]
+    for place, name in enumerate(task.outputs):
+        whole = together[place].double().nan_to_num()
+        parts_alone = [outputs[place].double().nan_to_num() for outputs in alone]
+        if any(one.shape[1:] != whole.shape[1:] or len(one) != 1 for one in parts_alone):
+            continue
+        size = float(whole.abs().max()) if whole.numel() else 0.0
+        off = (torch.cat(parts_alone) - whole[:events]).abs().reshape(events, -1).amax(1)
+        if 2 * int((off > DEPENDS * size).sum()) > events:
+            log.warning(
+                "%s: in evaluation mode, the outputs of an event depend on the others in its batch: alone, %s of the "
+                "first %d events is off by up to %.2g of %.2g; loss and accuracy hold for such batches only, so leave "
+                "out what is taken over the batch, such as x.mean(0) or BatchNorm1d(track_running_stats=False)",
+                *[task.starts.file, name, events, float(off.max()), size],
+            )
+
+
+def require_other_starts(task: Task) -> None:
+    """Check that random starts differ, where there are several.
+
+    Raises:
+        TrainingError: the first two are the same.
+    """
+    if task.starts.count == 1:
+        return
+    one, other = (dict(task.starts.module(place).named_parameters()) for place in range(2))
+    if all(torch.equal(learned, other[name]) for name, learned in one.items() if learned.requires_grad):
+        raise TrainingError(
+            f"{task.starts.file}: the {task.starts.count} random starts that train/replicas asks for are all the same: "
+            "take torch.manual_seed out of the network's file, or set train/replicas to 1 if it draws nothing"
+        )
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
-from torchship.models.module import load, outputs_of
-from torchship.training.agreement import double, doubled, numbers
-from torchship.training.eager import evaluated, parts
+from torchship.models.module import load, unsaved
+from torchship.spec.objective import Term
+from torchship.training.agreement import default_dtype, double, doubled
+from torchship.training.eager import answers, evaluated, parts
 from torchship.training.engine import Task
 from torchship.training.events import Batch
-from torchship.training.losses import FUNCTIONS, Objective, decisions
-from torchship.training.objective import Term
+from torchship.training.losses import FUNCTIONS, beside, decisions
 from torchship.training.rehearsal import require_steady
 
 log = logging.getLogger(__name__)
@@ -78,16 +78,8 @@ def require_same(task: Task, weights: Path, logged: Mapping[str, float]) -> Judg
 
 def kept(module: nn.Module) -> str:
     """Return the names of tensors that a network keeps and its state_dict does not, in brackets; '' for none."""
-    own = module.state_dict()
-    buffers = [name for name, _ in module.named_buffers() if name not in own]
-    plain = [
-        ".".join(filter(None, [place, name]))
-        for place, layer in module.named_modules()
-        for name, value in vars(layer).items()
-        if isinstance(value, Tensor)
-    ]
-    names = sorted([*buffers, *plain])
-    return f" (perhaps {', '.join(names)}: make it a persistent buffer)" if names else ""
+    names = ", ".join(sorted(unsaved(module)))
+    return f" (perhaps {names}: make it a persistent buffer)" if names else ""
 
 
 def judge(task: Task, module: nn.Module) -> Judged:
@@ -98,7 +90,7 @@ def judge(task: Task, module: nn.Module) -> Judged:
     """
     dataset, objective = task.sets["validation"], task.objective
     with told_as_theirs(module, task.starts.file):
-        loss, right = (float(one) / len(dataset) for one in evaluated(module, dataset, objective))
+        loss, right = (float(one) / len(dataset) for one in evaluated(module, parts(dataset), objective))
     inputs, _ = next(parts(dataset))
     require_steady(task, module, inputs)
     change, undecided = bounds(task, module)
@@ -114,10 +106,10 @@ def bounds(task: Task, module: nn.Module) -> tuple[float, float]:
     every module can be copied.
     """
     dataset, objective = task.sets["validation"], task.objective
-    narrow = wide = answers(module, parts(dataset), objective)
+    narrow = wide = judged_outputs(module, parts(dataset), task)
     try:
-        with numbers(torch.float64):
-            wide = answers(double(module), map(_doubled, parts(dataset)), objective)
+        with default_dtype(torch.float64):
+            wide = judged_outputs(double(module), map(_doubled, parts(dataset)), task)
     except Exception as error:  # whatever a network raises that insists on float32
         log.debug("no float64 evaluation of what ships: %s", error)
     smallest = UNIT_FLOAT32 if wide is not narrow else UNKNOWN
@@ -138,14 +130,11 @@ def bounds(task: Task, module: nn.Module) -> tuple[float, float]:
     return change, undecided
 
 
-def answers(module: nn.Module, batches: Iterable[Batch], objective: Objective) -> list[Tensor]:
-    """Return the outputs that have a loss, of all events, in the order of the terms, in float64."""
-    found: list[list[Tensor]] = [[] for _ in objective.places]
-    for inputs, _ in batches:
-        outputs = outputs_of(module(*inputs))
-        for place, column in zip(objective.places, found, strict=True):
-            column.append(outputs[place])
-    return [torch.cat(column).double() for column in found]
+def judged_outputs(module: nn.Module, batches: Iterable[Batch], task: Task) -> list[Tensor]:
+    """Return the outputs that have a loss, of the whole validation set, in the order of the terms, in float64."""
+    outputs, places = answers(module, batches), task.objective.places
+    targets = task.sets["validation"].targets
+    return [beside(outputs[place], target).double() for place, target in zip(places, targets, strict=True)]
 
 
 def _doubled(batch: Batch) -> Batch:

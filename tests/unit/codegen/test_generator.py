@@ -246,7 +246,7 @@ def test_wrong_decisions_stop_the_check(golden):
     with pytest.raises(
         ParityError, match=r"2 of 4 decisions are right, 1 of them must be; the first wrong one is event 0"
     ):
-        check_decisions(outputs, np.array([[0], [1], [1], [0]]), 0.5, 1.0, "xor")
+        check_decisions(outputs, np.array([[0], [1], [1], [0]]), "binary_cross_entropy", 0.5, 1.0, "xor")
 
 
 def test_without_a_compiler_the_header_is_loudly_unchecked(trained, tmp_path, monkeypatch, caplog):

@@ -24,7 +24,8 @@ def test_the_truth_table(trained):
 
 
 def test_a_dataset_gives_one_event_and_many(trained):
-    dataset = EventDataset.from_arrays(read_arrays(trained.sets["train"]), ["x"], ["target"])
+    arrays = {name: torch.from_numpy(array) for name, array in read_arrays(trained.sets["train"]).items()}
+    dataset = EventDataset((arrays["x"],), (arrays["target"],))
     (x,), (target,) = dataset[2]
     assert len(dataset) == 4
     assert (x.tolist(), target.tolist()) == ([1, 0], [1])

@@ -9,9 +9,9 @@ from torch import nn
 from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError, TrainingError
 from torchship.core.files import read_json
+from torchship.spec.objective import terms
 from torchship.spec.section import read_section
 from torchship.training.loss_matches import mismatches
-from torchship.training.objective import terms
 from trained_networks import trained
 
 from check_network import check_network

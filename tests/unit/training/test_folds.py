@@ -21,10 +21,10 @@ from torchship.select.members import average, write_together
 from torchship.select.ranking import folds
 from torchship.spec.candidate import candidates_of
 from torchship.spec.model import read_model
+from torchship.spec.objective import targets_of
 from torchship.spec.section import read_section
 from torchship.training.events import EventDataset
 from torchship.training.folds import of_fold
-from torchship.training.objective import targets_of
 
 from generate_data import generate_data
 from plot_training import plot_training

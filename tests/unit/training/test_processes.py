@@ -18,13 +18,13 @@ from torchship.core.errors import DataError, TrainingError
 from torchship.core.files import read_json, sha256
 from torchship.data.datasets import SPLITS
 from torchship.models.module import load
+from torchship.spec.objective import terms
 from torchship.spec.tensor import Tensor
 from torchship.training.batched import BatchedTrainer
 from torchship.training.eager import EagerTrainer
 from torchship.training.engine import Starts, Task
 from torchship.training.events import EventDataset
 from torchship.training.losses import Objective
-from torchship.training.objective import terms
 from torchship.training.parallel.group import Processes
 from torchship.training.parallel.launch import ended
 

@@ -17,6 +17,7 @@ from torchship.core.files import read_json, sha256
 from torchship.models.devices import choose_device
 from torchship.models.module import build, load
 from torchship.models.seeds import derived_seed, random_network
+from torchship.spec.objective import terms
 from torchship.training.batched import BatchedTrainer
 from torchship.training.checkpoints import Checkpoint
 from torchship.training.eager import EagerTrainer
@@ -24,7 +25,6 @@ from torchship.training.engine import Starts, Task
 from torchship.training.events import EventDataset
 from torchship.training.interval import binomial_interval
 from torchship.training.losses import Objective
-from torchship.training.objective import terms
 from torchship.training.orders import epoch_orders, event_order
 from torchship.training.parallel.group import Processes
 

@@ -4,10 +4,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torchship.core.errors import ConfigError, TrainingError
-from torchship.models.module import spelled
+from torchship.models.module import safetensors_bytes
 from torchship.models.seeds import random_network
 from torchship.training import shipping
-from trained_networks import NETWORKS, points, tracks, trained
+from torchship.training.loop import History
+from torchship.training.report import write_history
+from torchship.training.tables import QUANTITIES
+from trained_networks import NETWORKS, points, rows_of, tracks, trained
 
 TWO = {"y": {"shape": ["batch", 1]}, "energy": {"shape": ["batch", 3]}}
 HEAD = "import torch\nfrom torch import nn\n\n\nclass Network(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
@@ -184,7 +187,8 @@ def test_an_event_that_rounding_decides_does_not_widen_the_bound_of_others(tmp_p
     assert 1e-3 < report["eager"]["loss_bound"] < 0.05
     assert report["eager"]["accuracy_bound"] < 0.05
     monkeypatch.setattr(
-        "torchship.training.report.spelled", lambda state: spelled({n: t * 1.5 for n, t in state.items()})
+        "torchship.training.report.safetensors_bytes",
+        lambda state: safetensors_bytes({n: t * 1.5 for n, t in state.items()}),
     )
     with pytest.raises(TrainingError, match="do not compute what was trained"):
         trained(tmp_path, file, **knobs)
@@ -193,7 +197,8 @@ def test_an_event_that_rounding_decides_does_not_widen_the_bound_of_others(tmp_p
 def test_weights_that_are_not_those_that_were_evaluated_stop(tmp_path, monkeypatch):
     """A small change of one weight is enough."""
     monkeypatch.setattr(
-        "torchship.training.report.spelled", lambda state: spelled({n: t * 1.001 for n, t in state.items()})
+        "torchship.training.report.safetensors_bytes",
+        lambda state: safetensors_bytes({n: t * 1.001 for n, t in state.items()}),
     )
     with pytest.raises(TrainingError, match="do not compute what was trained"):
         trained(tmp_path, "normalised", replicas=1)
@@ -228,3 +233,68 @@ def test_float32_that_a_network_insists_on_is_no_obstacle(tmp_path, forward):
     outputs, report = trained(tmp_path, file, tracks, replicas=9)
     assert "cannot be evaluated in float64" in report["engine"]["reason"]
     assert outputs["weights"].exists()
+
+
+@pytest.mark.parametrize("engine", ["eager", "batched"])
+def test_a_frozen_module_stays_in_evaluation_mode(tmp_path, engine):
+    """torch would let its BatchNorm follow the data, and its Dropout drop, while its weights stay."""
+    file = written(
+        tmp_path,
+        ["self.encoder = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.9))", "self.head = nn.Linear(4, 1)"],
+        ["return torch.sigmoid(self.head(self.encoder(x)))"],
+    )  # fmt: skip
+    outputs, report = trained(tmp_path, file, engine=engine, frozen=["encoder"], replicas=3)
+    after = load_file(outputs["weights"])
+    start = random_network(file, {}, {"distribution": "default"}, report["shipped"]["seed"]).state_dict()
+    assert after["encoder.1.num_batches_tracked"] == 0
+    assert {name for name in start if not torch.equal(start[name], after[name])} == {"head.weight", "head.bias"}
+
+
+def test_an_event_that_depends_on_the_others_of_its_batch_is_told(tmp_path, caplog):
+    file = written(tmp_path, ["self.one = nn.Linear(2, 1)"], ["x = (x - x.mean(0)) / (x.std(0, correction=0) + 1e-6)", "return torch.sigmoid(self.one(x))"])  # fmt: skip
+    trained(tmp_path, file)
+    assert "in evaluation mode, the outputs of an event depend on the others in its batch: alone, y of" in caplog.text
+    caplog.clear()
+    trained(tmp_path, "dropout", name="other")
+    assert "depend on the others" not in caplog.text
+
+
+def test_starts_that_are_all_the_same_are_told(tmp_path):
+    file = written(tmp_path, ["torch.manual_seed(42)", "self.one = nn.Linear(2, 1)"], ["return torch.sigmoid(self.one(x))"])  # fmt: skip
+    with pytest.raises(TrainingError, match=r"the 3 random starts that train/replicas asks for are all the same: take"):
+        trained(tmp_path, file, replicas=3)
+    trained(tmp_path, file, replicas=1)
+
+
+def test_what_a_network_draws_from_numpy_and_python_is_drawn_again(tmp_path):
+    """As the augmentation of events in many a forward."""
+    file = written(tmp_path, ["self.one = nn.Linear(2, 1)"], [
+        "import random",
+        "import numpy",
+        "if self.training:",
+        "    x = x + float(numpy.random.normal(0, 0.1)) + random.uniform(-0.1, 0.1)",
+        "return torch.sigmoid(self.one(x))",
+    ])  # fmt: skip
+    one, two = (trained(tmp_path, file, name=name, engine="eager")[0]["weights"] for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("words", ["", "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"])
+def test_too_little_memory_is_told_with_what_needs_less(tmp_path, monkeypatch, words):
+    def refuse(*_):
+        raise RuntimeError(words) if words else torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("torchship.training.eager.EagerTrainer.train_epoch", refuse)
+    with pytest.raises(
+        TrainingError, match=r"not enough memory: .*; fewer train/replicas \(now 2\) or a smaller train/"
+    ):
+        trained(tmp_path, "dropout", engine="eager")
+
+
+def test_a_loss_that_no_replica_has_for_a_while_leaves_empty_percentiles(tmp_path):
+    values = torch.full([2, 4, 1], 0.5)
+    values[0, 2] = torch.inf
+    history = History([1, 2], values, torch.zeros(1, dtype=torch.int64))
+    write_history(tmp_path / "history.csv", history, 1, 0, QUANTITIES)
+    first, last = (row for row in rows_of(tmp_path / "history.csv") if row["quantity"] == "validation_loss")
+    assert (first["shipped"], first["median"], last["median"]) == ("inf", "nan", "0.5")

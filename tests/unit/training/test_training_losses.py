@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support import DEFAULTS, PROJECT, SCHEMA, configured_model, small_model
+from support import PROJECT, SCHEMA, configured_model, small_model
 from torchship.core.errors import ConfigError, DataError
 from torchship.core.files import read_json
 from torchship.models.module import load
 from torchship.models.seeds import random_network
 from torchship.scan.points import expand
+from torchship.spec.objective import decisive, targets_of, terms
+from torchship.training.evaluation import measured
 from torchship.training.losses import Objective, accuracy
-from torchship.training.objective import decisive, targets_of, terms
-from trained_networks import EVENTS, NETWORKS, model_of, points, tracks, trained
+from trained_networks import EVENTS, NETWORKS, model_of, points, rows_of, tracks, trained
 
 from evaluate_network import evaluate_network
 
@@ -131,11 +132,57 @@ def test_the_accuracy_of_labels_of_their_own_and_of_numbers():
 def test_several_numbers_may_be_learned_alone(tmp_path):
     """A regression of three numbers decides nothing."""
     numbers = {"energy": {"function": "mean_squared_error", "target": "momenta"}}
-    _, report = trained(
+    written, report = trained(
         tmp_path, "two_heads", outputs=OUTPUTS, loss=numbers, frozen=["head"], arrays={"momenta": MOMENTA}
     )
-    assert report["shipped"]["validation_accuracy"] == 0.0
-    assert report["shipped"]["validation_loss"] > 0.0
+    assert report["shipped"].keys() == {"replica", "seed", "train_loss", "validation_loss"}
+    assert "convergence" not in report
+    quantities = {row["quantity"] for row in rows_of(written["history"])}
+    assert quantities == {"train_loss", "validation_loss"}
+    assert {(row["validation_accuracy"], row["converged"]) for row in rows_of(written["replicas"])} == {("", "")}
+
+
+SMOOTHED = "binary_cross_entropy", "binary_cross_entropy_with_logits"
+
+
+@pytest.mark.parametrize("function", SMOOTHED)
+def test_a_smoothed_label_counts_as_what_it_is_nearer_to(function):
+    scores = np.array([[-2.0], [3.0], [0.1], [-0.1]], dtype="float32")
+    labels = np.array([[0.05], [0.95], [0.05], [0.05]], dtype="float32")
+    outputs = torch.from_numpy(scores)
+    threshold = 0.0
+    if function == "binary_cross_entropy":
+        outputs, threshold = outputs.sigmoid(), 0.5
+    objective = Objective(terms(function, ["y"], "target"), threshold)
+    found = measured(objective, [outputs], [torch.from_numpy(labels)])
+    assert (found["accuracy"], found["confusion"]) == (0.75, [[2, 1], [0, 1]])
+    assert float(objective.accuracy([outputs[None]], [torch.from_numpy(labels)[None]])) == 0.75
+
+
+@pytest.mark.parametrize("engine", ["eager", "batched"])
+def test_an_output_without_an_axis_of_its_own_is_trained_as_one_number(tmp_path, engine):
+    """As `.squeeze(-1)` at the end of many a network makes it, with labels [events]."""
+    file = tmp_path / "squeezed.py"
+    file.write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Network(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.one = nn.Linear(2, 1)\n\n"
+        "    def forward(self, x):\n        return torch.sigmoid(self.one(x)).squeeze(-1)\n"
+    )
+    kept = {"outputs": {"y": {"shape": ["batch"]}}, "engine": engine, "replicas": 9}
+    outputs, report = trained(tmp_path, file, flat_points, **kept)
+    module, data = load(file, {}, outputs["weights"]), load_file(tmp_path / "validation.safetensors")
+    with torch.no_grad():
+        y = module(data["x"])
+    assert y.shape == data["target"].reshape(-1).shape
+    loss = float(torch.nn.functional.binary_cross_entropy(y, data["target"].reshape(-1)))
+    right = float(((y > 0.5) == (data["target"].reshape(-1) > 0.5)).float().mean())
+    assert report["shipped"]["validation_loss"] == pytest.approx(loss, rel=1e-5)
+    assert report["shipped"]["validation_accuracy"] == pytest.approx(right)
+
+
+def flat_points(generator):
+    arrays, shapes = points(generator)
+    return {**arrays, "target": arrays["target"].reshape(-1)}, shapes
 
 
 @pytest.mark.parametrize(
@@ -160,7 +207,7 @@ def test_targets_of_all_terms_are_kept_with_the_data(tmp_path):
     model = small_model(
         models={"xor": {"train": {"loss": {"y": {"function": "mean_squared_error", "target": "other"}}}}}
     )
-    assert targets_of(model) == ["other", DEFAULTS["data"]["target"]]
+    assert targets_of(model) == ["other"]
     wrong = {**BOTH, "energy": {**BOTH["energy"], "target": "momentum"}}
     with pytest.raises(DataError, match=r"no array 'momentum' in the data \(did you mean momenta\?\)"):
         trained(tmp_path, "two_heads", points, outputs=OUTPUTS, loss=wrong, arrays={"momenta": MOMENTA})

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torchship.spec.tensor import Axis
+
 REGRESSION = "mean_squared_error"
+# Losses of labels from 0 to 1, each of which is decided for itself.
+BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 # Losses that apply a softmax or sigmoid themselves.
 ON_LOGITS = ("cross_entropy", "binary_cross_entropy_with_logits")
 
@@ -51,26 +55,26 @@ def terms_of(model: Mapping[str, Any]) -> list[Term]:
 
 
 def targets_of(model: Mapping[str, Any]) -> list[str]:
-    """Return the names of the arrays that a run's outputs should be, sorted; that of the first output always."""
-    return sorted({model["data"]["target"], *(term.target for term in terms_of(model))})
+    """Return the names of the arrays that a run's outputs should be, sorted."""
+    return sorted({term.target for term in terms_of(model)})
 
 
 def wanted_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return for each term of a run the array that it takes, by which function, and an event's output."""
     return [
-        {"target": term.target, "function": term.function, "shape": list(model["outputs"][term.output]["shape"][1:])}
+        {"target": term.target, "function": term.function, "shape": event_shape(model["outputs"][term.output]["shape"])}
         for term in terms_of(model)
     ]
+
+
+def event_shape(shape: Sequence[Axis]) -> list[Axis]:
+    """Return the shape of one event's numbers in an output; that of [batch], a number an event, is [1]."""
+    return list(shape[1:]) or [1]
 
 
 def decisive(found: Sequence[Term]) -> int:
     """Return which term says what is right and wrong: the first that classifies, or the first of all."""
     return next((place for place, term in enumerate(found) if term.function != REGRESSION), 0)
-
-
-def functions_of(loss: str | Mapping[str, Any]) -> set[str]:
-    """Return the names of the functions in `train/loss`."""
-    return {loss} if isinstance(loss, str) else {term["function"] for term in loss.values()}
 
 
 def spelled(loss: str | Mapping[str, Any]) -> str:
