@@ -8,6 +8,7 @@ from torchship.core.errors import ParityError, UnjudgedError
 from torchship.core.texts import is_text
 from torchship.data.domain import element_type, ends_of, rows
 from torchship.data.padding import hidden
+from torchship.gate.case_inputs import told_shapes
 from torchship.gate.documents import BadInputRow
 from torchship.gate.judge import Failure, Judge
 from torchship.gate.session import Result, Session
@@ -112,7 +113,8 @@ class Trials:
         """
         good = self.session.run(self.good)
         if isinstance(good, str):
-            return [], []  # refused for another reason, which the cases say
+            # Else every promise would be kept unseen.
+            return [], [Failure("refused", f"bad input, {told_shapes(self.good)}", good)]
         table, failures = self.numbers(good, promises)
         failures += [Failure("promise", row["what"], message) for row in table if (message := breaks(row))]
         for condition, what, call in wrong_calls(self.session.file.inputs, self.good):

@@ -183,3 +183,8 @@ def sizes_of(inputs: Tensors, feed: Feed) -> dict[str, int]:
         for place, axis in enumerate(tensor.shape)
         if isinstance(axis, str)
     }
+
+
+def told_shapes(feed: Feed) -> str:
+    """Return the shapes of some inputs, in words."""
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in feed.items())

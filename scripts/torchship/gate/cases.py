@@ -16,7 +16,7 @@ from torchship.gate.about import About
 from torchship.gate.case import Case
 from torchship.gate.documents import Facts, NotTaken
 from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
-from torchship.gate.witness.checks import require_finite, require_narrow, require_rounding
+from torchship.gate.witness.checks import require_finite, require_narrow, require_numbers, require_rounding
 from torchship.gate.witness.limits import Witnessed, factor
 from torchship.spec.arrays import Array, Feed
 from torchship.spec.tensor import Tensors
@@ -99,6 +99,7 @@ def witness_cases(
         )
         for about, feed, output in asked
     ]
+    require_numbers(witnesses.arbiter, cases)
     facts["widths"] = {
         name: width.document() for name, width in require_narrow(witnesses.arbiter, cases, widest).items()
     }

@@ -163,7 +163,7 @@ class Examination:
         if found is not None:
             self.evidence["search"] = found.document
             self.failures += found.failures
-            self.worst = [found.worst]
+            self.worst = [found.worst] if found.worst is not None else []
 
     def _locate(self, session: Session) -> Located | None:
         """Find where in the graph the failing case with the smallest inputs goes wrong."""

@@ -6,7 +6,7 @@ The same seed and number of evaluations give the same inputs; the seconds only s
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ from torchship.data.domain import (
 )
 from torchship.data.padding import hidden, repad
 from torchship.gate.case import Case
-from torchship.gate.case_inputs import sizes_of
+from torchship.gate.case_inputs import sizes_of, told_shapes
 from torchship.gate.constants import graph_constants
 from torchship.gate.documents import SearchDocument
 from torchship.gate.judge import Failure, Judge
@@ -50,9 +50,9 @@ MOST_SHOWN = 64
 
 @dataclass(frozen=True)
 class Found:
-    """The worst inputs of a search, as a case, and how the search went."""
+    """The worst inputs of a search, as a case, and how the search went; there are none where all was refused."""
 
-    worst: Case
+    worst: Case | None
     document: SearchDocument
     failures: list[Failure]
 
@@ -152,10 +152,11 @@ class Search:
             seconds: time after which the search ends all the same.
 
         Returns:
-            None where the runtime refuses all that was tried.
+            None where nothing was tried. A search ends at inputs that the runtime refuses, which is a failure.
         """
         population = self.breeding.first(starts)
         best: list[tuple[float, Feed]] = []
+        refused: list[Failure] = []
         tried, generations, begin = 0, 0, time.monotonic()
         while tried < evaluations:
             if time.monotonic() - begin > seconds:
@@ -167,28 +168,35 @@ class Search:
                 )
                 break
             scored = self.score(population)
-            if scored is None:
-                return None
+            if isinstance(scored, str):
+                refused.append(Failure("search", f"found by the search, {told_shapes(population)}", scored))
+                break
             tried += self.breeding.sizes[BATCH] if self.together else POPULATION
             generations += 1
             # The sort is stable: of equals the older one stays.
             best = sorted([*best, *scored], key=lambda pair: -pair[0])[:SURVIVORS]
             population = self.breeding.next([feed for _, feed in best])
-        if not best:
+        if not best and not refused:
             return None
-        found = self.confirm([feed for _, feed in best])
-        return replace(found, document={"evaluations": tried, "generations": generations, **found.document})
+        found = self.confirm([feed for _, feed in best]) if best else Found(None, {}, [])
+        document: SearchDocument = {"evaluations": tried, "generations": generations, **found.document}
+        return Found(found.worst, document, [*refused, *found.failures])
 
-    def score(self, population: dict[str, Array]) -> list[tuple[float, Feed]] | None:
-        """Return each input with its largest error in units of the limit; None if the runtime refuses them."""
-        exact, limit = self.judge.expected(population)
+    def score(self, population: dict[str, Array]) -> list[tuple[float, Feed]] | str:
+        """Return each input with its largest error in units of the limit; a text if the runtime refuses them.
+
+        An output that is not there, or of another shape, is as wrong as it can be.
+        """
         found = self.session.run(population)
         if isinstance(found, str):
-            return None
+            return found
+        exact, limit = self.judge.expected(population)
         count = len(next(iter(population.values()))) if self.together else 1
         worst = np.zeros(count)
         for name, expected in exact.items():
-            if name in found and found[name].shape == expected.shape and expected.size:
+            if name not in found or found[name].shape != expected.shape:
+                worst[:] = np.inf
+            elif expected.size:
                 ratio = ratios(found[name], expected, limit[name])
                 worst = np.maximum(worst, ratio.reshape(len(worst), -1).max(axis=1))
         if not self.together:

@@ -7,6 +7,7 @@ from torchship.core.errors import WitnessError
 from torchship.data.domain import rows
 from torchship.gate.about import About
 from torchship.gate.case import Case
+from torchship.gate.case_inputs import ORIGINS_IN_USE
 from torchship.gate.documents import NotFinite
 from torchship.gate.witness.arbiter import Arbiter
 from torchship.gate.witness.limits import MOST_OF_TORCH, Witnessed, ratios
@@ -88,6 +89,30 @@ def require_rounding(arbiter: Arbiter, asked: Asked) -> float:
             {"needed": largest, **evidence_of(asked)},
         )
     return largest
+
+
+def require_numbers(arbiter: Arbiter, cases: Sequence[Case]) -> None:
+    """Check that the network gives numbers, since NaN equals NaN, and tells nothing of a file.
+
+    Raises:
+        WitnessError: it hardly does, on data and uniform draws.
+    """
+    usual = [case for case in cases if case.about["origin"].startswith(ORIGINS_IN_USE)]
+    for name in usual[0].exact if usual else ():
+        parts = [(case, case.exact[name]) for case in usual if case.exact[name].dtype.kind == "f"]
+        numbers = sum(exact.size for _, exact in parts)
+        undefined = sum(int(np.isnan(exact).sum()) for _, exact in parts)
+        finite = sum(int(np.isfinite(exact).sum()) for _, exact in parts)
+        if undefined > MOST_WIDE * numbers or (numbers and not finite):
+            case, exact = next((case, exact) for case, exact in parts if not np.isfinite(exact).all())
+            event = first_of(~np.isfinite(exact))
+            raise WitnessError(
+                f"nothing can be validated here: in float64 {undefined} of {numbers} numbers of output {name} are NaN, "
+                f"and {finite} are finite, on data and uniform draws, first in case {case.about['number']} "
+                f"({told_case(case.about)}), event {event}; {not_finite(arbiter, one_event(case.feed, event))}; are "
+                "the weights finite? else restrict the domain (low, high), or keep the arguments of logarithms, roots and "
+                "quotients where they are defined"
+            )
 
 
 def require_narrow(arbiter: Arbiter, cases: Sequence[Case], widest: float) -> dict[str, Width]:

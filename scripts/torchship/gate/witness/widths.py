@@ -74,7 +74,8 @@ def widths(cases: Sequence[Case], widest: float) -> dict[str, Width]:
             continue
         relative = [(case, np.where(np.isfinite(exact), limit, 0.0) / extent) for case, exact, limit in parts]
         case, worst = max(((case, array) for case, array in relative if array.size), key=lambda pair: pair[1].max())
-        flat = np.concatenate([array.ravel() for _, array in relative])
+        # Where the network gives no finite number there is nothing whose limit could be narrow.
+        flat = np.concatenate([limit[np.isfinite(exact)] / extent for _, exact, limit in parts])
         found[name] = Width(
             range=extent,
             median=float(np.median(flat)),
