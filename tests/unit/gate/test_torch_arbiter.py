@@ -372,3 +372,40 @@ def test_a_branch_on_numbers_ends_what_is_known_of_float64():
     output = TorchArbiter(Applied(form), ["x"], ["y"]).witness({"x": EVENTS})["y"]
     assert ratios(output.single, output.exact, LEAST * output.scale).max() < 1.0
     assert output.scale.max() > 1e-3
+
+
+class Histogram(torch.nn.Module):
+    """Bins whose edges are made in forward, as in many a network with a soft or hard histogram."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def forward(self, x):
+        return (x[:, :, None] > self.make()).float().mean(1)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: torch.linspace(-3, 3, 50), lambda: torch.arange(0, 1, 0.1), lambda: torch.logspace(-2, 1, 20)]
+)
+def test_steps_of_a_factory_function_are_those_of_float32(make):
+    """Rounded from float64, 16 of 50 edges of linspace are one unit in the last place beside float32's own."""
+    edges = make().numpy()
+    near = [edges, np.nextafter(edges, np.float32(np.inf)), np.nextafter(edges, np.float32(-np.inf))]
+    feed = {"x": np.concatenate(near)[:, None].astype(np.float32)}
+    output = TorchArbiter(Histogram(make), ["x"], ["y"], 1).witness(feed)["y"]
+    assert np.array_equal(output.exact, output.single)
+
+
+class Elapsed(torch.nn.Module):
+    """Takes seconds since 1970, which float32 has no digits for."""
+
+    def forward(self, t):
+        return (t - 1.7e9).float() * 0.5
+
+
+def test_an_input_that_is_declared_float64_stays_such():
+    feed = {"t": 1.7e9 + np.linspace(0, 100, 20)[:, None]}
+    output = TorchArbiter(Elapsed(), ["t"], ["y"], 1).witness(feed)["y"]
+    assert np.abs(output.exact - (feed["t"] - 1.7e9) * 0.5).max() < 1e-6
+    assert (np.abs(output.single - output.exact) <= output.scale).all()

@@ -110,8 +110,8 @@ def require_numbers(arbiter: Arbiter, cases: Sequence[Case]) -> None:
                 f"nothing can be validated here: in float64 {undefined} of {numbers} numbers of output {name} are NaN, "
                 f"and {finite} are finite, on data and uniform draws, first in case {case.about['number']} "
                 f"({told_case(case.about)}), event {event}; {not_finite(arbiter, one_event(case.feed, event))}; are "
-                "the weights finite? else restrict the domain (low, high), or keep the arguments of logarithms, roots and "
-                "quotients where they are defined"
+                "the weights finite? else restrict the domain (low, high), or keep the arguments of logarithms, roots "
+                "and quotients where they are defined"
             )
 
 

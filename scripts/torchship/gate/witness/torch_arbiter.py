@@ -208,9 +208,10 @@ class TorchArbiter:
         return self._evaluate(self._tensors(feed, dtype), dtype, mode)
 
     def _tensors(self, feed: Feed, dtype: torch.dtype) -> list[Tensor]:
-        """Return the inputs as tensors of their own, since a module may write to them."""
+        """Return the inputs as tensors of their own, since a module may write to them; float64 stays what it is."""
         tensors = [torch.from_numpy(np.array(feed[name], order="C")) for name in self.inputs]
-        return [tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
+        narrow = [tensor.is_floating_point() and tensor.dtype != torch.float64 for tensor in tensors]
+        return [tensor.to(dtype) if convert else tensor for tensor, convert in zip(tensors, narrow, strict=True)]
 
     def _evaluate(
         self, tensors: Sequence[Tensor], dtype: torch.dtype, mode: AbstractContextManager[object]

@@ -89,6 +89,7 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result = func(*args, **(kwargs or {}))
             self.look(done, args, kwargs or {}, result)
             return result
+        given = args
         args = tuple(value if place in done.written else widened(value) for place, value in enumerate(args))
         kwargs = {
             key: torch.float64
@@ -105,7 +106,9 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # Memory that nobody has written to is the same each time.
             result.zero_()
         elif done.name.startswith("lift") or next(tensors([*args, *kwargs.values()]), None) is None:
-            # What depends on no tensor is a constant.
+            # What depends on no tensor is a constant: what float32 makes of it, in steps of float32 where it has some.
+            if done.name in STEPPED and isinstance(result, Tensor) and result.is_floating_point():
+                result = func(*given, **{**kwargs, "dtype": torch.float32}).double()
             result = as_float32(result) if isinstance(result, Tensor) else result
         self.look(done, args, kwargs, result)
         return result
@@ -116,6 +119,10 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def look(self, done: Operation, args: Arguments, kwargs: Named, result: object) -> None:
         """Look at what an operation made, for those who inherit."""
+
+
+# Factory functions that add up steps, each of which rounds.
+STEPPED = {"arange", "linspace", "logspace", "range"}
 
 
 def scale_of(rule: Rule, value: Tensor) -> Tensor:
