@@ -11,7 +11,7 @@ from torchship.models.neighbours import neighbours_digest
 from torchship.training.objective import targets_of as training_targets
 from torchship.training.objective import wanted_of
 from torchship.core.chain import tries
-from torchship.core.provenance import commit
+from torchship.core.provenance import commit, project_files
 from torchship.config.checks import has_data
 from torchship.scan.points import expand as expand_scan
 from torchship.spec.candidate import candidates_of

@@ -72,8 +72,4 @@ def archived_names(paths):
 
 def source_paths():
     """Return the project's files by their path in it, sorted."""
-    return sorted(
-        str(path.relative_to(BASE))
-        for pattern in SOURCES
-        for path in BASE.glob(pattern)
-    )
+    return project_files(SOURCES)
