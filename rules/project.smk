@@ -40,13 +40,16 @@ def read_yaml(path):
     return yaml.load((BASE / path).read_text(encoding="utf-8"), Loader=loader)
 
 
+DEFAULTS = read_yaml("config.yaml")
+
+
 def complete():
     """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
 
     Its folders are those that the rules' paths are made with, wherever these were given.
     """
-    for name in ("config.yaml", "targets.yaml"):
-        config.update(merge(read_yaml(name), config))
+    for defaults in (DEFAULTS, read_yaml("targets.yaml")):
+        config.update(merge(defaults, config))
     folders = config["pathvars"]
     if isinstance(folders, dict):
         config["pathvars"] = {name: workflow.pathvars.get(name) for name in folders}
