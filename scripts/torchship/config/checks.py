@@ -7,6 +7,7 @@ from pathlib import Path
 from torchship.config.naming import require_known
 from torchship.config.targets import Targets, require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
+from torchship.core.chain import recorded_of
 from torchship.core.errors import ConfigError
 from torchship.spec.section import KINDS, GivenFile, Resolved, Train, Validate
 from torchship.training.objective import ON_LOGITS, terms_of, too_late
@@ -117,6 +118,26 @@ def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
         raise ConfigError(f"{place} is {path!r}: must end in {' or '.join(suffixes)}")
     if not Path(path).is_file():
         raise ConfigError(f"{place} is {path!r}: there is no such file, seen from {Path.cwd()}")
+
+
+def require_outside(run: str, section: Resolved, results: Path) -> None:
+    """Check that no file of a user lies among the results: each step would take it for another step's, and changed.
+
+    Raises:
+        ConfigError: one does, of which no record says that a step made it.
+    """
+    given = {
+        "network/weights": section.get("network", {}).get("weights"),
+        "data/path": section["data"]["path"],
+        "onnx/file": section.get("onnx", {}).get("file"),
+        "onnx/reference": section.get("onnx", {}).get("reference"),
+    }
+    for key, path in given.items():
+        if path is not None and Path(path).is_relative_to(results) and recorded_of(Path(path)) is None:
+            raise ConfigError(
+                f"models/{run}/{key} is {path!r}: it was not made by this workflow, and lies where the results are; "
+                f"move it out of {results}/"
+            )
 
 
 def has_data(section: Resolved) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
-from torchship.config.checks import check_kind, check_run
+from torchship.config.checks import check_kind, check_run, require_outside
 from torchship.config.domain_checks import spelled_out
 from torchship.config.naming import require_known, suggest
 from torchship.config.network_signature import arguments_from_text, check_arguments
@@ -69,6 +69,7 @@ def resolve(config: Json, schema: Json, project: Path) -> dict[str, Resolved]:
         resolved: Any = {"axes": {}, **said, **entry, **merged, "seed": config["seed"], "device": config["device"]}
         check(resolved, {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, resolved, config["targets"], project)
+        require_outside(run, resolved, Path(config["pathvars"]["results"]))
         runs[run] = resolved
         for kind in KINDS:
             runs[run][kind] = {

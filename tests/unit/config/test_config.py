@@ -1,10 +1,12 @@
 """A wrong configuration stops before any job, with one line that names the key and what is allowed."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
 from torchship.config.resolve import merge, resolve
+from torchship.core.chain import record
 from torchship.core.errors import ConfigError
 from torchship.scan.points import expand
 
@@ -226,6 +228,27 @@ def test_data_from_a_file_must_be_there():
         resolved({"models": {"xor": {"data": data}}})
     with pytest.raises(ConfigError, match=r"models/xor/data/path is 'x.csv': must match the pattern"):
         resolved({"models": {"xor": {"data": {**data, "path": "x.csv"}}}})
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("onnx/file", "m.onnx"), ("onnx/reference", "r.npz"), ("data/path", "d.npz"), ("network/weights", "w.pt")],
+)
+def test_a_file_of_a_user_among_the_results_is_to_be_moved_not_deleted(tmp_path, monkeypatch, key, name):
+    monkeypatch.chdir(tmp_path)
+    given = Path("results") / name
+    given.parent.mkdir()
+    for path in (Path("m.onnx"), given):
+        path.touch()
+    section, last = key.split("/")
+    about = {"onnx": {"onnx": {"file": "m.onnx"}}, "data": {"data": {"source": "file"}}, "network": {}}[section]
+    entry = merge(about if section == "onnx" else merge(DEFAULTS["models"]["xor"], about), {section: {last: str(given)}})
+    message = rf"models/mine/{key} is 'results/{name}': .*; move it out of results/$"
+    with pytest.raises(ConfigError, match=message):
+        resolved({"runs": ["mine"], "models": {"mine": entry}})
+    # What the workflow has made may be taken up again.
+    record([given])
+    resolved({"runs": ["mine"], "models": {"mine": entry}})
 
 
 def test_a_network_says_all_of_its_tensors(config):
