@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from torchship.codegen.compilers import compiler
 from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
 from torchship.training.parallel.gpu_locks import any_here

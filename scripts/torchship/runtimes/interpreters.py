@@ -35,6 +35,16 @@ def interpreter(pins: Path) -> Path:
     return python
 
 
+def recorded(python: Path) -> str:
+    """Return an interpreter as a result has it: within the project by its path there, or a renamed folder had none."""
+    return str(python.relative_to(PROJECT) if python.is_relative_to(PROJECT) else python)
+
+
+def located(python: Path) -> Path:
+    """Return where an interpreter is that was recorded."""
+    return PROJECT / python
+
+
 def environment() -> dict[str, str]:
     """Return the environment of another interpreter: this library, and nothing else of this process, on its path."""
     return {**os.environ, "PYTHONPATH": str(LIBRARY)}

@@ -242,7 +242,9 @@ def test_a_file_of_a_user_among_the_results_is_to_be_moved_not_deleted(tmp_path,
         path.touch()
     section, last = key.split("/")
     about = {"onnx": {"onnx": {"file": "m.onnx"}}, "data": {"data": {"source": "file"}}, "network": {}}[section]
-    entry = merge(about if section == "onnx" else merge(DEFAULTS["models"]["xor"], about), {section: {last: str(given)}})
+    entry = merge(
+        about if section == "onnx" else merge(DEFAULTS["models"]["xor"], about), {section: {last: str(given)}}
+    )
     message = rf"models/mine/{key} is 'results/{name}': .*; move it out of results/$"
     with pytest.raises(ConfigError, match=message):
         resolved({"runs": ["mine"], "models": {"mine": entry}})
