@@ -193,8 +193,8 @@ class Runtime:
         except OSError as error:
             self._errors.close()
             raise TargetError(
-                f"{self._python} cannot be started: {error.strerror}; run `make runtimes`, and if it should be elsewhere "
-                "add `--forcerun find_runtime` to snakemake, which looks for it again"
+                f"{self._python} cannot be started: {error.strerror}; run `make runtimes`, and if it should be "
+                "elsewhere add `--forcerun find_runtime` to snakemake, which looks for it again"
             ) from error
         assert self._process.stdout is not None  # noqa: S101 -- the type of a pipe
         with self._watched() as hung:
