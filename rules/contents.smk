@@ -78,4 +78,4 @@ def archived_config():
 
 def source_paths():
     """Return the project's files by their path in it, sorted."""
-    return project_files(SOURCES)
+    return project_files(BASE, SOURCES)

@@ -26,7 +26,9 @@ if workflow.modifier.path_modifier.prefix:
     )
 sys.path.insert(0, str(BASE / "scripts"))
 
+from torchship.config.checks import require_chosen
 from torchship.config.resolve import merge
+from torchship.core.errors import ConfigError
 
 
 def project(path):
@@ -48,6 +50,13 @@ def complete():
 
     Its folders are those that the rules' paths are made with, wherever these were given.
     """
+    # A module has what the other workflow gives it; here Snakemake has put the files under what the user gave.
+    whole = workflow.modifier.skip_configfile
+    given = config if whole else workflow.config_settings.overwrite_config
+    try:
+        require_chosen(given, DEFAULTS["runs"])
+    except ConfigError as error:
+        raise WorkflowError(f"ConfigError: {error}")
     for defaults in (DEFAULTS, read_yaml("targets.yaml")):
         config.update(merge(defaults, config))
     folders = config["pathvars"]

@@ -1,7 +1,7 @@
 """What a schema cannot say of a run: names that must exist, files, data and losses that fit together."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torchship.config.naming import require_known
@@ -9,6 +9,7 @@ from torchship.config.targets import Targets, require_classes, require_environme
 from torchship.config.tensor_checks import check_axes, check_tensors
 from torchship.core.chain import recorded_of
 from torchship.core.errors import ConfigError
+from torchship.core.files import Json
 from torchship.spec.section import KINDS, GivenFile, Resolved, Train, Validate
 from torchship.training.objective import ON_LOGITS, terms_of, too_late
 
@@ -35,6 +36,25 @@ def require_json(place: str, value: object) -> None:
         raise ConfigError(
             f"{place} is {value!r}: must be what JSON can hold (finite numbers, truth values, null, text, lists, and "
             "mappings with text as keys); put a date in quotes"
+        )
+
+
+def require_chosen(given: Json, default: Sequence[str]) -> None:
+    """Check that the models that a user's configuration brings are run, unless it says itself which are.
+
+    Args:
+        given: what the user gave, without the defaults.
+        default: the runs where it says none.
+
+    Raises:
+        ConfigError: one is not: another model would be run, and success be reported.
+    """
+    models = given.get("models")
+    left = [str(name) for name in models if name not in default] if isinstance(models, Mapping) else []
+    if left and "runs" not in given:
+        raise ConfigError(
+            f"models/{left[0]} is not among runs [{', '.join(default)}], the default: say which to run, as "
+            f"`runs: [{', '.join(left)}]`"
         )
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from torchship.core.errors import ConfigError
 from torchship.core.project import PROJECT
@@ -56,13 +57,16 @@ def commit() -> str:
     return f"{sha}-dirty" if changed else sha
 
 
-def project_files(patterns: Iterable[str]) -> list[str]:
+def project_files(folder: Path, patterns: Iterable[str]) -> list[str]:
     """Return the project's files that match patterns, by their path in it, sorted.
 
     In a checkout those that the commit has, and what makes it dirty: a user's own file elsewhere is in no commit.
+
+    Args:
+        folder: the project, as the workflow sees it: its folders may be links.
     """
-    matching = {path for pattern in patterns for path in PROJECT.glob(pattern) if path.is_file()}
-    names = sorted(path.relative_to(PROJECT).as_posix() for path in matching)
+    matching = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    names = sorted(path.relative_to(folder).as_posix() for path in matching)
     if not is_checkout():
         return names
     tracked = git("ls-files", "-z")

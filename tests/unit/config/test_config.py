@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
+from torchship.config.checks import require_chosen
 from torchship.config.resolve import merge, resolve
 from torchship.core.chain import record
 from torchship.core.errors import ConfigError
@@ -20,6 +21,13 @@ def test_defaults_resolve_to_complete_runs():
     assert list(runs) == ["xor"]
     assert runs["xor"]["train"]["epochs"] == 500
     assert runs["xor"]["data"] == {**DEFAULTS["data"], "source": "xor"}
+
+
+def test_a_model_that_nobody_asked_to_run_is_named():
+    with pytest.raises(ConfigError, match=r"models/mine is not among runs \[xor\], .*, as `runs: \[mine, other\]`$"):
+        require_chosen({"models": {"mine": {}, "xor": {}, "other": {}}}, ["xor"])
+    for given in ({}, {"models": {"xor": {}}}, {"runs": ["xor"], "models": {"mine": {}}}, {"models": "text"}):
+        require_chosen(given, ["xor"])
 
 
 def test_a_model_overrides_single_knobs():

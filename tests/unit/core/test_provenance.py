@@ -41,7 +41,7 @@ def test_a_changed_file_and_a_new_source_are_dirty(checkout):
 def test_a_new_source_with_a_letter_of_another_language_is_dirty(checkout):
     (checkout / "models" / "größe.py").write_text("")
     assert provenance.commit().endswith("-dirty")
-    assert provenance.project_files(["models/*.py"]) == ["models/größe.py"]
+    assert provenance.project_files(checkout, ["models/*.py"]) == ["models/größe.py"]
 
 
 def test_files_of_the_project_are_those_of_the_commit_and_what_makes_it_dirty(checkout):
@@ -50,16 +50,16 @@ def test_files_of_the_project_are_those_of_the_commit_and_what_makes_it_dirty(ch
         (checkout / name).write_text("")
     (checkout / "examples" / "blobs" / "folder").mkdir()
     patterns = ["file", "*.md", "models/*.py", "examples/*/*", "*"]
-    assert provenance.project_files(patterns) == ["file", "models/mine.py"]
+    assert provenance.project_files(checkout, patterns) == ["file", "models/mine.py"]
     (checkout / "file").unlink()
-    assert provenance.project_files(patterns) == ["models/mine.py"]
+    assert provenance.project_files(checkout, patterns) == ["models/mine.py"]
 
 
 def test_without_a_checkout_all_files_that_match_are_the_project_s(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "PROJECT", tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "TODO.md").write_text("")
-    assert provenance.project_files(["*", "*.md"]) == ["TODO.md"]
+    assert provenance.project_files(tmp_path, ["*", "*.md"]) == ["TODO.md"]
 
 
 def test_what_git_cannot_tell_is_not_called_clean(checkout):
