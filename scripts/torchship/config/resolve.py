@@ -5,6 +5,7 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import functools
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
     lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
 )
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=CHECKER)
+
+# The names of models, networks, axes and targets, as the schema has them and in words.
+WORD = r"^[a-z][a-z0-9_]*\Z"
+WORD_SPELLED = "a word of lower-case letters, digits and _"
 
 # What a model's entry may override.
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
@@ -150,7 +155,9 @@ def describe(error: ValidationError, at: str = "") -> str:
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             wanted = "must be " + bounds(error.schema)
         case "pattern":
-            wanted = f"must match the pattern {rule}"
+            wanted = matching(rule, value)
+        case "anyOf" if {"type": "string", "pattern": WORD} in rule:
+            wanted = f"must be a number >= 1, or {WORD_SPELLED}, such as batch"
         case "uniqueItems":
             wanted = "must not hold anything twice"
         case "minItems" | "minProperties" | "minLength":
@@ -159,6 +166,15 @@ def describe(error: ValidationError, at: str = "") -> str:
             wanted = error.message
     meaning = error.schema.get("description", "").rstrip(".") if isinstance(error.schema, dict) else ""
     return f"{place} is {value!r}: {wanted}" + (f" ({meaning[0].lower()}{meaning[1:]})" if meaning else "")
+
+
+def matching(pattern: str, value: str) -> str:
+    """Say what text must be that does not match a pattern."""
+    if pattern != WORD:
+        return f"must match the pattern {pattern}"
+    if re.match(WORD, value.removesuffix(".py")):
+        return "leave out .py"
+    return f"must be {WORD_SPELLED}, a letter first"
 
 
 def bounds(schema: Json) -> str:

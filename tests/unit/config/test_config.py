@@ -53,6 +53,14 @@ def test_a_model_overrides_single_knobs():
         ({"models": {"xor": {"train": {"epochs": 0}}}}, r"models/xor/train/epochs is 0: must be an integer >= 1"),
         ({"models": {"xor": {"inputs": {"x": {"low": 2.0}}}}}, r"models/xor/inputs/x: low 2.0 must be below high 1.0"),
         ({"models": {"xor": {"inputs": {"x": {"shape": [4, 2]}}}}}, r"the first axis of what is trained on must be batch"),
+        *[
+            ({"models": {"xor": {"inputs": {"x": {"shape": [axis, 2]}}}}},
+             rf"inputs/x/shape/0 is {axis!r}: must be a number >= 1, or a word of lower-case letters, digits and _, such as batch$")
+            for axis in ("N", -1, None, "Batch", 0)
+        ],
+        ({"models": {"MyNet": {}}}, r"models is 'MyNet': must be a word of lower-case letters, digits and _, a letter first"),
+        ({"models": {"xor": {"network": {"file": "xor.py"}}}}, r"models/xor/network/file is 'xor.py': leave out .py \(models/<file>.py, "),
+        ({"models": {"xor": {"network": {"file": "Xor.py"}}}}, r"file is 'Xor.py': must be a word of lower-case letters"),
         ({"models": {"xor": {"inputs": {"x": {"features": ["a"]}}}}}, r"features names 1, but the last axis .* has 2"),
         ({"models": {"xor": {"data": {"source": "file"}}}}, r"models/xor/data/path is null"),
         ({"data": {"fractions": {"train": 0.9}}}, r"fractions sum to 1.3"),
