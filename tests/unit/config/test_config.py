@@ -21,6 +21,9 @@ def test_defaults_resolve_to_complete_runs():
     assert list(runs) == ["xor"]
     assert runs["xor"]["train"]["epochs"] == 500
     assert runs["xor"]["data"] == {**DEFAULTS["data"], "source": "xor"}
+    # A network of one's own, which may be large, is not timed with large batches unless one asks for it.
+    assert max(DEFAULTS["benchmark"]["batch_sizes"]) == 1000
+    assert runs["xor"]["benchmark"] == {**DEFAULTS["benchmark"], "batch_sizes": [10**power for power in range(6)]}
 
 
 def test_a_model_that_nobody_asked_to_run_is_named():
