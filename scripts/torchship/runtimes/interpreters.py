@@ -25,8 +25,8 @@ def interpreter(pins: Path) -> Path:
     python = RUNTIMES / pins.stem / "bin" / "python"
     if not python.exists():
         raise TargetError(f"the environment of {pins} is not installed; run `make runtimes`, or add `--sdm conda`")
-    imports = "import sys; from pathlib import Path; from torchship.core.pins import require_pins"
-    check = f"{imports}; require_pins(Path(sys.argv[1]))"
+    imports = "import sys; from pathlib import Path; from torchship.core.pins import differences"
+    check = f"{imports}; sys.exit(differences(Path(sys.argv[1])) or 0)"
     done = subprocess.run(  # noqa: S603
         [str(python), "-c", check, str(pins.resolve())], env=environment(), capture_output=True, text=True, check=False
     )

@@ -105,9 +105,24 @@ def test_wrong_versions_are_named(tmp_path):
         "  - pip:\n      - numpy==0.0.1\n      - absent-package==1.0\n      - pytest==" + pytest.__version__
     )
     with pytest.raises(
-        PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make install`"
+        PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make "
     ):
         pins.require_pins(path)
+
+
+@pytest.mark.parametrize(
+    ("python", "remedy"),
+    [
+        (".venv/bin/python", "run `make -B install`, or add"),
+        ("/usr/bin/python3", r"run `make install`, then \.venv/bin/snakemake, or add"),
+    ],
+)
+def test_it_is_said_whose_versions_are_wrong_and_what_helps_there(tmp_path, monkeypatch, python, remedy):
+    monkeypatch.setattr(pins, "PROJECT", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / python))
+    (tmp_path / "env.yaml").write_text("  - pip:\n      - absent-package==1.0\n")
+    with pytest.raises(PinError, match=rf"what \S*{python} has installed: absent-package missing .*; {remedy}"):
+        pins.require_pins(tmp_path / "env.yaml")
 
 
 def test_a_local_version_label_satisfies_the_pin(monkeypatch):
