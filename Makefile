@@ -8,7 +8,7 @@
 #   make operators      compare its operators with ONNX Runtime's
 #   make gate-benchmark, training-benchmark, scale    how long the gate, a training and large scans take
 #   make knobs, dag, requirements                     write what is made from the sources
-# PYTHON chooses the interpreter (3.11 or newer), CORES the cores, ARGS what else snakemake or pytest is given.
+# PYTHON chooses the interpreter (3.11 or 3.12), CORES the cores, ARGS what else snakemake or pytest is given.
 
 PYTHON ?= python3
 CORES ?= 4
@@ -27,8 +27,9 @@ all: install
 install: .venv/installed
 
 .venv/installed: requirements.txt requirements-dev.txt targets.yaml $(wildcard envs/*.yaml)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Torchship needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \
+	  { echo "Torchship needs Python 3.11 or 3.12, $(PYTHON) is another: the oldest ONNX Runtime that a target ships," \
+	  "1.17.1, has wheels for none that is newer; make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
 	$(BIN)/python tools/environments.py runtimes

@@ -49,3 +49,5 @@ rule all:
     """Everything, from the data to the verified archive."""
     input:
         rules.check_archives.output,
+        # Those that a step took away are not missed by an archive that has them.
+        rules.validate.input,

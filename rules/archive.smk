@@ -24,7 +24,7 @@ rule pack_archive:
         runtime=growing(30),
     params:
         code=source_code("pack_archive"),
-        config=config,
+        config=archived_config(),
         knobs=lookup("archive", within=config),
         # A new commit is a new archive; what it holds keeps the commits that it was made with.
         commit=commit(),

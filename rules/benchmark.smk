@@ -26,6 +26,8 @@ rule benchmark_engines:
     params:
         code=source_code("benchmark_engines"),
         knobs=knobs("onnx", "axes", "benchmark", "seed"),
+        # What was not checked or timed without one is, once there is one.
+        compiler=bool(compiler()),
     script:
         "../scripts/benchmark_engines.py"
 

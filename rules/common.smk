@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from torchship.codegen.compilers import compiler
 from torchship.config.resolve import resolve
 from torchship.core.errors import ConfigError
 from torchship.training.parallel.gpu_locks import any_here
@@ -11,7 +12,7 @@ from torchship.models.neighbours import neighbours_digest
 from torchship.spec.objective import targets_of as training_targets
 from torchship.spec.objective import wanted_of
 from torchship.core.chain import tries
-from torchship.core.provenance import commit
+from torchship.core.provenance import commit, project_files
 from torchship.config.checks import has_data
 from torchship.scan.points import expand as expand_scan
 from torchship.spec.candidate import candidates_of

@@ -67,13 +67,15 @@ def timing_paths():
 
 def archived_names(paths):
     """Return the names in the archive: under results/, wherever the results are."""
-    return [path.replace("<results>", "results", 1) for path in paths]
+    folder = Path(config["pathvars"]["results"])
+    return [f"results/{Path(path).relative_to(folder).as_posix()}" for path in paths]
+
+
+def archived_config():
+    """Return the configuration as the archive has it: where a run writes and how it is watched changes no result."""
+    return {**config, **{key: DEFAULTS[key] for key in ("pathvars", "watch")}}
 
 
 def source_paths():
     """Return the project's files by their path in it, sorted."""
-    return sorted(
-        str(path.relative_to(BASE))
-        for pattern in SOURCES
-        for path in BASE.glob(pattern)
-    )
+    return project_files(BASE, SOURCES)

@@ -24,6 +24,7 @@ rule translate_network:
         code=source_code("translate_network"),
         knobs=knobs("axes"),
         opsets=translation_opsets,
+        claims=claims,
     script:
         "../scripts/translate_network.py"
 
@@ -49,5 +50,6 @@ rule export_onnx:
         code=source_code("export_onnx"),
         knobs=knobs("evaluate/threshold", "export/opset", "export/input_shapes"),
         target=lookup("targets/{target}", within=config),
+        claims=claims,
     script:
         "../scripts/export_onnx.py"

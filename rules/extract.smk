@@ -69,5 +69,7 @@ rule check_code:
     params:
         code=source_code("check_code"),
         knobs=knobs("evaluate/threshold", "extract", "seed"),
+        # What was not checked or timed without one is, once there is one.
+        compiler=bool(compiler()),
     script:
         "../scripts/check_code.py"

@@ -125,7 +125,7 @@ def candidate_points(wildcards, input):
 
 
 def claims(wildcards, output):
-    """Return what says of a run that all is well, which a failing gate or another model takes away."""
+    """Return what says of a run that all is well, which each step from the model to the gate takes away first."""
     results = Path(config["pathvars"]["results"])
     pages = ["validate/gate.html", "summary.html"]
     return [

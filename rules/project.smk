@@ -26,7 +26,9 @@ if workflow.modifier.path_modifier.prefix:
     )
 sys.path.insert(0, str(BASE / "scripts"))
 
+from torchship.config.checks import require_chosen
 from torchship.config.resolve import merge
+from torchship.core.errors import ConfigError
 
 
 def project(path):
@@ -40,13 +42,23 @@ def read_yaml(path):
     return yaml.load((BASE / path).read_text(encoding="utf-8"), Loader=loader)
 
 
+DEFAULTS = read_yaml("config.yaml")
+
+
 def complete():
     """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
 
     Its folders are those that the rules' paths are made with, wherever these were given.
     """
-    for name in ("config.yaml", "targets.yaml"):
-        config.update(merge(read_yaml(name), config))
+    # A module has what the other workflow gives it; here Snakemake has put the files under what the user gave.
+    whole = workflow.modifier.skip_configfile
+    given = config if whole else workflow.config_settings.overwrite_config
+    try:
+        require_chosen(given, DEFAULTS["runs"])
+    except ConfigError as error:
+        raise WorkflowError(f"ConfigError: {error}")
+    for defaults in (DEFAULTS, read_yaml("targets.yaml")):
+        config.update(merge(defaults, config))
     folders = config["pathvars"]
     if isinstance(folders, dict):
         config["pathvars"] = {name: workflow.pathvars.get(name) for name in folders}

@@ -33,6 +33,7 @@ rule make_cases:
             "validate/widest_limit",
             "seed",
         ),
+        claims=claims,
     script:
         "../scripts/make_cases.py"
 

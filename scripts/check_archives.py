@@ -9,7 +9,9 @@ from torchship.core.files import sha256, write_json
 
 
 def check_archives(archives: list[Path], report: Path, *, runs: list[str]) -> None:
-    found = {archive.name: {"files": verify(archive), "sha256": sha256(archive)} for archive in archives}
+    found = {
+        archive.name: {"files": verify(archive, most_bytes=None), "sha256": sha256(archive)} for archive in archives
+    }
     for name, entry in found.items():
         log.info("%s: %d files as packed, sha256 %s", name, entry["files"], entry["sha256"])
     write_json(report, {"archives": found, "runs": runs})

@@ -6,6 +6,7 @@ from torchship.core.step import log, step
 
 import onnx
 from torchship.config.targets import file_opset, native
+from torchship.core.claims import withdraw
 from torchship.core.errors import ExportError
 from torchship.core.files import read_json, replacing, write_json
 from torchship.export.canonical import canonicalize, save
@@ -69,6 +70,8 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
 
 if __name__ == "__main__":
     with step() as snakemake:
+        # Whatever comes of this one, the file before is no longer what pages speak of.
+        withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)
         shipped, given = read_model(Path(snakemake.input.shipped)), snakemake.input
         outputs, name = (Path(snakemake.output.file), Path(snakemake.output.report)), snakemake.wildcards.target
         target = read_target(snakemake.params.target)

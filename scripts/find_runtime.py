@@ -5,12 +5,12 @@ from pathlib import Path
 from torchship.core.step import log, step
 
 from torchship.core.files import write_json
-from torchship.runtimes.interpreters import interpreter
+from torchship.runtimes.interpreters import interpreter, recorded
 
 
 def find_runtime(pins: Path, output: Path) -> None:
     python = interpreter(pins)
-    write_json(output, {"pins": pins.name, "python": str(python)})
+    write_json(output, {"pins": pins.name, "python": recorded(python)})
     log.info("%s: %s", pins.stem, python)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from torchship.core.step import log, step
 
 import torch
+from torchship.core.claims import withdraw
 from torchship.core.errors import ParityError, WitnessError
 from torchship.data.datasets import read_set
 from torchship.gate.case_inputs import make_inputs
@@ -71,6 +72,8 @@ def make_cases(files: dict[str, Path], outputs: dict[str, Path], *, run: str, mo
 
 if __name__ == "__main__":
     with step() as snakemake:
+        # Whatever comes of it, pages speak of other cases.
+        withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)
         make_cases(
             {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)},
             {"cases": Path(snakemake.output.cases)}

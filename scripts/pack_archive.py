@@ -6,6 +6,7 @@ from pathlib import Path
 from torchship.core.step import log, step
 
 from torchship.archive import crate
+from torchship.archive.manifest import Content
 from torchship.archive.pack import pack
 from torchship.core import provenance
 from torchship.core.files import Json
@@ -23,7 +24,7 @@ def pack_archive(
     modified = provenance.epoch()
     if commit.endswith("-dirty"):
         log.warning("the checkout has changes that are not committed: the archive says so")
-    contents = {name: path.read_bytes() for name, path in {**sources, **results}.items()}
+    contents: dict[str, Content] = {**sources, **results}
     contents["config.resolved.json"] = (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
     contents["provenance.json"] = (json.dumps({"commit": commit, "date": modified}, sort_keys=True) + "\n").encode()
     about: crate.About = {

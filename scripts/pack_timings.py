@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torchship.core.step import log, step
 
+from torchship.archive.manifest import Content
 from torchship.archive.pack import pack
 from torchship.core import provenance
 
@@ -22,7 +23,7 @@ def pack_timings(results: dict[str, Path], output: Path, *, name: str, commit: s
         "python": platform.python_version(),
         "packages": sorted(f"{entry.name}=={entry.version}" for entry in metadata.distributions()),
     }
-    contents = {path: file.read_bytes() for path, file in results.items()}
+    contents: dict[str, Content] = {**results}
     contents["machine.json"] = (json.dumps(machine, indent=2, sort_keys=True) + "\n").encode()
     pack(output, f"{name}-timings", contents, provenance.epoch())
     log.info("%d files, %s", len(contents), machine["processor"])

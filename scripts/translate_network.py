@@ -8,6 +8,7 @@ from torchship.core.step import log, step
 import onnx
 import onnxscript
 import torch
+from torchship.core.claims import withdraw
 from torchship.core.files import sha256, write_json
 from torchship.export.torch_export import translate
 from torchship.export.translations import write_translations
@@ -38,6 +39,8 @@ def translate_network(
 
 if __name__ == "__main__":
     with step() as snakemake:
+        # Whatever comes of this one, the file before is no longer what pages speak of.
+        withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)
         translate_network(
             Path(snakemake.input.network),
             Path(snakemake.input.trained),

@@ -74,6 +74,8 @@ def validate_target(
 
 if __name__ == "__main__":
     with step() as snakemake:
+        # Whatever comes of it, pages speak of another examination.
+        withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)
         torch.set_num_threads(1)
         section = read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs)
         files = {name: Path(path) for name, path in snakemake.input.items() if isinstance(path, str)}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from support import DEFAULTS, PROJECT, TARGETS, case_outputs, make_data, small_model, train_in, want
-from torchship.codegen import run_cpp
+from torchship.codegen import compilers
 from torchship.config.targets import file_opset, natives
 
 from check_code import check_code
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def compiler():
     """The C++ compiler."""
-    return want(run_cpp.compiler(), "there is no C++ compiler")
+    return want(compilers.compiler(), "there is no C++ compiler")
 
 
 @pytest.fixture

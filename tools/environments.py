@@ -22,6 +22,8 @@ from torchship.runtimes.interpreters import RUNTIMES, interpreter  # noqa: E402
 
 ENVIRONMENTS = PROJECT / "envs"
 DEVELOPMENT = "development"
+# The oldest runtime, 1.17.1, has no wheel for a newer Python; Torchship is written for none that is older.
+PYTHONS = ((3, 11), (3, 12))
 HEADER = "# Derived from envs/ by `make requirements`; don't edit.\n"
 
 
@@ -72,6 +74,14 @@ def write_requirements(*, check: bool) -> int:
 
 def build_runtimes() -> int:
     """Build an environment for each target's ONNX Runtime that .venv does not have."""
+    if sys.version_info[:2] not in PYTHONS:
+        wanted = " or ".join(".".join(map(str, version)) for version in PYTHONS)
+        print(
+            f"{sys.executable} is Python {'.'.join(map(str, sys.version_info[:3]))}: the oldest runtime has wheels for "
+            f"{wanted} only; run `make -B install PYTHON=python3.12`",
+            file=sys.stderr,
+        )
+        return 1
     targets = yaml.safe_load((PROJECT / "targets.yaml").read_text())["targets"]
     for version in sorted({target["onnxruntime"] for target in targets.values() if target["wheel"]}):
         pins = ENVIRONMENTS / f"onnxruntime-{version}.yaml"

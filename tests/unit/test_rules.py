@@ -40,3 +40,12 @@ def test_files_of_rules_can_be_read_at_one_sitting():
     assert max(lengths.values()) <= 135
     included = re.findall(r'include: "rules/(\w+\.smk)"', (PROJECT / "Snakefile").read_text())
     assert sorted(included) == sorted(lengths)
+
+
+@pytest.mark.parametrize("name", ["translate_network", "export_onnx", "make_cases", "validate_target"])
+def test_a_step_before_the_gate_takes_back_what_pages_say_before_all_else(name):
+    assert "        claims=claims,\n" in STEPS[name]
+    script = (PROJECT / "scripts" / f"{name}.py").read_text()
+    body = script.partition("    with step() as snakemake:\n")[2]
+    first = next(line for line in body.splitlines() if not line.strip().startswith("#"))
+    assert first.strip() == "withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)"

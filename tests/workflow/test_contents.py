@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from driver import PROJECT, Workflow
+from support import DEFAULTS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("contents")]
 
@@ -21,13 +22,17 @@ facts = {{
     "outputs": {{rule.name: list(map(str, rule.output)) for rule in workflow.rules if rule.output}},
     "archived": [rule.rule.name for listed in LISTS for rule, _ in listed],
     "left out": LEFT_OUT,
+    "config": archived_config(),
     "files": archived_names(result_paths()) + archived_names(timing_paths()),
 }}
 with open("facts.json", "w") as stream:
     json.dump(facts, stream)
 """
 # A run of each kind: with a scan and a surface, with weights from elsewhere and no data, with a file from elsewhere.
+# Where it writes and how it is watched is said as well.
 RUNS = """
+pathvars: {results: elsewhere/made, logs: elsewhere/logs}
+watch: {log_every: 7}
 runs: [xor, taken, given]
 models:
   xor:
@@ -53,7 +58,12 @@ def told(tmp_path_factory):
     text = workflow.run("all", "--dry-run")
     jobs = re.findall(r"^ *(?:local)?rule (\w+):\n(?: +.*\n)*? +output: (.*)\n", text, re.MULTILINE)
     facts = json.loads((folder / "facts.json").read_text())
-    return facts, [(rule, file.removesuffix(" (update)")) for rule, files in jobs for file in files.split(", ")]
+    return facts, [(rule, named(file)) for rule, files in jobs for file in files.split(", ")]
+
+
+def named(file):
+    """Return the name in an archive of an output as Snakemake prints it."""
+    return file.removesuffix(" (update)").replace("elsewhere/made/", "results/", 1)
 
 
 def problems(facts):
@@ -74,6 +84,14 @@ def test_each_output_of_a_rule_is_archived_or_left_out_for_a_reason(told):
     kept = [file for rule, file in planned if rule not in facts["left out"]]
     assert sorted(kept) == sorted(facts["files"])
     assert {rule for rule, _ in planned} ^ facts["outputs"].keys() == set()
+
+
+def test_where_a_run_writes_and_how_it_is_watched_is_in_no_archive(told):
+    facts, _ = told
+    assert facts["config"]["runs"] == ["xor", "taken", "given"]
+    assert {key: facts["config"][key] for key in ("pathvars", "watch")} == {
+        key: DEFAULTS[key] for key in ("pathvars", "watch")
+    }
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,21 @@ def test_a_failing_gate_takes_away_only_what_speaks_for_its_run(copy_of_finished
     assert all(copy_of_finished.path(page).exists() for page in PAGES)
 
 
+def test_witnesses_that_fail_leave_no_word_that_all_is_well(copy_of_finished):
+    text = copy_of_finished.run("all", "--config", "validate={widest_limit: 1.0e-9}", check=False, cores=2)
+    assert "WitnessError: xor: " in text
+    assert not any(copy_of_finished.path(page).exists() for page in PAGES)
+
+
+def test_a_step_that_makes_the_same_again_costs_no_page(copy_of_finished):
+    """The archive has them and is as it was: nothing but `all` itself misses them."""
+    before = state(copy_of_finished)
+    copy_of_finished.run("export", "--forcerun", "export_onnx")
+    assert not any(copy_of_finished.path(page).exists() for page in PAGES)
+    copy_of_finished.run("all", cores=2)
+    assert state(copy_of_finished) == before
+
+
 def test_an_adoption_that_fails_leaves_no_word_on_the_file_before(tmp_path):
     """Snakemake deletes that file before the step starts: it can be adopted again."""
     (tmp_path / "mine.onnx").write_bytes(affine().SerializeToString())

@@ -62,3 +62,5 @@ def test_a_workflow_takes_the_rules_as_they_are_called_here(tmp_path):
     assert {"train_network", "validate_target", "all"} <= set(rules_in(workflow.run("all", "--dry-run")))
     (tmp_path / "mine.yaml").write_text(f"{SMALL}\nmine: 1\n")
     assert "ConfigError: unknown key mine; allowed here: " in workflow.run("all", "--dry-run", check=False)
+    (tmp_path / "mine.yaml").write_text(f"{SMALL}\nmodels: {{mine: {{}}}}\n")
+    assert "ConfigError: models/mine is not among runs [xor]" in workflow.run("all", "--dry-run", check=False)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 from driver import rules_in
@@ -48,7 +49,7 @@ def test_touch_reruns_nothing(copy_of_finished):
         ),
         ("basics={min_seconds: 0.02}", {"benchmark_device", "plot_device"} | PACKING),
         ("archive={name: other}", PACKING),
-        ("watch={log_every: 26}", {"pack_archive", "check_archives"}),
+        ("watch={log_every: 26}", set()),
     ],
 )
 def test_a_changed_knob_reruns_what_uses_it(finished, knob, expected):
@@ -76,6 +77,17 @@ def test_a_changed_target_exports_it_and_translates_nothing_anew(finished, knobs
 
 def test_an_operator_set_that_is_not_there_is_translated(finished):
     assert "translate_network" in finished.planned("--config", "export={opset: 18}")
+
+
+def test_a_compiler_that_was_not_there_checks_and_times_the_header(finished, compiler, tmp_path, monkeypatch):
+    for name in ("bash", "which"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = finished.run("all", "--dry-run")
+    changed = r"^rule (\w+):\n(?:    .*\n)*?    reason: Params have changed"
+    assert re.findall(changed, text, re.MULTILINE) == ["check_code"]
+    assert "benchmark_engines" in rules_in(text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """RO-Crate metadata of an archive (https://w3id.org/ro/crate/), made with the rocrate library."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import TypedDict
 
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
+from torchship.archive.manifest import Content, digest_of, size_of
 
 METADATA = "ro-crate-metadata.json"
 # A table of our own: the platform's differs from machine to machine.
@@ -43,7 +43,7 @@ class About(Archive):
     description: str
 
 
-def describe(contents: Mapping[str, bytes], about: About, modified: int) -> bytes:
+def describe(contents: Mapping[str, Content], about: About, modified: int) -> bytes:
     """Return ro-crate-metadata.json for files by their path, with the Snakefile as the main workflow.
 
     Args:
@@ -61,8 +61,8 @@ def describe(contents: Mapping[str, bytes], about: About, modified: int) -> byte
         crate.root_dataset["author"] = crate.add(author)
     for name in sorted(contents):
         properties = {
-            "contentSize": str(len(contents[name])),
-            "sha256": hashlib.sha256(contents[name]).hexdigest(),
+            "contentSize": str(size_of(contents[name])),
+            "sha256": digest_of(contents[name]),
             "encodingFormat": encoding(name),
         }
         if name == "Snakefile":

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import re
 import shutil
 import struct
@@ -26,14 +27,14 @@ CHUNK = 2**20
 LINE = re.compile(r"^(?P<sha256>[0-9a-f]{64})  (?P<name>[^\n]+)$")
 
 
-def verify(archive: Path, extract_to: Path | None = None, most_bytes: int = MOST_BYTES) -> int:
+def verify(archive: Path, extract_to: Path | None = None, most_bytes: int | None = MOST_BYTES) -> int:
     """Check every file of an archive against its manifest, and the archive against `<archive>.sha256` if that is there.
 
     Nothing is written while checking; only an archive that passes is unpacked.
 
     Args:
         extract_to: a folder to unpack into, which must not exist.
-        most_bytes: refuse archives that unpack to more.
+        most_bytes: refuse archives that unpack to more; None takes any, as one that has just been packed here.
 
     Returns:
         the number of files in the manifest.
@@ -99,7 +100,7 @@ class Counted(io.RawIOBase):
         return block
 
 
-def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]:
+def read_members(archive: Path, most_bytes: int | None) -> tuple[dict[str, str], bytes]:
     """Return the SHA-256 of every file in an archive, and the manifest's bytes, after checking that all are safe.
 
     Raises:
@@ -110,7 +111,7 @@ def read_members(archive: Path, most_bytes: int) -> tuple[dict[str, str], bytes]
     manifest, name, modified = b"", "its first file", 0
     try:
         with gzip.open(archive) as unpacked:
-            stream = Counted(cast("IO[bytes]", unpacked), archive, most_bytes)
+            stream = unpacked if most_bytes is None else Counted(cast("IO[bytes]", unpacked), archive, most_bytes)
             with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
                 for member in tar:
                     name, modified = member.name, int(member.mtime)
@@ -200,6 +201,8 @@ def read_manifest(archive: Path, manifest: bytes) -> dict[str, str]:
 def extract(archive: Path, folder: Path) -> None:
     """Unpack an archive that has been verified into a new folder, whole or not at all.
 
+    Member by member: the `filter` of tarfile, which would refuse what is unsafe, came with Python 3.11.4 only.
+
     Raises:
         ArchiveError: the folder exists or cannot be written.
     """
@@ -210,9 +213,25 @@ def extract(archive: Path, folder: Path) -> None:
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             with tarfile.open(archive, mode="r:gz") as tar:
-                tar.extractall(part / "whole", filter="data")
+                written: dict[str, str] = {}
+                for member in tar:
+                    # Again: the file may be another one by now.
+                    check_member(archive, member, written)
+                    written[member.name] = write_member(tar, member, part / "whole")
             (part / "whole").replace(folder)
         finally:
             shutil.rmtree(part)
     except OSError as error:
         raise ArchiveError(f"{archive} cannot be unpacked into {folder}: {error}") from error
+
+
+def write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
+    """Write one plain file, with its date, into a folder that holds only files of its archive; return its path."""
+    path, stream = folder / member.name, tar.extractfile(member)
+    assert stream is not None  # noqa: S101 -- a plain file has a stream
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # No file is written twice, and there is no link that one could be written through.
+    with path.open("xb") as file:
+        shutil.copyfileobj(stream, file)
+    os.utime(path, (member.mtime, member.mtime))
+    return str(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torchship.benchmark.timing import Timer, python_timer
-from torchship.codegen import run_cpp, run_python
+from torchship.codegen import compilers, run_cpp, run_python
 from torchship.codegen.layers import read_network
 from torchship.core.files import read_json
 from torchship.models.module import load
@@ -41,7 +41,7 @@ def engines(files: dict[str, Path], onnx: Path, folder: Path, model: Section) ->
     described = read_network(read_json(files["weights"]))
     name, output = described.input_name, described.output_name
     makers["hand-coded Python"] = lambda feed: python_engine(files["python"], feed[name], output)
-    executable = run_cpp.compiler()
+    executable = compilers.compiler()
     if executable is None:
         log.warning("NOT TIMED: the C++ header, because there is no C++ compiler; install g++ or set CXX")
         return makers

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import torch
 from torch import nn
-from torchship.codegen import run_cpp, run_python
+from torchship.codegen import compilers, run_cpp, run_python
 from torchship.codegen.layers import Network
 from torchship.core.errors import ParityError
 from torchship.gate.compare import compare, require
@@ -75,7 +75,7 @@ def crosscheck(network: Network, module: nn.Module, python: Path, header: Path, 
     Raises:
         ParityError: two of them differ by more than the bound of their arithmetic.
     """
-    function, executable = run_python.load(python), run_cpp.compiler()
+    function, executable = run_python.load(python), compilers.compiler()
     with tempfile.TemporaryDirectory() as folder:
         compiled = None
         if executable is not None:

@@ -1,8 +1,6 @@
 """The generated header as a shared library, compiled with the system's compiler and called through ctypes."""
 
 import ctypes
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,12 +36,6 @@ PUBLIC double seconds_float(const float* x, float* y, std::size_t events, std::s
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }}
 """
-
-
-def compiler() -> str | None:
-    """Return the C++ compiler: $CXX, else the first of c++, g++, clang++ on PATH, else None."""
-    candidates = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
-    return next((path for name in candidates if name and (path := shutil.which(name))), None)
 
 
 def version(executable: str) -> str:

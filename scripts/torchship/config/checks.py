@@ -1,13 +1,15 @@
 """What a schema cannot say of a run: names that must exist, files, data and losses that fit together."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torchship.config.naming import require_known
 from torchship.config.targets import Targets, require_classes, require_environments
 from torchship.config.tensor_checks import check_axes, check_tensors
+from torchship.core.chain import recorded_of
 from torchship.core.errors import ConfigError
+from torchship.core.files import Json
 from torchship.spec.objective import ON_LOGITS, terms_of, too_late
 from torchship.spec.section import KINDS, GivenFile, Resolved, Train, Validate
 
@@ -34,6 +36,25 @@ def require_json(place: str, value: object) -> None:
         raise ConfigError(
             f"{place} is {value!r}: must be what JSON can hold (finite numbers, truth values, null, text, lists, and "
             "mappings with text as keys); put a date in quotes"
+        )
+
+
+def require_chosen(given: Json, default: Sequence[str]) -> None:
+    """Check that the models that a user's configuration brings are run, unless it says itself which are.
+
+    Args:
+        given: what the user gave, without the defaults.
+        default: the runs where it says none.
+
+    Raises:
+        ConfigError: one is not: another model would be run, and success be reported.
+    """
+    models = given.get("models")
+    left = [str(name) for name in models if name not in default] if isinstance(models, Mapping) else []
+    if left and "runs" not in given:
+        raise ConfigError(
+            f"models/{left[0]} is not among runs [{', '.join(default)}], the default: say which to run, as "
+            f"`runs: [{', '.join(left)}]`"
         )
 
 
@@ -117,6 +138,26 @@ def require_file(place: str, path: str, suffixes: tuple[str, ...]) -> None:
         raise ConfigError(f"{place} is {path!r}: must end in {' or '.join(suffixes)}")
     if not Path(path).is_file():
         raise ConfigError(f"{place} is {path!r}: there is no such file, seen from {Path.cwd()}")
+
+
+def require_outside(run: str, section: Resolved, results: Path) -> None:
+    """Check that no file of a user lies among the results: each step would take it for another step's, and changed.
+
+    Raises:
+        ConfigError: one does, of which no record says that a step made it.
+    """
+    given = {
+        "network/weights": section.get("network", {}).get("weights"),
+        "data/path": section["data"]["path"],
+        "onnx/file": section.get("onnx", {}).get("file"),
+        "onnx/reference": section.get("onnx", {}).get("reference"),
+    }
+    for key, path in given.items():
+        if path is not None and Path(path).is_relative_to(results) and recorded_of(Path(path)) is None:
+            raise ConfigError(
+                f"models/{run}/{key} is {path!r}: it was not made by this workflow, and lies where the results are; "
+                f"move it out of {results}/"
+            )
 
 
 def has_data(section: Resolved) -> bool:

@@ -5,12 +5,13 @@ Read by the workflow while it is planned, in Snakemake's own environment, never 
 
 import functools
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
-from torchship.config.checks import check_kind, check_run
+from torchship.config.checks import check_kind, check_run, require_outside
 from torchship.config.domain_checks import spelled_out
 from torchship.config.naming import require_known, suggest
 from torchship.config.network_signature import arguments_from_text, check_arguments
@@ -28,6 +29,10 @@ CHECKER = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
     lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
 )
 Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=CHECKER)
+
+# The names of models, networks, axes and targets, as the schema has them and in words.
+WORD = r"^[a-z][a-z0-9_]*\Z"
+WORD_SPELLED = "a word of lower-case letters, digits and _"
 
 # What a model's entry may override.
 SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
@@ -69,6 +74,7 @@ def resolve(config: Json, schema: Json, project: Path) -> dict[str, Resolved]:
         resolved: Any = {"axes": {}, **said, **entry, **merged, "seed": config["seed"], "device": config["device"]}
         check(resolved, {"$defs": schema["$defs"], "$ref": "#/$defs/run"}, at=f"models/{run}/")
         check_run(run, resolved, config["targets"], project)
+        require_outside(run, resolved, Path(config["pathvars"]["results"]))
         runs[run] = resolved
         for kind in KINDS:
             runs[run][kind] = {
@@ -149,7 +155,9 @@ def describe(error: ValidationError, at: str = "") -> str:
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             wanted = "must be " + bounds(error.schema)
         case "pattern":
-            wanted = f"must match the pattern {rule}"
+            wanted = matching(rule, value)
+        case "anyOf" if {"type": "string", "pattern": WORD} in rule:
+            wanted = f"must be a number >= 1, or {WORD_SPELLED}, such as batch"
         case "uniqueItems":
             wanted = "must not hold anything twice"
         case "minItems" | "minProperties" | "minLength":
@@ -158,6 +166,15 @@ def describe(error: ValidationError, at: str = "") -> str:
             wanted = error.message
     meaning = error.schema.get("description", "").rstrip(".") if isinstance(error.schema, dict) else ""
     return f"{place} is {value!r}: {wanted}" + (f" ({meaning[0].lower()}{meaning[1:]})" if meaning else "")
+
+
+def matching(pattern: str, value: str) -> str:
+    """Say what text must be that does not match a pattern."""
+    if pattern != WORD:
+        return f"must match the pattern {pattern}"
+    if re.match(WORD, value.removesuffix(".py")):
+        return "leave out .py"
+    return f"must be {WORD_SPELLED}, a letter first"
 
 
 def bounds(schema: Json) -> str:

@@ -1,10 +1,12 @@
 """The environment files: which versions they pin, and whether this interpreter has them."""
 
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
 from torchship.core.errors import PinError
+from torchship.core.project import PROJECT
 
 PIN = re.compile(r"^\s*-\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s#]+)")
 
@@ -40,11 +42,22 @@ def require_pins(path: Path) -> dict[str, str]:
     Raises:
         PinError: some version differs; the message names each with what is installed.
     """
-    pins = read_pins(path)
-    wrong = mismatches(pins)
+    wrong = differences(path)
     if wrong:
-        listing = ", ".join(f"{name} {installed} (pinned {pins[name]})" for name, installed in sorted(wrong.items()))
-        raise PinError(
-            f"{path} does not match what is installed: {listing}; run `make install`, or add `--sdm conda` to snakemake"
-        )
-    return pins
+        raise PinError(f"{path} does not match what {sys.executable} has installed: {wrong}; {remedy()}")
+    return read_pins(path)
+
+
+def differences(path: Path) -> str:
+    """Return in words which packages are not installed as `path` pins them; an empty text where all are."""
+    pins = read_pins(path)
+    wrong = sorted(mismatches(pins).items())
+    return ", ".join(f"{name} {installed} (pinned {pins[name]})" for name, installed in wrong)
+
+
+def remedy() -> str:
+    """Say how this interpreter comes to have what is pinned, or another one is taken that has."""
+    folder, own = Path(sys.executable).parent.resolve(), (PROJECT / ".venv" / "bin").resolve()
+    # What is up to date by its date is made again.
+    mend = "run `make -B install`" if folder == own else "run `make install`, then .venv/bin/snakemake"
+    return f"{mend}, or add `--sdm conda` to snakemake"

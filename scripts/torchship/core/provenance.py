@@ -3,7 +3,9 @@
 import logging
 import os
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from torchship.core.errors import ConfigError
 from torchship.core.project import PROJECT
@@ -46,11 +48,32 @@ def commit() -> str:
     sha = git("rev-parse", "--verify", "--quiet", "HEAD") if is_checkout() else None
     if not sha:
         return "unknown"
-    status = git("status", "--porcelain", "--untracked-files=all")
+    # Ended by zeros, or git puts names with letters of other languages in quotes.
+    status = git("status", "--porcelain", "--untracked-files=all", "-z")
     if status is None:
         return f"{sha}-dirty"
-    changed = [line for line in status.splitlines() if not line.startswith("??") or line[3:].startswith(SOURCE_FOLDERS)]
+    entries = filter(None, status.split("\0"))
+    changed = [entry for entry in entries if not entry.startswith("??") or entry[3:].startswith(SOURCE_FOLDERS)]
     return f"{sha}-dirty" if changed else sha
+
+
+def project_files(folder: Path, patterns: Iterable[str]) -> list[str]:
+    """Return the project's files that match patterns, by their path in it, sorted.
+
+    In a checkout those that the commit has, and what makes it dirty: a user's own file elsewhere is in no commit.
+
+    Args:
+        folder: the project, as the workflow sees it: its folders may be links.
+    """
+    matching = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    names = sorted(path.relative_to(folder).as_posix() for path in matching)
+    if not is_checkout():
+        return names
+    tracked = git("ls-files", "-z")
+    new = git("ls-files", "-z", "--others", "--exclude-standard", "--", *SOURCE_FOLDERS)
+    # What git cannot tell is not called clean, and so may be anything.
+    known = None if tracked is None or new is None else {*tracked.split("\0"), *new.split("\0")}
+    return [name for name in names if known is None or name in known]
 
 
 def epoch() -> int:

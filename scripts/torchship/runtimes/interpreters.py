@@ -25,14 +25,24 @@ def interpreter(pins: Path) -> Path:
     python = RUNTIMES / pins.stem / "bin" / "python"
     if not python.exists():
         raise TargetError(f"the environment of {pins} is not installed; run `make runtimes`, or add `--sdm conda`")
-    imports = "import sys; from pathlib import Path; from torchship.core.pins import require_pins"
-    check = f"{imports}; require_pins(Path(sys.argv[1]))"
+    imports = "import sys; from pathlib import Path; from torchship.core.pins import differences"
+    check = f"{imports}; sys.exit(differences(Path(sys.argv[1])) or 0)"
     done = subprocess.run(  # noqa: S603
         [str(python), "-c", check, str(pins.resolve())], env=environment(), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise TargetError(f"{python} is not as {pins} pins it; run `make runtimes`: {last_line(done.stderr)}")
     return python
+
+
+def recorded(python: Path) -> str:
+    """Return an interpreter as a result has it: within the project by its path there, or a renamed folder had none."""
+    return str(python.relative_to(PROJECT) if python.is_relative_to(PROJECT) else python)
+
+
+def located(python: Path) -> Path:
+    """Return where an interpreter is that was recorded."""
+    return PROJECT / python
 
 
 def environment() -> dict[str, str]:

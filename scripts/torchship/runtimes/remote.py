@@ -13,7 +13,7 @@ from typing import Self
 from torchship.core.errors import TargetError
 from torchship.core.files import Json
 from torchship.runtimes.frames import RefusedError, read_block, read_frame, write_frame
-from torchship.runtimes.interpreters import environment, last_line
+from torchship.runtimes.interpreters import environment, last_line, located
 from torchship.runtimes.protocol import Signature
 from torchship.spec.arrays import Array, Feed
 
@@ -48,12 +48,12 @@ class Runtime:
     Then the process is started anew, and opens models again when they are asked for.
 
     Args:
-        python: the interpreter.
+        python: the interpreter, as it is or as it was recorded.
         patience: seconds that one call may take.
     """
 
     def __init__(self, python: Path, patience: float = PATIENCE) -> None:
-        self._python, self._patience = python, patience
+        self._python, self._patience = located(python), patience
         self._models: dict[int, Opened] = {}
         self._count = 0
 
@@ -191,7 +191,11 @@ class Runtime:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment()
             )
         except OSError as error:
-            raise TargetError(f"{self._python} cannot be started: {error.strerror}; run `make runtimes`") from error
+            self._errors.close()
+            raise TargetError(
+                f"{self._python} cannot be started: {error.strerror}; run `make runtimes`, and if it should be "
+                "elsewhere add `--forcerun find_runtime` to snakemake, which looks for it again"
+            ) from error
         assert self._process.stdout is not None  # noqa: S101 -- the type of a pipe
         with self._watched() as hung:
             try:

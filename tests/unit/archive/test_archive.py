@@ -17,6 +17,9 @@ from torchship.archive.pack import pack
 from torchship.archive.verify import verify
 from torchship.core.chain import MANIFEST
 from torchship.core.errors import ArchiveError
+from torchship.core.files import read_json
+
+from check_archives import check_archives
 
 CONTENTS = {"a.txt": b"alpha", "folder/b.bin": bytes(range(256)), "c": b""}
 DATE = 1_700_000_000
@@ -47,6 +50,25 @@ def test_the_same_contents_give_the_same_bytes(archive, tmp_path):
     pack(tmp_path / "again.tar.gz", "run", dict(reversed(CONTENTS.items())), DATE)
     assert (tmp_path / "again.tar.gz").read_bytes() == archive.read_bytes()
     assert verify(archive) == 3
+
+
+def test_files_are_packed_as_their_bytes_are(archive, tmp_path):
+    files = {}
+    for number, (name, content) in enumerate(CONTENTS.items()):
+        files[name] = tmp_path / str(number)
+        files[name].write_bytes(content)
+    pack(tmp_path / "files.tar.gz", "run", files, DATE)
+    assert (tmp_path / "files.tar.gz").read_bytes() == archive.read_bytes()
+    about = {"name": "run", "description": "d", "license": "MIT", "commit": "abc", "author": None}
+    assert crate.describe(files, about, DATE) == crate.describe(CONTENTS, about, DATE)
+
+
+def test_what_a_run_has_just_packed_may_be_of_any_size(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "__defaults__", (None, 100))
+    with pytest.raises(ArchiveError, match=r"unpacks to more than 100 bytes; raise --most-bytes"):
+        verify(archive)
+    check_archives([archive], tmp_path / "verified.json", runs=["xor"])
+    assert read_json(tmp_path / "verified.json")["archives"]["run.tar.gz"]["files"] == 3
 
 
 names = st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters="._- "), min_size=1, max_size=60)
@@ -175,6 +197,17 @@ def test_a_truncated_archive_is_caught(archive):
 def test_an_archive_made_to_explode_is_refused(archive):
     with pytest.raises(ArchiveError, match=r"unpacks to more than 100 bytes"):
         verify(archive, most_bytes=100)
+
+
+def test_unpacking_needs_no_later_patch_of_python(archive, tmp_path, monkeypatch):
+    """Debian 12 has 3.11.2, whose tarfile knows no filters."""
+    for name in ("extract", "extractall"):
+        method = getattr(tarfile.TarFile, name)
+        monkeypatch.setattr(tarfile.TarFile, name, lambda self, what, method=method: method(self, what))
+    assert verify(archive, tmp_path / "out") == 3
+    for name, content in CONTENTS.items():
+        file = tmp_path / "out" / "run" / name
+        assert (file.read_bytes(), file.stat().st_mtime) == (content, DATE)
 
 
 def test_unpacking_never_overwrites(archive, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torchship.codegen import run_cpp, run_python, to_cpp, to_python
+from torchship.codegen import compilers, run_cpp, run_python, to_cpp, to_python
 from torchship.codegen.crosscheck import BOTH_ROUND, check_decisions, eager
 from torchship.codegen.layers import exact, read_network
 from torchship.codegen.tracing import parameter, weights_document
@@ -250,7 +250,7 @@ def test_wrong_decisions_stop_the_check(golden):
 
 
 def test_without_a_compiler_the_header_is_loudly_unchecked(trained, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(run_cpp, "compiler", lambda: None)
+    monkeypatch.setattr(compilers, "compiler", lambda: None)
     recheck(trained, tmp_path)
     assert read_json(tmp_path / "check.json")["cpp"] == {"checked": False}
     assert "NOT CHECKED: the C++ header" in caplog.text

@@ -1,10 +1,13 @@
 """A wrong configuration stops before any job, with one line that names the key and what is allowed."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from support import DEFAULTS, PROJECT, SCHEMA
+from torchship.config.checks import require_chosen
 from torchship.config.resolve import merge, resolve
+from torchship.core.chain import record
 from torchship.core.errors import ConfigError
 from torchship.scan.points import expand
 
@@ -18,6 +21,16 @@ def test_defaults_resolve_to_complete_runs():
     assert list(runs) == ["xor"]
     assert runs["xor"]["train"]["epochs"] == 500
     assert runs["xor"]["data"] == {**DEFAULTS["data"], "source": "xor"}
+    # A network of one's own, which may be large, is not timed with large batches unless one asks for it.
+    assert max(DEFAULTS["benchmark"]["batch_sizes"]) == 1000
+    assert runs["xor"]["benchmark"] == {**DEFAULTS["benchmark"], "batch_sizes": [10**power for power in range(6)]}
+
+
+def test_a_model_that_nobody_asked_to_run_is_named():
+    with pytest.raises(ConfigError, match=r"models/mine is not among runs \[xor\], .*, as `runs: \[mine, other\]`$"):
+        require_chosen({"models": {"mine": {}, "xor": {}, "other": {}}}, ["xor"])
+    for given in ({}, {"models": {"xor": {}}}, {"runs": ["xor"], "models": {"mine": {}}}, {"models": "text"}):
+        require_chosen(given, ["xor"])
 
 
 def test_a_model_overrides_single_knobs():
@@ -43,6 +56,14 @@ def test_a_model_overrides_single_knobs():
         ({"models": {"xor": {"train": {"epochs": 0}}}}, r"models/xor/train/epochs is 0: must be an integer >= 1"),
         ({"models": {"xor": {"inputs": {"x": {"low": 2.0}}}}}, r"models/xor/inputs/x: low 2.0 must be below high 1.0"),
         ({"models": {"xor": {"inputs": {"x": {"shape": [4, 2]}}}}}, r"the first axis of what is trained on must be batch"),
+        *[
+            ({"models": {"xor": {"inputs": {"x": {"shape": [axis, 2]}}}}},
+             rf"inputs/x/shape/0 is {axis!r}: must be a number >= 1, or a word of lower-case letters, digits and _, such as batch$")
+            for axis in ("N", -1, None, "Batch", 0)
+        ],
+        ({"models": {"MyNet": {}}}, r"models is 'MyNet': must be a word of lower-case letters, digits and _, a letter first"),
+        ({"models": {"xor": {"network": {"file": "xor.py"}}}}, r"models/xor/network/file is 'xor.py': leave out .py \(models/<file>.py, "),
+        ({"models": {"xor": {"network": {"file": "Xor.py"}}}}, r"file is 'Xor.py': must be a word of lower-case letters"),
         ({"models": {"xor": {"inputs": {"x": {"features": ["a"]}}}}}, r"features names 1, but the last axis .* has 2"),
         ({"models": {"xor": {"data": {"source": "file"}}}}, r"models/xor/data/path is null"),
         ({"data": {"fractions": {"train": 0.9}}}, r"fractions sum to 1.3"),
@@ -226,6 +247,29 @@ def test_data_from_a_file_must_be_there():
         resolved({"models": {"xor": {"data": data}}})
     with pytest.raises(ConfigError, match=r"models/xor/data/path is 'x.csv': must match the pattern"):
         resolved({"models": {"xor": {"data": {**data, "path": "x.csv"}}}})
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("onnx/file", "m.onnx"), ("onnx/reference", "r.npz"), ("data/path", "d.npz"), ("network/weights", "w.pt")],
+)
+def test_a_file_of_a_user_among_the_results_is_to_be_moved_not_deleted(tmp_path, monkeypatch, key, name):
+    monkeypatch.chdir(tmp_path)
+    given = Path("results") / name
+    given.parent.mkdir()
+    for path in (Path("m.onnx"), given):
+        path.touch()
+    section, last = key.split("/")
+    about = {"onnx": {"onnx": {"file": "m.onnx"}}, "data": {"data": {"source": "file"}}, "network": {}}[section]
+    entry = merge(
+        about if section == "onnx" else merge(DEFAULTS["models"]["xor"], about), {section: {last: str(given)}}
+    )
+    message = rf"models/mine/{key} is 'results/{name}': .*; move it out of results/$"
+    with pytest.raises(ConfigError, match=message):
+        resolved({"runs": ["mine"], "models": {"mine": entry}})
+    # What the workflow has made may be taken up again.
+    record([given])
+    resolved({"runs": ["mine"], "models": {"mine": entry}})
 
 
 def test_a_network_says_all_of_its_tensors(config):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 
 import environments
@@ -104,9 +105,24 @@ def test_wrong_versions_are_named(tmp_path):
         "  - pip:\n      - numpy==0.0.1\n      - absent-package==1.0\n      - pytest==" + pytest.__version__
     )
     with pytest.raises(
-        PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make install`"
+        PinError, match=r"absent-package missing \(pinned 1.0\), numpy [\d.]+ \(pinned 0.0.1\); run `make "
     ):
         pins.require_pins(path)
+
+
+@pytest.mark.parametrize(
+    ("python", "remedy"),
+    [
+        (".venv/bin/python", "run `make -B install`, or add"),
+        ("/usr/bin/python3", r"run `make install`, then \.venv/bin/snakemake, or add"),
+    ],
+)
+def test_it_is_said_whose_versions_are_wrong_and_what_helps_there(tmp_path, monkeypatch, python, remedy):
+    monkeypatch.setattr(pins, "PROJECT", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / python))
+    (tmp_path / "env.yaml").write_text("  - pip:\n      - absent-package==1.0\n")
+    with pytest.raises(PinError, match=rf"what \S*{python} has installed: absent-package missing .*; {remedy}"):
+        pins.require_pins(tmp_path / "env.yaml")
 
 
 def test_a_local_version_label_satisfies_the_pin(monkeypatch):
@@ -115,8 +131,24 @@ def test_a_local_version_label_satisfies_the_pin(monkeypatch):
     assert pins.mismatches({"torch": "2.12.0"}) == {"torch": "2.13.0+cpu"}
 
 
-def test_this_python_is_new_enough():
-    assert sys.version_info >= (3, 11)
+def test_this_python_has_wheels_of_every_runtime():
+    assert sys.version_info[:2] in environments.PYTHONS
+
+
+@pytest.mark.parametrize("version", [(3, 10, 14), (3, 13, 0)])
+def test_a_python_without_wheels_of_the_oldest_runtime_is_refused(tmp_path, monkeypatch, capsys, version):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = {version}; $2"\n')
+    python.chmod(0o755)
+    for name in ("requirements.txt", "requirements-dev.txt", "targets.yaml"):
+        (tmp_path / name).touch()
+    command = ["make", "-f", PROJECT / "Makefile", "install", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"needs Python 3.11 or 3.12, {python} is another: the oldest ONNX Runtime" in done.stdout
+    monkeypatch.setattr(sys, "version_info", version)
+    assert environments.build_runtimes() == 1
+    assert "has wheels for 3.11 or 3.12 only" in capsys.readouterr().err
 
 
 def test_results_in_the_report_have_one_label():

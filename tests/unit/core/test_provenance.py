@@ -38,6 +38,30 @@ def test_a_changed_file_and_a_new_source_are_dirty(checkout):
     assert provenance.commit().endswith("-dirty")
 
 
+def test_a_new_source_with_a_letter_of_another_language_is_dirty(checkout):
+    (checkout / "models" / "größe.py").write_text("")
+    assert provenance.commit().endswith("-dirty")
+    assert provenance.project_files(checkout, ["models/*.py"]) == ["models/größe.py"]
+
+
+def test_files_of_the_project_are_those_of_the_commit_and_what_makes_it_dirty(checkout):
+    for name in ("TODO.md", "models/mine.py", "examples/blobs/blobs.npz"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("")
+    (checkout / "examples" / "blobs" / "folder").mkdir()
+    patterns = ["file", "*.md", "models/*.py", "examples/*/*", "*"]
+    assert provenance.project_files(checkout, patterns) == ["file", "models/mine.py"]
+    (checkout / "file").unlink()
+    assert provenance.project_files(checkout, patterns) == ["models/mine.py"]
+
+
+def test_without_a_checkout_all_files_that_match_are_the_project_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "PROJECT", tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "TODO.md").write_text("")
+    assert provenance.project_files(tmp_path, ["*", "*.md"]) == ["TODO.md"]
+
+
 def test_what_git_cannot_tell_is_not_called_clean(checkout):
     (checkout / ".git" / "index").write_bytes(b"broken")
     assert provenance.commit().endswith("-dirty")

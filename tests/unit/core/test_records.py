@@ -35,6 +35,14 @@ def test_claims_of_a_run_go_and_those_of_others_stay(tmp_path):
     withdraw([page, verified], "xor")
 
 
+@pytest.mark.parametrize("text", ["", "{half of it", "[]", "{}", '{"runs": null}', "\xff"])
+def test_a_claim_that_does_not_say_whose_it_is_goes(tmp_path, text):
+    verified = tmp_path / "verified.json"
+    verified.write_text(text, encoding="latin-1")
+    withdraw([verified], "xor")
+    assert not verified.exists()
+
+
 def test_a_failed_try_is_known_by_another_word_until_one_succeeds(tmp_path):
     output = tmp_path / "weights"
     assert tries(tmp_path) == ""

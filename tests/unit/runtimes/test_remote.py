@@ -1,6 +1,7 @@
 """A runtime that dies, or hangs, says at which call, and the calls after it go on."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from support import PROJECT
 from torch import nn
 from torchship.core.errors import TargetError
 from torchship.export.torch_export import export
+from torchship.runtimes import interpreters
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.interpreters import interpreter
 from torchship.runtimes.local import LocalRuntime
@@ -164,6 +166,24 @@ def test_a_runtime_that_does_not_start_is_an_error_of_its_target(stand_in):
     flag.touch()
     with pytest.raises(TargetError, match=r"cannot start ONNX Runtime, killed by SIGSEGV: what it says of its errors"):
         Runtime(python).__enter__()
+
+
+def test_an_interpreter_that_is_gone_is_told_with_what_helps():
+    with pytest.raises(
+        TargetError, match=r"/gone/python cannot be started: .*; run `make runtimes`, and .*find_runtime"
+    ):
+        Runtime(Path("/gone/python")).__enter__()
+
+
+def test_an_interpreter_within_the_project_is_found_when_its_folder_has_another_name(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setattr(interpreters, "PROJECT", tmp_path / "before")
+    recorded = interpreters.recorded(tmp_path / "before" / ".runtimes" / "python")
+    assert interpreters.recorded(stand_in[0]) == str(stand_in[0])
+    (tmp_path / "after" / ".runtimes").mkdir(parents=True)
+    (tmp_path / "after" / ".runtimes" / "python").symlink_to(stand_in[0])
+    monkeypatch.setattr(interpreters, "PROJECT", tmp_path / "after")
+    with Runtime(Path(recorded)) as runtime:
+        assert runtime.version == "9.9.9"
 
 
 class DiesOfSignatures(LocalRuntime):
