@@ -32,13 +32,17 @@ def resolved_runs():
 
 
 RUNS, CANDIDATES, SCANS = resolved_runs()
-# Those with a network; of these those that are trained here, that come with weights, that have data, and that the
-# generator covers; those whose ONNX file is from elsewhere.
+# Runs of a network.
 NETWORKS = [run for run, section in RUNS.items() if "network" in section]
+# Of these: the network is trained here.
 TRAINED = [run for run in NETWORKS if "weights" not in RUNS[run]["network"]]
+# It was trained elsewhere.
 WEIGHTED = [run for run in NETWORKS if run not in TRAINED]
+# There are data.
 WITH_DATA = [run for run in NETWORKS if has_data(RUNS[run])]
+# The generator writes the network in Python and C++, too.
 COVERED = [run for run in NETWORKS if RUNS[run]["extract"]["handcode"]]
+# Runs of an ONNX file from elsewhere.
 GIVEN = [run for run in RUNS if run not in NETWORKS]
 # Those that ask for the facts of tensors, devices and gradients.
 BASICS = [run for run in RUNS if RUNS[run].get("basics", False)]

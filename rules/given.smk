@@ -50,8 +50,3 @@ def runtime_pins(wildcards):
 def runtime_environment(wildcards):
     """Return the same file as `conda:` wants it, whose relative paths are seen from the rules."""
     return str(BASE / "envs" / pins_of(config["targets"], wildcards.target))
-
-
-def neighbours_to_check(wildcards):
-    """Return what stands for the files that a network that is checked imports."""
-    return digest_beside(file_to_check(wildcards))

@@ -1,31 +1,10 @@
 """Files that earlier steps have made, as functions of a step's run and target."""
 
-from functools import cache
-
-
-def network_key(section):
-    """Return what stands for what a candidate's network is built with and trained for."""
-    picked = picked_from(section, ("network", "train/loss"))
-    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def distinct_networks(run):
-    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
-    sections = [candidate.section for candidate in CANDIDATES[run].values()]
-    return {network_key(section): section for section in sections}
-
 
 def network_checked(wildcards):
     """Return the file that says that a candidate's network runs."""
     key = network_key(candidate_of(wildcards).section)
     return f"<results>/{wildcards.run}/networks/{key}.json"
-
-
-def file_to_check(wildcards):
-    """Return the file of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return project(f"models/{section['network']['file']}.py")
 
 
 def candidate_trainings(wildcards):

@@ -31,7 +31,6 @@ rule write_gate_page:
     """Write the page of the gate: the verdicts in words, pictures, and the tables behind them."""
     input:
         validations=for_targets(rules.validate_target.output.validation),
-        exports=for_targets(rules.export_onnx.output.report),
         picture=rules.plot_errors.output.svg,
         pins=project("envs/python.yaml"),
     output:

@@ -71,12 +71,6 @@ def digest_beside(path):
     return neighbours_digest(Path(path))
 
 
-def networks_to_check(wildcards):
-    """Return the knobs of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return [picked_from(section, ("network", "train/loss"))]
-
-
 def all_neighbours(wildcards):
     """Return the same for all networks of a run's candidates."""
     return [digest_beside(path) for path in candidate_networks(wildcards)]

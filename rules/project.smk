@@ -46,9 +46,10 @@ DEFAULTS = read_yaml("config.yaml")
 
 
 def complete():
-    """Put the defaults under the configuration, in place: where this is a module of another workflow nobody else has.
+    """Complete the configuration in place: what is not given has its default.
 
-    Its folders are those that the rules' paths are made with, wherever these were given.
+    The defaults are read here once more, for where this is a module of another workflow Snakemake does not read them.
+    The folders under `pathvars` are those that Snakemake puts into the paths of rules, by whatever way they were given.
     """
     # A module has what the other workflow gives it; here Snakemake has put the files under what the user gave.
     whole = workflow.modifier.skip_configfile

@@ -49,3 +49,12 @@ def test_a_step_before_the_gate_takes_back_what_pages_say_before_all_else(name):
     body = script.partition("    with step() as snakemake:\n")[2]
     first = next(line for line in body.splitlines() if not line.strip().startswith("#"))
     assert first.strip() == "withdraw(map(Path, snakemake.params.claims), snakemake.wildcards.run)"
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_given_no_file_that_it_does_not_read(name):
+    # Those that are waited for, or found beside another file or in the project.
+    waited_for = {"pins", "checked", "checksums", "schema", "validation"}
+    named = re.search(r"    input:\n((?:        .*\n)+)", STEPS[name])[1]
+    words = set(re.findall(r"\w+", (PROJECT / "scripts" / f"{name}.py").read_text()))
+    assert set(re.findall(r"^        (\w+)=", named, re.MULTILINE)) <= words | waited_for

@@ -207,6 +207,11 @@ def check_data(place: str, section: Resolved) -> None:
     check_losses(place, section)
     check_units(place, section)
     surface = section["evaluate"]["surface"]
+    if surface and not has_data(section):
+        raise ConfigError(
+            f"{place}/evaluate/surface is {surface}, but there are no data, whose events are plotted with it: give "
+            "data/path, or set it to null"
+        )
     if surface and not surface["low"] < surface["high"]:
         raise ConfigError(f"{place}/evaluate/surface: low {surface['low']} must be below high {surface['high']}")
     widths = [tensor["shape"][1:] for tensor in section["inputs"].values()]

@@ -9,15 +9,16 @@ from torchship.pages.html import Verdict, graphic, heading, page, paragraph, tab
 KINDS = {"passed": "good", STATIC_ONLY: "fair", "failed": "bad"}
 
 ABOUT = (
-    "Each output of the saved file, run in the target's own ONNX Runtime, is compared with float64. The limit is what "
-    "rounding to float32 may do to that output in any correct implementation: every operation is disturbed at random "
-    "by one unit roundoff, several times over, and the spread of the output is its unit. Where all layers are covered, "
-    "the limit is the lesser of that and a rigorous bound."
+    "Each output of the saved file, run in the target's own ONNX Runtime or, where that cannot be installed, in a "
+    "newer one, is compared with float64. The limit is what rounding to float32 may do to that output in any correct "
+    "implementation: every operation is disturbed at random by one unit roundoff, several times over, and the spread "
+    "of the output is its unit. Where all layers are covered, the limit is the lesser of that and a rigorous bound."
 )
 ALONE = (
-    "Each output of the saved file, run in the target's own ONNX Runtime, is compared with the given reference, since "
-    "nobody evaluates this file in float64. Nothing is known of inputs that are not in the reference: there is no "
-    "search, and bad input is tried without a word on what is right."
+    "Each output of the saved file, run in the target's own ONNX Runtime or, where that cannot be installed, in a "
+    "newer one, is compared with the given reference, since nobody evaluates this file in float64. Nothing is known "
+    "of inputs that are not in the reference: there is no search, and bad input is tried without a word on what is "
+    "right."
 )
 OWN_WORD = (
     "There are no reference outputs: the file was compared with what it says itself, evaluated in float64. Whether it "

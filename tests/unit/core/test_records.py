@@ -1,6 +1,10 @@
 """Files are those that were written, or are named; and what says that all is well goes where it is no longer so."""
 
+import re
+import subprocess
+
 import pytest
+from support import PROJECT
 from torchship.core.chain import end_try, note_try, record, record_of, require_recorded, tries
 from torchship.core.claims import withdraw
 from torchship.core.errors import DataError
@@ -20,6 +24,18 @@ def test_a_file_is_the_one_that_was_recorded_or_is_named(tmp_path):
         require_recorded([path])
     # The record is a file of sha256sum.
     assert record_of(path).read_text().endswith("  weights\n")
+
+
+def test_the_command_of_the_documentation_checks_a_folder_by_hand(tmp_path):
+    command = re.search(r"^    (find \.sha256 .*)$", (PROJECT / "docs" / "archive.md").read_text(), re.MULTILINE)[1]
+    path = tmp_path / "weights"
+    path.write_bytes(b"weights")
+    record([path])
+    note_try(path, tries(tmp_path))
+    for content, status in ((b"weights", 0), (b"weighty", 1)):
+        path.write_bytes(content)
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == status
 
 
 def test_claims_of_a_run_go_and_those_of_others_stay(tmp_path):

@@ -236,6 +236,10 @@ def test_data_are_asked_for_only_where_there_must_be_some(tmp_path):
             {"weights": "mine.onnx"},
             r"network/weights is '.*mine.onnx': must end in .safetensors or .pt or .pth or .ckpt",
         ),
+        (
+            {"evaluate": {"surface": {"low": 0.0, "high": 1.0, "points": 3}}},
+            r"evaluate/surface is .*, but there are no data, whose events are plotted with it: give data/path",
+        ),
         ({"extract": {"required_accuracy": 1.0}}, r"extract/required_accuracy is 1.0, but there are no data"),
     ],
 )

@@ -1,5 +1,7 @@
 """The gate's page says what the evidence says; its picture is the same every time."""
 
+import html
+
 import pytest
 from gating import gated
 from torchship.gate.verdict import in_words, told_location, verdict_line
@@ -52,6 +54,9 @@ def test_doubts_are_said():
     assert text.count("Made so.") == 1
     assert "old: called with batch 1." in text
     static = evidence(verdict="static only")
+    assert "in the target's own ONNX Runtime or, where that cannot be installed, in a newer one" in html.unescape(
+        gate.write("t", {"old": static})
+    )
     assert '<p class="fair">old: static only, ONNX Runtime 1.10.0 cannot be had here' in gate.write(
         "t", {"old": static}
     )
