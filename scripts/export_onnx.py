@@ -10,7 +10,7 @@ from torchship.core.claims import withdraw
 from torchship.core.errors import ExportError
 from torchship.core.files import read_json, replacing, write_json
 from torchship.export.canonical import canonicalize, save
-from torchship.export.contract import expected_metadata, notes, versions, violations
+from torchship.export.contract import expected_metadata, notes, unchecked, versions, violations
 from torchship.export.opsets import bring
 from torchship.export.report import Origin, export_document
 from torchship.export.signature import check_graph
@@ -62,7 +62,8 @@ def place_onnx(file: Path, shipped: Model, output: Path, report: Path, *, name: 
         raise ExportError(f"{given} for {name}: {'; and '.join(newer)}")
     with replacing(output) as part:
         part.write_bytes(content)
-    origin = Origin({proto.producer_name or "unknown": proto.producer_version}, notes=shipped.notes)
+    told = (*shipped.notes, *unchecked(proto, target))
+    origin = Origin({proto.producer_name or "unknown": proto.producer_version}, notes=told)
     document = export_document(output, name, target, origin)
     write_json(report, document)
     log.info("%s: opset %d, IR %d, %d bytes", file, document["opset"], proto.ir_version, len(content))

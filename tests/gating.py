@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 
 BOUNDS = {"low": -2.0, "high": 2.0}
 # What the files are exported for.
-TARGET = Target("1.14.1", opset=18, ir=8)
+TARGET = Target("1.14.1", opset=18, ir=8, ml=3)
 # Quick, and without the search, which tests of its own try.
 VALIDATE = merge(
     DEFAULTS["validate"],

@@ -63,16 +63,35 @@ def violations(
 
 
 def notes(content: bytes, target: Target, *, inputs: Tensors, outputs: Tensors) -> list[str]:
-    """Return a line for everything that whoever calls a file at its target must keep to, as was declared.
+    """Return a line for everything that whoever calls a file at its target must keep to, or that nobody could check.
 
     Args:
         content, target, inputs, outputs: see `violations`.
     """
-    if target.contract != CMSSW:
-        return []
-    fixed = fixed_batches(onnx.load_from_string(content), inputs, outputs)
+    model = onnx.load_from_string(content)
+    fixed = fixed_batches(model, inputs, outputs) if target.contract == CMSSW else {}
     return [
-        f"{place}: a caller must call with batch {size}; any other throws an exception" for place, size in fixed.items()
+        *unchecked(model, target),
+        *(
+            f"{place}: a caller must call with batch {size}; any other throws an exception"
+            for place, size in fixed.items()
+        ),
+    ]
+
+
+def unchecked(model: ModelProto, target: Target) -> list[str]:
+    """Return a line for the operators of ONNX Runtime's own that a target may not have: no table says since when.
+
+    Nothing where the file runs in the target's own runtime, which refuses what it does not have.
+    """
+    own = sorted({node.op_type for node in all_nodes(model.graph) if node.domain == MICROSOFT})
+    if target.wheel or not own:
+        return []
+    return [
+        (
+            f"{MICROSOFT}'s operators {', '.join(own)} are ONNX Runtime's own, and nobody could check here whether "
+            f"{target.onnxruntime} has them: run the file there, or write it without them"
+        )
     ]
 
 
@@ -94,13 +113,20 @@ def signature(model: ModelProto, inputs: Tensors, outputs: Tensors) -> Iterator[
 
 
 def versions(model: ModelProto, target: Target) -> list[str]:
-    """Compare operator set and IR version with what the target accepts."""
+    """Compare operator sets and IR version with what the target accepts."""
     found = []
     opset = operator_set(model)
     if opset > target.opset:
         found.append(
             f"opset {opset} is newer than the target's {target.opset}: lower export/opset, export "
             f"anew, or convert: onnx.version_converter.convert_version(model, {target.opset})"
+        )
+    # A runtime refuses an operator set that is named, whether a node uses it or not.
+    ml = max((entry.version for entry in model.opset_import if entry.domain == ML), default=0)
+    if ml > target.ml:
+        found.append(
+            f"opset {ml} of {ML} is newer than the target's {target.ml}: have it written in an older one, "
+            f"as skl2onnx and onnxmltools do with target_opset={{'': {target.opset}, '{ML}': {target.ml}}}"
         )
     if model.ir_version > target.ir:
         found.append(

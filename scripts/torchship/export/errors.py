@@ -17,6 +17,7 @@ from torch import nn
 from torchship.export.hints import advice
 from torchship.export.quiet import quiet
 from torchship.models.user_code import Line, line_in_text, line_of_stack, line_of_traceback, user_folder
+from torchship.spec.axes import BATCH
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ def axis_of(
     for text in (words, last):
         found = {names[symbol] for symbol in re.findall(r"\bs\d+\b", text) if symbol in names}
         # The batch goes with everything; where another axis is named as well, that one is meant.
-        found = found - {next(iter(sizes))} or found
+        found = found - {BATCH} or found
         if len(found) == 1:
             return found.pop()
     return None

@@ -61,8 +61,8 @@ def verdicts(validations: Mapping[str, Json]) -> list[str]:
         paragraph(
             "Each output of the saved file, run in the target's own ONNX Runtime or, where that cannot be installed, "
             "in a newer one, was compared with the eager torch module in float64. The limit is what rounding to "
-            "float32 may do to that output, found by disturbing every operation; where the layers are covered, the lesser of "
-            "that and a running error analysis (docs/gate.md).",
+            "float32 may do to that output, found by disturbing every operation; where the layers are covered, the "
+            "lesser of that and a running error analysis (docs/gate.md).",
             "note",
         )
     )

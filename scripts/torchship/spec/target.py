@@ -15,6 +15,7 @@ TargetEntry = TypedDict(
         "onnxruntime": str,
         "opset": int,
         "ir": int,
+        "ml": int,
         "series": Sequence[str],
         "wheel": bool,
         "contract": str | None,
@@ -31,6 +32,7 @@ class Target:
     Attributes:
         onnxruntime: the version that it ships.
         opset, ir: the newest operator set and IR version that it accepts.
+        ml: the newest operator set of ai.onnx.ml.
         series: the CMSSW series that ship it.
         wheel: whether it can be installed here, so that files run in it.
         contract: what takes the files there, beside the runtime: `cmssw`, or None.
@@ -41,6 +43,7 @@ class Target:
     onnxruntime: str
     opset: int
     ir: int
+    ml: int
     series: tuple[str, ...] = ()
     wheel: bool = True
     contract: str | None = None
@@ -53,6 +56,7 @@ class Target:
             "onnxruntime": self.onnxruntime,
             "opset": self.opset,
             "ir": self.ir,
+            "ml": self.ml,
             "series": list(self.series),
             "wheel": self.wheel,
             "contract": self.contract,
@@ -67,6 +71,7 @@ def read_target(entry: TargetEntry) -> Target:
         entry["onnxruntime"],
         entry["opset"],
         entry["ir"],
+        entry["ml"],
         tuple(entry["series"]),
         entry["wheel"],
         entry["contract"],

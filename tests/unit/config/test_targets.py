@@ -14,11 +14,13 @@ TARGETS = DEFAULTS["targets"]
 WHEELS = [name for name, facts in TARGETS.items() if facts["wheel"]]
 
 
-def probe(opset, ir):
-    """Return the smallest file of an operator set and IR version."""
+def probe(opset, ir, ml=1):
+    """Return the smallest file of an operator set, also of ai.onnx.ml, and IR version."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2]) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ml)]
+    )
     model.ir_version = ir
     return model.SerializeToString()
 
@@ -28,7 +30,9 @@ def test_a_file_at_the_limit_loads_and_one_past_it_does_not(name):
     facts = TARGETS[name]
     with Runtime(interpreter(PROJECT / "envs" / pins_of(TARGETS, name))) as runtime:
         assert runtime.version == facts["onnxruntime"]
-        runtime.open(probe(facts["opset"], facts["ir"]))
+        runtime.open(probe(facts["opset"], facts["ir"], facts["ml"]))
+        with pytest.raises(RefusedError, match=r"[Oo]pset .*ai\.onnx\.ml"):
+            runtime.open(probe(facts["opset"], facts["ir"], facts["ml"] + 1))
         with pytest.raises(RefusedError, match=r"[Oo]pset"):
             runtime.open(probe(facts["opset"] + 1, facts["ir"]))
         with pytest.raises(RefusedError, match=r"Unsupported model IR version"):
@@ -36,9 +40,12 @@ def test_a_file_at_the_limit_loads_and_one_past_it_does_not(name):
 
 
 def test_the_targets_stand_in_order_of_their_runtimes():
-    for key in ("opset", "ir"):
+    for key in ("opset", "ir", "ml"):
         limits = [facts[key] for facts in TARGETS.values()]
         assert limits == sorted(limits)
+    # What ONNX's table has beside each operator set, of which those without a wheel rest on it alone.
+    table = {opset: ml for _, _, opset, ml, *_ in helper.VERSION_TABLE}
+    assert all(facts["ml"] == table[facts["opset"]] for facts in TARGETS.values())
     series = [name for facts in TARGETS.values() for name in facts["series"]]
     assert len(series) == len(set(series))
 

@@ -76,6 +76,11 @@ def newer_ir(model):
     model.ir_version = 10
 
 
+def newer_trees(model):
+    # Named, and used by no node: runtimes refuse it all the same.
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 5))
+
+
 def foreign(model):
     model.opset_import.append(helper.make_opsetid("org.mine", 1))
     model.graph.node[-1].domain = "org.mine"
@@ -112,6 +117,7 @@ def no_inputs(model):
         (no_metadata, r"the metadata have no 'flat_lengths', which its consumers read"),
         (wrong_features, r"the metadata's 'inputs' is .*x2.*the configuration says"),
         (newer_opset, r"opset 21 is newer than the target's 20: lower export/opset"),
+        (newer_trees, r"opset 5 of ai.onnx.ml is newer than the target's 4: .*target_opset=\{'': 20, 'ai.onnx.ml': 4\}"),
         (newer_ir, r"IR version 10 is newer than the target's 9"),
         (foreign, r"org.mine.Sigmoid: not operators of ONNX"),
         (too_new_operator, r"opset 12 has no operator Gelu \(since opset 20\): choose a newer target"),
@@ -176,6 +182,17 @@ def test_a_batch_that_is_declared_fixed_is_a_note(trained, model):
     # Where the declaration says that it is dynamic, it is a violation.
     assert any("axis 0 must be the dynamic batch" in line for line in broken(trained, model))
     assert notes(model.SerializeToString(), replace(TARGET, contract=None), **fixed) == []
+
+
+def test_operators_of_the_runtimes_own_are_a_note_where_it_cannot_be_asked(trained, model):
+    model.graph.node[-1].domain, model.graph.node[-1].op_type = "com.microsoft", "Gelu"
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    declared = {key: trained.model[key] for key in ("inputs", "outputs")}
+    (line,) = notes(model.SerializeToString(), TARGETS["cmssw_14_0"], **declared)
+    assert line.startswith(
+        "com.microsoft's operators Gelu are ONNX Runtime's own, and nobody could check here whether 1.14.1"
+    )
+    assert notes(model.SerializeToString(), TARGET, **declared) == []
 
 
 def test_one_batch_cannot_be_two():

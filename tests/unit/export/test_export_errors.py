@@ -109,6 +109,17 @@ def test_what_the_table_does_not_know_is_told_in_its_own_words():
         export(Mistaken().eval(), X, Y, 20)
 
 
+class Eigenvalues(nn.Module):
+    def forward(self, x):
+        return torch.linalg.eigvalsh(x.T @ x).reshape(1, 4)
+
+
+def test_a_network_without_a_dynamic_axis_is_told_its_cause_and_line():
+    fixed = {"x": Tensor((1, 4), low=-1.0, high=1.0)}
+    with pytest.raises(ExportError, match=r"test_export_errors.py:\d+ \(`return torch.linalg.eigvalsh.*_linalg_eigh"):
+        export(Eigenvalues().eval(), fixed, {"y": Tensor((1, 4))}, 20)
+
+
 def test_a_network_from_a_file_of_its_own_is_named_by_it(tmp_path):
     (tmp_path / "models").mkdir()
     file = tmp_path / "models" / "mine.py"
