@@ -1,5 +1,7 @@
 """What all rules share: the checked runs and their candidates, and functions of wildcards."""
 
+import json
+from functools import cache
 from hashlib import sha256
 
 from torchship.codegen.compilers import compiler
@@ -69,6 +71,19 @@ def candidate_of(wildcards):
             f"{suggest(wildcards.candidate, candidates)}"
         )
     return candidates[wildcards.candidate]
+
+
+def network_key(section):
+    """Return what stands for what a candidate's network is built with and trained for."""
+    picked = picked_from(section, ("network", "train/loss"))
+    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def distinct_networks(run):
+    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
+    sections = [candidate.section for candidate in CANDIDATES[run].values()]
+    return {network_key(section): section for section in sections}
 
 
 def all_sections(run):

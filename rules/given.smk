@@ -7,6 +7,12 @@ def network_file(wildcards):
     return project(f"models/{section['network']['file']}.py")
 
 
+def file_to_check(wildcards):
+    """Return the file of a network that is checked."""
+    section = distinct_networks(wildcards.run)[wildcards.key]
+    return project(f"models/{section['network']['file']}.py")
+
+
 def candidate_networks(wildcards):
     """Return the files of the networks that a run's candidates train."""
     candidates = CANDIDATES[wildcards.run].values()

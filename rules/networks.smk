@@ -1,37 +1,5 @@
 """Networks, each looked at once before anything is trained: the first job of a run."""
 
-from functools import cache
-
-
-def network_key(section):
-    """Return what stands for what a candidate's network is built with and trained for."""
-    picked = picked_from(section, ("network", "train/loss"))
-    return sha256(json.dumps(picked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def distinct_networks(run):
-    """Return a candidate's section for each network of a run, by its key: most points of a scan share one."""
-    sections = [candidate.section for candidate in CANDIDATES[run].values()]
-    return {network_key(section): section for section in sections}
-
-
-def file_to_check(wildcards):
-    """Return the file of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return project(f"models/{section['network']['file']}.py")
-
-
-def networks_to_check(wildcards):
-    """Return the knobs of a network that is checked."""
-    section = distinct_networks(wildcards.run)[wildcards.key]
-    return [picked_from(section, ("network", "train/loss"))]
-
-
-def neighbours_to_check(wildcards):
-    """Return what stands for the files that a network that is checked imports."""
-    return digest_beside(file_to_check(wildcards))
-
 
 rule check_network:
     """Evaluate a network once, on two events of the domain: its mistakes stop the run before all else."""

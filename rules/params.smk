@@ -1,8 +1,5 @@
 """What steps are given beside files, as functions of their run: code, knobs, and what they need to know."""
 
-import json
-from functools import cache
-
 
 def source_code(script):
     """Return what a script and the library modules that it imports are: a parameter, so that an edit reruns the step.
@@ -71,6 +68,17 @@ def digest_beside(path):
     return neighbours_digest(Path(path))
 
 
+def networks_to_check(wildcards):
+    """Return the knobs of a network that is checked."""
+    section = distinct_networks(wildcards.run)[wildcards.key]
+    return [picked_from(section, ("network", "train/loss"))]
+
+
+def neighbours_to_check(wildcards):
+    """Return what stands for the files that a network that is checked imports."""
+    return digest_beside(file_to_check(wildcards))
+
+
 def all_neighbours(wildcards):
     """Return the same for all networks of a run's candidates."""
     return [digest_beside(path) for path in candidate_networks(wildcards)]
@@ -120,9 +128,6 @@ def candidate_points(wildcards, input):
 
 def claims(wildcards, output):
     """Return what says of a run that all is well, which each step from the model to the gate takes away first."""
-    results = Path(config["pathvars"]["results"])
-    pages = ["validate/gate.html", "summary.html"]
-    return [
-        *(str(results / wildcards.run / page) for page in pages),
-        str(results / "archive" / "verified.json"),
-    ]
+    results, run = Path(config["pathvars"]["results"]), wildcards.run
+    pages = [f"{run}/validate/gate.html", f"{run}/summary.html"]
+    return [str(results / path) for path in [*pages, "archive/verified.json"]]
