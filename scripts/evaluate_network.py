@@ -13,10 +13,10 @@ from torchship.spec.model import read_model
 from torchship.spec.objective import terms_of
 from torchship.spec.report import Measured, Metrics
 from torchship.spec.section import Section
-from torchship.training.eager import answers, parts
 from torchship.training.evaluation import measured
 from torchship.training.events import read_events
 from torchship.training.losses import Objective
+from torchship.training.passes import answers, parts
 
 
 def evaluate_network(

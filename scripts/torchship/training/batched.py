@@ -17,8 +17,8 @@ from torchship.core.errors import TrainingError
 from torchship.models.errors import told_as_theirs
 from torchship.models.module import outputs_of
 from torchship.models.seeds import derived_seed, in_mode, seed_draws
-from torchship.training.eager import parts
 from torchship.training.engine import State, Task, make_optimizer
+from torchship.training.passes import parts
 
 # More than the lanes of any CPU's vector unit times the unrolling of torch's loops: AVX-512 takes 16 floats, 4 times.
 BLOCK = 64

@@ -4,7 +4,7 @@ It takes any module, and its time grows with the number of replicas. A replica's
 draw while training, depend on the number of its start alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,12 +13,9 @@ from torchship.models.errors import told_as_theirs
 from torchship.models.module import outputs_of
 from torchship.models.seeds import derived_seed, in_mode, seed_draws
 from torchship.training.engine import State, Task, make_optimizer
-from torchship.training.events import Batch, EventDataset, on_device
+from torchship.training.events import Batch
 from torchship.training.losses import Objective
-
-# Elements of the inputs of one forward pass in evaluation, and its most events: bounds its memory.
-EVALUATION_ELEMENTS, EVALUATION_EVENTS = 2**20, 2**14
-CPU = torch.device("cpu")
+from torchship.training.passes import CPU, parts
 
 
 class EagerTrainer:
@@ -120,30 +117,3 @@ def evaluated(
         right = objective.accuracy([output.unsqueeze(0) for output in outputs], [one.unsqueeze(0) for one in targets])
         right_sum = right_sum + right[0] * len(targets[0])
     return loss_sum, right_sum
-
-
-@torch.no_grad()
-def answers(module: nn.Module, batches: Iterable[Batch]) -> list[Tensor]:
-    """Return a network's outputs for all events of some batches, in order, in the mode it is in."""
-    several = [outputs_of(module(*inputs)) for inputs, _ in batches]
-    # A single one may hold what belongs to no event, as a scalar.
-    return [torch.cat(column) if len(column) > 1 else column[0] for column in zip(*several, strict=True)]
-
-
-def parts(
-    dataset: EventDataset,
-    device: torch.device = CPU,
-    rank: int = 0,
-    count: int = 1,
-    elements: int = EVALUATION_ELEMENTS,
-) -> Iterator[Batch]:
-    """Yield a share of a set in the parts that a network is evaluated on, which are copies on the device.
-
-    Args:
-        rank, count: take share number `rank` of `count`.
-        elements: of the inputs of one part, at most, but for those of a single event.
-    """
-    width = max(1, sum(array[:1].numel() for array in dataset.inputs))
-    chunk = max(1, min(EVALUATION_EVENTS, elements // width))
-    events = torch.arange(len(dataset), device=dataset.targets[0].device)[rank::count]
-    return (on_device(dataset[index], device) for index in (torch.split(events, chunk) if len(events) else ()))

@@ -13,11 +13,11 @@ from torchship.models.module import outputs_of
 from torchship.models.seeds import in_mode
 from torchship.models.user_code import line_in_text
 from torchship.spec.axes import BATCH
-from torchship.training.eager import parts
 from torchship.training.engine import Task
 from torchship.training.events import Batch
 from torchship.training.first_pass import check_call, check_outputs, outputs_told, place_of
 from torchship.training.loss_matches import mismatches
+from torchship.training.passes import parts
 
 log = logging.getLogger(__name__)
 

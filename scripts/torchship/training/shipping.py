@@ -22,10 +22,11 @@ from torchship.models.errors import told_as_theirs
 from torchship.models.module import load, unsaved
 from torchship.spec.objective import Term
 from torchship.training.agreement import default_dtype, double, doubled
-from torchship.training.eager import answers, evaluated, parts
+from torchship.training.eager import evaluated
 from torchship.training.engine import Task
 from torchship.training.events import Batch
 from torchship.training.losses import FUNCTIONS, beside, decisions
+from torchship.training.passes import answers, parts
 from torchship.training.rehearsal import require_steady
 
 log = logging.getLogger(__name__)

@@ -53,7 +53,7 @@ FOREIGN = {
     "plot_scan": ["training/loop", "training/engine", "models"],
     "plot_training": ["training", "models"],
     "select_model": ["models/module", "models/devices", "models/seeds", "training/engine", "training/report"],
-    "take_weights": ["models/devices", "models/seeds", "training/report", "training/engine", "training/parallel"],
+    "take_weights": ["models/devices", "training/report", "training/engine", "training/parallel"],
     "train_network": ["gate", "export", "codegen", "select", "pages"],
     "translate_network": ["gate", "training", "models/devices", "models/seeds"],
     "validate_target": ["models/devices", "models/seeds", "training", "codegen/to_", "export/torch_export"],
