@@ -31,9 +31,12 @@ class Case:
 
 
 def select(case: Case, chosen: slice) -> Case:
-    """Return a case with some of its events, which must be independent of one another."""
+    """Return a case with some of its events, which must be independent of one another.
+
+    An output of a single event may have no axis, where a file squeezes the batch away; it stays as it is.
+    """
     parts = {
-        part: {name: array[chosen] for name, array in getattr(case, part).items()}
+        part: {name: array[chosen] if array.ndim else array for name, array in getattr(case, part).items()}
         for part in ("feed", "exact", "single", "limit")
     }
     count = len(next(iter(parts["feed"].values())))

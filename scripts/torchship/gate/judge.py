@@ -196,12 +196,23 @@ def compare_output(name: str, tensor: Tensor, found: Mapping[str, Array], case: 
         raise UnlikeError("signature", f"is not there, only {', '.join(found)}")
     if found[name].dtype != element_type(tensor):
         raise UnlikeError("type", f"is {found[name].dtype}, declared {element_type(tensor)}")
+    # The witnesses may give the same shape, and both be other than declared: whoever reads it relies on that.
+    if not as_declared(found[name], tensor, case.about["sizes"]):
+        raise UnlikeError("shape", f"has shape {list(found[name].shape)}, declared {tensor.spelled}")
     if case.exact[name].size == 0 and found[name].shape == case.exact[name].shape:
         return None
     try:
         return compare(found[name], case.exact[name], case.limit[name])
     except ParityError as error:
         raise UnlikeError("shape", str(error)) from error
+
+
+def as_declared(array: Array, tensor: Tensor, sizes: Mapping[str, int]) -> bool:
+    """Tell whether an output has its declared axes, each of its size; those that no input has may be of any."""
+    wanted = [sizes.get(axis) if isinstance(axis, str) else axis for axis in tensor.shape]
+    return array.ndim == len(wanted) and all(
+        want is None or have == want for have, want in zip(array.shape, wanted, strict=True)
+    )
 
 
 def check_signature(signature: Signature, file: ExportedFile) -> list[Failure]:

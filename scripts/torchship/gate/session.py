@@ -75,12 +75,18 @@ class Session:
         return [self.run(case.feed) for case in cases]
 
     def run_one_by_one(self, case: Case, most: int) -> tuple[Case, Result]:
-        """Run the first events of a case one by one; return them as a case, and the outputs put together."""
+        """Run the first events of a case one by one; return them as a case, and the outputs put together.
+
+        An output that has not one event then is told as a refusal is: there is nothing to put together.
+        """
         part = select(case, slice(0, min(most, case.about["sizes"][BATCH])))
         parts: list[dict[str, Array]] = []
         for event in range(part.about["sizes"][BATCH]):
             found = self.run(select(part, slice(event, event + 1)).feed)
             if isinstance(found, str):
                 return part, found
+            for name, array in found.items():
+                if array.shape[:1] != (1,):
+                    return part, f"output {name!r} has shape {list(array.shape)} of one event: axis 0 must be 1"
             parts.append(found)
         return part, {name: np.concatenate([found[name] for found in parts]) for name in parts[0]}

@@ -423,6 +423,16 @@ def test_a_broken_twin_with_odd_names_and_a_fixed_batch_is_stopped(tmp_path):
         travel(tmp_path, wrong, onnx=files)
 
 
+def test_an_output_that_loses_its_batch_at_one_event_is_stopped(tmp_path):
+    """Squeeze without axes: evaluator and runtime agree on a scalar, which nobody declared."""
+    nodes = [helper.make_node("MatMul", ["x", "W"], ["h"]), helper.make_node("Squeeze", ["h"], ["y"])]
+    made = model(nodes, [value("x", FLOAT, ["N", 4])], [value("y", FLOAT, ["N"])], {"W": weights(4, 1)})
+    with pytest.raises(
+        ParityError, match=r"batch 1, output 'y': has shape \[\], declared \['batch'\].* also of: .*refus"
+    ):
+        travel(tmp_path, made, inputs={"x": BOUNDS})
+
+
 def test_old_batch_normalisation_takes_the_whole_road_with_its_reference(tmp_path):
     """BatchNormalization of opset 9 with momentum, as in the CMS documentation; and the reference of another file."""
     content, meant = documented()
