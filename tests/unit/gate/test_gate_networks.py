@@ -391,6 +391,20 @@ def test_a_large_batch_is_witnessed_in_parts_only_if_its_events_are_independent(
     assert np.array_equal(witness_in_parts(coupled, feed)["y"].scale, coupled.witness(feed)["y"].scale)
 
 
+class Averaged(nn.Module):
+    def forward(self, x):
+        return x.tanh(), x.mean()
+
+
+def test_a_large_batch_with_an_output_of_no_events_is_witnessed_at_once(monkeypatch):
+    monkeypatch.setattr(arbiters, "PART", 16)
+    feed = {"x": np.random.default_rng(0).uniform(-2, 2, (50, 4)).astype(np.float32)}
+    arbiter = TorchArbiter(Averaged(), ["x"], ["y", "mean"])
+    found, whole = witness_in_parts(arbiter, feed), arbiter.witness(feed)
+    assert found["mean"].exact.shape == ()
+    assert all(np.array_equal(found[name].scale, whole[name].scale) for name in whole)
+
+
 def test_graphs_are_tried_at_their_largest_too():
     large = [case for case in gated("graph_attention").cases if case.about["origin"].endswith("large")]
     assert len(large) == LARGE_DRAWS

@@ -1,10 +1,11 @@
 """What an arbiter is: who says of a whole network what it computes in float64, and how far rounding moves that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Protocol
 
 import numpy as np
+from torchship.core.texts import is_text
 from torchship.gate.witness.limits import Recorded, Witnessed
 from torchship.gate.witness.thresholds import Comparer
 from torchship.spec.arrays import Array, Feed
@@ -48,26 +49,35 @@ class Arbiter(Comparer, Protocol):
 def witness_in_parts(arbiter: Arbiter, feed: Feed, samples: int = SAMPLES) -> dict[str, Witnessed]:
     """Ask an arbiter for a large batch part by part, which takes less memory and time.
 
-    Only where events are independent of one another, which the whole batch in float64 shows.
+    Only where events are independent of one another, which the whole batch in float64 shows; where an output is none of
+    events, as a scalar, it is asked at once.
     """
     lengths = {len(array) if array.ndim else 0 for array in feed.values()}
     count = max(lengths)
-    whole: Mapping[str, Witnessed] = {}
     if len(lengths) == 1 and count > PART:
         together = arbiter.evaluate(feed)
-        parts = [
-            arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
-            for first in range(0, count, PART)
-        ]
-        if all(len(array) == count for array in together.values() if array.ndim):
-            whole = {name: joined([part[name] for part in parts]) for name in together}
-        if whole and all(
-            np.allclose(whole[name].exact, array, rtol=SAME, atol=SAME, equal_nan=True)
-            for name, array in together.items()
-        ):
-            return dict(whole)
+        if all(array.shape[:1] == (count,) for array in together.values()):
+            parts = [
+                arbiter.witness({name: array[first : first + PART] for name, array in feed.items()}, samples)
+                for first in range(0, count, PART)
+            ]
+            # A part of one event may lose its axis, where a network squeezes.
+            whole = {
+                name: joined([part[name] for part in parts])
+                for name in together
+                if all(part[name].exact.ndim for part in parts)
+            }
+            if all(name in whole and same(whole[name].exact, array) for name, array in together.items()):
+                return whole
     found: dict[str, Witnessed] = arbiter.witness(feed, samples)
     return found
+
+
+def same(one: Array, other: Array) -> bool:
+    """Tell whether two evaluations in float64 are the same but for the order of sums, or the same text."""
+    if one.shape != other.shape or is_text(other):
+        return np.array_equal(one, other)
+    return np.allclose(one, other, rtol=SAME, atol=SAME, equal_nan=True)
 
 
 def joined(parts: Sequence[Witnessed]) -> Witnessed:

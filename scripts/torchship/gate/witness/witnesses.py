@@ -263,7 +263,7 @@ def require_company(content: bytes, case: Case, expected: Arrays, run: str) -> N
         if all(
             name in found
             and found[name].shape == values.shape
-            and compare(found[name], np.asarray(values, np.float64), BOTH_ROUND * case.limit[name]).ratio <= 1.0
+            and compare(found[name], values, BOTH_ROUND * case.limit[name]).ratio <= 1.0
             for name, values in expected.items()
         ):
             operators = ", ".join(sorted({node.op_type for node in onnx.load_from_string(content).graph.node}))
