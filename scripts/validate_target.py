@@ -41,7 +41,7 @@ def validate_target(
 ) -> None:
     judged, facts = read_cases(cases)
     report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
-    kept = read_inputs(outputs["worst"], witnesses, factor, model["inputs"])
+    kept = read_inputs(outputs["worst"], witnesses, factor, model["inputs"], read_axes(model))
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         done = Examination(

@@ -34,6 +34,16 @@ def check_inputs(arrays: Arrays, inputs: Tensors, targets: Sequence[str], place:
             raise DataError(
                 f"{place}: {np.sum(~finite)} events of {name!r} are not finite, the first is event {np.argmin(finite)}"
             )
+    check_types(arrays, inputs, place)
+    check_sizes(arrays, inputs, place, axes)
+
+
+def check_types(arrays: Arrays, inputs: Tensors, place: str) -> None:
+    """Check that arrays have the declared element types, as many axes, and the fixed sizes.
+
+    Raises:
+        DataError: with the array's name, and what it is.
+    """
     for name, tensor in inputs.items():
         array, shape = arrays[name], tensor.shape
         if array.dtype != element_type(tensor):
@@ -43,7 +53,6 @@ def check_inputs(arrays: Arrays, inputs: Tensors, targets: Sequence[str], place:
         )
         if not fits:
             raise DataError(f"{place}: {name!r} has shape {array.shape}, declared {tensor.spelled}")
-    check_sizes(arrays, inputs, place, axes)
 
 
 def check_sizes(arrays: Arrays, inputs: Tensors, place: str, axes: Axes = EVERY) -> dict[str, int]:

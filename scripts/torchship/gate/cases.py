@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from torchship.core.errors import DataError, ParityError, WitnessError
+from torchship.data.checks import check_domain, check_sizes, check_types
 from torchship.data.datasets import Arrays, read_about, read_arrays, write_arrays
 from torchship.gate.about import About
 from torchship.gate.case import Case
@@ -19,6 +20,7 @@ from torchship.gate.witness.arbiter import SAMPLES, Arbiter, witness_in_parts
 from torchship.gate.witness.checks import require_finite, require_narrow, require_numbers, require_rounding
 from torchship.gate.witness.limits import Witnessed, factor
 from torchship.spec.arrays import Array, Feed
+from torchship.spec.axes import ANY_SIZE, BATCH, EVERY, Axes
 from torchship.spec.tensor import Tensors
 
 log = logging.getLogger(__name__)
@@ -142,8 +144,11 @@ def write_inputs(path: Path, cases: Sequence[Case]) -> None:
     write_arrays(path, arrays, {"cases": [case.about for case in cases]})
 
 
-def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors) -> list[Case]:
-    """Read inputs that an earlier run kept, and ask the witnesses of today; what no longer fits is left out."""
+def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors, axes: Axes = EVERY) -> list[Case]:
+    """Read inputs that an earlier run kept, and ask the witnesses of today.
+
+    What today's declaration leaves out is not replayed: who narrows a domain since the file fails beyond it may do so.
+    """
     if not path.exists():
         return []
     try:
@@ -156,10 +161,25 @@ def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors
         feed = {name: arrays[f"{number}/{name}"] for name in inputs if f"{number}/{name}" in arrays}
         try:
             if len(feed) == len(inputs):
+                require_declared(feed, inputs, axes)
                 exact, limit = witnesses.judge(feed, factor)
                 cases.append(
                     Case({"origin": "worst of an earlier run", "sizes": described["sizes"]}, feed, exact, {}, limit)
                 )
-        except ParityError as error:
-            log.warning("an input of the last run no longer fits: %s", error)
+        except (DataError, ParityError) as error:
+            log.warning("an input of the last run no longer fits, and is not replayed: %s", error)
     return cases
+
+
+def require_declared(feed: Feed, inputs: Tensors, axes: Axes) -> None:
+    """Check inputs that were kept against the declaration: types, sizes, domain and padding.
+
+    Raises:
+        DataError: what is not as it is declared.
+    """
+    place = "what a search has found"
+    check_types(feed, inputs, place)
+    batch, allowed = check_sizes(feed, inputs, place, axes).get(BATCH), axes.get(BATCH, ANY_SIZE)
+    if batch is not None and not allowed.allows(batch):
+        raise DataError(f"{place}: a batch of {batch}; `axes` says least {allowed.least}, multiple {allowed.multiple}")
+    check_domain(feed, inputs, place)

@@ -1,5 +1,6 @@
 """The gate in a run: passes what is right, and stops everything that is not, with numbers."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,18 +8,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 from support import DEFAULTS, PROJECT, TARGETS, merge
 from torchship.core.errors import ParityError, TargetError
 from torchship.core.files import read_json, sha256, write_json
 from torchship.data.datasets import read_arrays
-from torchship.gate.cases import read_cases
+from torchship.gate.case import Case
+from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.gate.compare import compare
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.error_bound import gamma
+from torchship.gate.witness.torch_arbiter import TorchArbiter
 from torchship.gate.witness.witnesses import torch_witnesses
 from torchship.runtimes import interpreters
 from torchship.runtimes.interpreters import interpreter
+from torchship.spec.axes import AxisRange
+from torchship.spec.tensor import Tensor
 
 from find_runtime import find_runtime
 from validate_target import validate_target
@@ -117,6 +123,31 @@ def test_the_worst_input_is_replayed(trained, tmp_path):
         gate(trained, tmp_path, model)
     (tmp_path / "worst.safetensors").write_bytes(b"half")
     assert gate(trained, tmp_path, trained.onnx["latest"])["verdict"] == "passed"
+
+
+def test_what_was_kept_outside_of_todays_declaration_is_not_replayed(tmp_path, caplog):
+    """Who narrows the domain, since the file fails beyond it, is not stopped by what the search found there."""
+    arbiter = TorchArbiter(torch.nn.Linear(2, 3), ["x"], ["y"], 1)
+    x = np.array([[-1.0, 0.5], [0.5, 2.0]], np.float32)
+    write_inputs(tmp_path / "worst.safetensors", [Case({"origin": "", "sizes": {"batch": 2}}, {"x": x}, {}, {}, {})])
+
+    def kept(**changes):
+        axes = changes.pop("axes", {})
+        declared = {"x": Tensor(**{"shape": ("batch", 2), "low": -1.0, "high": 2.0, **changes})}
+        caplog.clear()
+        return len(read_inputs(tmp_path / "worst.safetensors", Witnesses(arbiter), 12.0, declared, axes)), caplog.text
+
+    assert kept() == (1, "")
+    for changes, message in (
+        ({"high": 1.0}, r"'x' goes from -1 to 2, outside of the declared domain, -1 to 1"),
+        ({"dtype": "float64"}, r"'x' is float32, declared float64"),
+        ({"shape": ("batch", 3)}, r"'x' has shape \(2, 2\), declared \['batch', 3\]"),
+        ({"axes": {"batch": AxisRange(multiple=4)}}, r"a batch of 2; `axes` says least 0, multiple 4"),
+        ({"shape": ("batch", 2, 1)}, r"'x' has shape \(2, 2\), declared"),
+    ):
+        count, told = kept(**changes)
+        assert count == 0
+        assert re.search(f"no longer fits, and is not replayed: what a search has found: {message}", told)
 
 
 def test_a_frozen_batch_is_named(trained, tmp_path):
