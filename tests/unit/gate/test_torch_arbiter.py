@@ -1,5 +1,7 @@
 """The arbiter of torch modules on what the field writes: in-place operations, constants, state, casts, discontinuities."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -344,6 +346,47 @@ def test_whatever_a_module_raises_is_told_with_its_line(raised, told):
         match=rf"does not take x \[40, 6\]: {told} at gate/test_torch_arbiter.py:\d+ \(`raise raised`\)",
     ):
         TorchArbiter(Applied(refusing), ["x"], ["y"]).evaluate({"x": EVENTS})
+
+
+def only_float32(x):
+    assert x.dtype == torch.float32
+    return x
+
+
+def test_a_module_that_asks_for_float32_is_told_that_the_gate_evaluates_it_in_float64():
+    with pytest.raises(
+        ParityError,
+        match=r"does not take x \[40, 6\] in float64, in which the gate evaluates it beside float32: AssertionError.* at ",
+    ):
+        TorchArbiter(Applied(only_float32), ["x"], ["y"]).witness({"x": EVENTS})
+
+
+def test_outputs_that_are_no_tensors_are_told_so():
+    arbiter = TorchArbiter(Applied(lambda x: {"y": x}), ["x"], ["y"])
+    with pytest.raises(ParityError, match=r"returns a dict with the keys y: it must return a tensor, or a tuple"):
+        arbiter.witness({"x": EVENTS})
+
+
+def normed():
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.utils.weight_norm(nn.Linear(6, 6))
+
+
+@pytest.mark.parametrize("module", [
+    Applied(lambda x: x.clamp(max=torch.finfo(type=x.dtype).max).sqrt()),
+    Applied(lambda x: (x.bfloat16() * 2).float()),
+    Applied(lambda x: (x * 2).bfloat16()),
+    normed(),
+])  # fmt: skip
+def test_what_torch_allows_is_evaluated(module):
+    """finfo by its argument's name, a type that NumPy has not, and a weight that is computed in each call."""
+    arbiter = TorchArbiter(module, ["x"], ["y"])
+    output = arbiter.witness({"x": np.abs(EVENTS)})["y"]
+    assert ratios(output.single, output.exact, LEAST * output.scale).max() < 1.0
+    assert arbiter.record({"x": EVENTS})
+    arbiter.comparisons({"x": EVENTS})
 
 
 @pytest.mark.parametrize("form", [

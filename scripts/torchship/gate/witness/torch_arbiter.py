@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchship.core.errors import ParityError, WitnessError
+from torchship.core.errors import ParityError, TrainingError, WitnessError
 from torchship.gate.witness.arbiter import PART, SAME, SAMPLES
 from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
-from torchship.gate.witness.torch_modes import Rounding, Types, Wide, plain_kernels
+from torchship.gate.witness.torch_modes import Rounding, Types, Wide, as_array, plain_kernels
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
+from torchship.models.module import outputs_of
 from torchship.models.user_code import line_of_traceback, user_folder
 from torchship.spec.arrays import Array, Feed
 
@@ -43,6 +44,7 @@ class TorchArbiter:
 
     def __init__(self, module: nn.Module, inputs: Sequence[str], outputs: Sequence[str], seed: int = 0) -> None:
         self.inputs, self.outputs, self.seed = list(inputs), list(outputs), seed
+        forget_graphs(module)
         self._modules = {torch.float32: module.eval(), torch.float64: copy.deepcopy(module).double().eval()}
         self._noise = Noise(UNIT_FLOAT32, seed)
         self._kept = {name: tensor.detach().clone() for name, tensor in state_of(self._modules[torch.float64]).items()}
@@ -55,7 +57,8 @@ class TorchArbiter:
         """Return the outputs by name, computed in a floating type.
 
         Raises:
-            ParityError: the module does not take these inputs, or gives another number of outputs than declared.
+            ParityError: the module does not take these inputs, or not in float64, or gives another number of outputs
+                than declared, or what are no tensors.
         """
         return self._call(feed, dtype, Wide(self._seen(feed)) if dtype == torch.float64 else nullcontext())
 
@@ -225,16 +228,33 @@ class TorchArbiter:
         except Exception as error:  # a user's code may raise anything
             line = line_of_traceback(error.__traceback__, user_folder(module))
             why = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+            # What a module asks of its types is not the inputs' fault.
+            wide = " in float64, in which the gate evaluates it beside float32" if dtype == torch.float64 else ""
             raise ParityError(
-                f"the torch module does not take {shapes}: {why}{f' at {line}' if line else ''}"
+                f"the torch module does not take {shapes}{wide}: {why}{f' at {line}' if line else ''}"
             ) from error
-        values = [result] if isinstance(result, Tensor) else list(result)
+        try:
+            values = outputs_of(result)
+        except TrainingError as error:
+            raise ParityError(str(error)) from error
         if len(values) != len(self.outputs):
             raise ParityError(f"the torch module gives {len(values)} outputs, declared are {', '.join(self.outputs)}")
         if isinstance(mode, Trace):
             mode.end(values)
         # A copy, since an output may be a view of a weight.
-        return {name: value.detach().numpy().copy() for name, value in zip(self.outputs, values, strict=True)}
+        return {name: as_array(value) for name, value in zip(self.outputs, values, strict=True)}
+
+
+def forget_graphs(module: nn.Module) -> None:
+    """Free a module's tensors that are neither parameters nor buffers of what they were computed from.
+
+    torch copies no others. The older torch.nn.utils.weight_norm and spectral_norm keep such a weight between calls, and
+    compute it anew in each.
+    """
+    for inner in module.modules():
+        for name, value in vars(inner).items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                setattr(inner, name, value.detach())
 
 
 def repeated(feed: Feed, times: int) -> dict[str, Array]:

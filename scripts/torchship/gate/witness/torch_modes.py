@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.op_rules import Rule
 from torchship.gate.witness.torch_operations import Arguments, Named, Operation, operation, rule_of
+from torchship.spec.arrays import Array
 
 LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
 # One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.
@@ -280,10 +281,14 @@ def plain_kernels(dtype: torch.dtype) -> Iterator[None]:
     """
     default, fastpath = torch.get_default_dtype(), torch.backends.mha.get_fastpath_enabled()
     finfo, narrow = torch.finfo, torch.finfo(torch.float32)
+
+    def narrow_finfo(type: torch.dtype | None = None) -> torch.finfo:  # noqa: A002 -- torch's own name of it
+        return narrow if type in (None, torch.float64) else finfo(type)
+
     torch.set_default_dtype(dtype)
     torch.backends.mha.set_fastpath_enabled(False)
     if dtype == torch.float64:
-        torch.finfo = lambda asked=None: narrow if asked in (None, torch.float64) else finfo(asked)  # type: ignore[misc,assignment]
+        torch.finfo = narrow_finfo  # type: ignore[misc,assignment]
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
@@ -291,6 +296,13 @@ def plain_kernels(dtype: torch.dtype) -> Iterator[None]:
         torch.finfo = finfo  # type: ignore[misc]
         torch.set_default_dtype(default)
         torch.backends.mha.set_fastpath_enabled(fastpath)
+
+
+def as_array(value: Tensor) -> Array:
+    """Return a copy of a tensor's numbers; those of bfloat16, which NumPy has not, in float32."""
+    detached = value.detach()
+    found: Array = (detached.float() if value.dtype == torch.bfloat16 else detached).numpy().copy()
+    return found
 
 
 def tensors(values: object) -> Iterator[Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchship.gate.witness.noise import Noise
 from torchship.gate.witness.thresholds import constants_of
-from torchship.gate.witness.torch_modes import Rounding, tensors
+from torchship.gate.witness.torch_modes import Rounding, as_array, tensors
 from torchship.gate.witness.torch_operations import Arguments, Named, Operation
 from torchship.models.user_code import line_of_stack
 from torchship.spec.arrays import Array
@@ -83,8 +83,9 @@ class Trace(Rounding):  # type: ignore[no-untyped-call]
                 self._following.add(storage(value))
             self._kept.append(value)
             # A copy, since it may be written to later.
-            copy = value.detach().numpy().copy()
-            self.steps.append(Step(done.name, copy, sources, self.path.name, line, follows, done.view, done.seeded))
+            self.steps.append(
+                Step(done.name, as_array(value), sources, self.path.name, line, follows, done.view, done.seeded)
+            )
 
     def end(self, outputs: Sequence[Tensor]) -> None:
         """Keep as between inputs and outputs only what the outputs come from."""
@@ -124,9 +125,9 @@ class Comparing(Rounding):  # type: ignore[no-untyped-call]
             return
         to_integer = done.name == "to_copy" and given[0].is_floating_point() and not result.is_floating_point()
         if done.name in COMPARED or to_integer:
-            self.answers.append(result.numpy().copy())
+            self.answers.append(as_array(result))
             numbers = [float(value) for value in args if isinstance(value, int | float)]
-            others = [value.numpy() for value in given if storage(value) not in self._following]
+            others = [as_array(value) for value in given if storage(value) not in self._following]
             self.constants |= {*numbers, *constants_of(others)}
 
 
