@@ -8,7 +8,7 @@ from torchship.core.step import log, step
 
 import torch
 from torchship.core.claims import withdraw
-from torchship.core.errors import ParityError
+from torchship.core.errors import ParityError, TorchshipError
 from torchship.core.files import read_json, write_text
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.gate.evidence import circumstances, static_failures, write_evidence
@@ -44,7 +44,7 @@ def validate_target(
     kept = read_inputs(outputs["worst"], witnesses, factor, model["inputs"], read_axes(model))
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
-        done = Examination(
+        examination = Examination(
             ExportedFile(content, model["inputs"], model["outputs"], read_axes(model)),
             Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]),
             own,
@@ -55,7 +55,14 @@ def validate_target(
             others=others,
             kept=kept,
             modules=report["modules"],
-        ).conduct()
+        )
+        try:
+            done = examination.conduct()
+        except TorchshipError as error:
+            # Such as a witness that does not take what the search made up: there is no verdict, and no page of one.
+            withdraw(claims, what.rpartition("/")[0])
+            write_inputs(outputs["worst"], examination.worst or kept)
+            raise type(error)(f"{what}: no verdict: {error}") from error
         static = static_failures(content, report, target, own.version, model)
         document = done.conclude(static, circumstances(facts, report, target, own.version, model["validate"]))
     # Snakemake deletes what a failed rule has made: the evidence must survive, and so must the worst inputs.

@@ -17,6 +17,7 @@ from torchship.data.datasets import read_arrays
 from torchship.gate.case import Case
 from torchship.gate.cases import Witnesses, read_cases, read_inputs, write_inputs
 from torchship.gate.compare import compare
+from torchship.gate.search import POPULATION
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.error_bound import gamma
 from torchship.gate.witness.torch_arbiter import TorchArbiter
@@ -34,7 +35,18 @@ def pins_of(target):
     return PROJECT / "envs" / f"onnxruntime-{DEFAULTS['targets'][target]['onnxruntime']}.yaml"
 
 
-def gate(trained, folder, file, target="latest", runtime=None, facts=None, exported=None, evaluations=0, **validate):
+def gate(
+    trained,
+    folder,
+    file,
+    target="latest",
+    runtime=None,
+    facts=None,
+    exported=None,
+    evaluations=0,
+    claims=(),
+    **validate,
+):
     """Examine a file of the trained network; give the evidence."""
     write_json(folder / "export.json", read_json(trained.export[target]) | {"sha256": sha256(file)})
     find_runtime(pins_of(runtime or target), folder / "runtime.json")
@@ -45,7 +57,7 @@ def gate(trained, folder, file, target="latest", runtime=None, facts=None, expor
     witnesses = torch_witnesses(model, trained.network, trained.trained, trained.weights, trained.python)
     validate_target(
         file, exported or folder / "export.json", trained.cases, witnesses, [folder / "runtime.json"], outputs,
-        what=f"xor/{target}", target=facts or TARGETS[target], model=model,
+        what=f"xor/{target}", target=facts or TARGETS[target], model=model, claims=claims,
     )  # fmt: skip
     return read_json(folder / "validation.json")
 
@@ -123,6 +135,24 @@ def test_the_worst_input_is_replayed(trained, tmp_path):
         gate(trained, tmp_path, model)
     (tmp_path / "worst.safetensors").write_bytes(b"half")
     assert gate(trained, tmp_path, trained.onnx["latest"])["verdict"] == "passed"
+
+
+def test_a_witness_that_refuses_what_a_search_made_up_is_told_with_run_and_target(trained, tmp_path, monkeypatch):
+    gate(trained, tmp_path, trained.onnx["latest"], evaluations=256)
+    kept, page = read_arrays(tmp_path / "worst.safetensors"), tmp_path / "report.html"
+    page.touch()
+    right = TorchArbiter.evaluate
+
+    def refusing(self, feed, *others):
+        if len(feed["x"]) == POPULATION:
+            raise ParityError("the torch module does not take x [256, 2]")
+        return right(self, feed, *others)
+
+    monkeypatch.setattr(TorchArbiter, "evaluate", refusing)
+    with pytest.raises(ParityError, match=r"^xor/latest: no verdict: the torch module does not take x \[256, 2\]$"):
+        gate(trained, tmp_path, trained.onnx["latest"], evaluations=256, claims=[page])
+    assert not page.exists()
+    assert read_arrays(tmp_path / "worst.safetensors").keys() == kept.keys()
 
 
 def test_what_was_kept_outside_of_todays_declaration_is_not_replayed(tmp_path, caplog):
