@@ -9,7 +9,7 @@ import jsonschema
 import yaml
 from torchship.core.files import Json, plain, write_json
 from torchship.core.project import PROJECT
-from torchship.export.contract import violations
+from torchship.export.contract import expected_metadata, violations
 from torchship.export.documents import ExportDocument
 from torchship.gate.documents import Circumstances, Facts
 from torchship.gate.judge import Failure
@@ -27,8 +27,9 @@ def static_failures(
         report: of its export.
         target: what it goes to.
         version: of the ONNX Runtime that the file ran in.
-        model: with `inputs`, `outputs` and `export/input_shapes`.
+        model: with `inputs`, `outputs`, `evaluate/threshold` and `export/input_shapes`.
     """
+    inputs, outputs = model["inputs"], model["outputs"]
     lines, changed = [], []
     found = hashlib.sha256(content).hexdigest()
     if found != report["sha256"]:
@@ -36,12 +37,16 @@ def static_failures(
         changed.append(Failure("changed", "", f"{words}; export it anew"))
     if target.wheel and version != target.onnxruntime:
         lines.append(f"ran in ONNX Runtime {version}, the target ships {target.onnxruntime}")
+    # What the export said of itself, and over it what the configuration says; a file from elsewhere says nothing.
+    metadata = dict(report["metadata"])
+    if metadata:
+        metadata |= expected_metadata(inputs, outputs, model["evaluate"]["threshold"])
     lines += violations(
         content,
         target,
-        inputs=model["inputs"],
-        outputs=model["outputs"],
-        metadata=report["metadata"],
+        inputs=inputs,
+        outputs=outputs,
+        metadata=metadata,
         input_shapes=model["export"]["input_shapes"],
     )
     return [*changed, *(Failure("static", "", line) for line in lines)]

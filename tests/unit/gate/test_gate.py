@@ -232,6 +232,21 @@ def test_a_damaged_file_is_first_of_all_said_to_have_changed(trained, tmp_path, 
         gate(trained, tmp_path, tmp_path / "damaged.onnx", exported=trained.export["latest"])
 
 
+def test_metadata_that_an_export_wrote_wrongly_are_held_against_the_configuration(trained, tmp_path):
+    """The report beside the file says what the file says, and is no witness of it."""
+    report = read_json(trained.export["latest"])
+    report["metadata"]["working_point"] = 0.7
+
+    def lie(model):
+        (entry,) = (entry for entry in model.metadata_props if entry.key == "working_point")
+        entry.value = "0.7"
+
+    model = changed(trained, tmp_path, lie)
+    write_json(tmp_path / "other.json", report | {"sha256": sha256(model)})
+    with pytest.raises(ParityError, match=r"the metadata's 'working_point' is 0.7, the configuration says 0.5"):
+        gate(trained, tmp_path, model, exported=tmp_path / "other.json")
+
+
 def test_a_tighter_tolerance_refuses_more(trained, tmp_path):
     with pytest.raises(ParityError, match=r"\|Δ\| = .* > "):
         gate(trained, tmp_path, trained.onnx["latest"], tolerance=1e-6)
