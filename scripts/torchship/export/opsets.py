@@ -8,6 +8,7 @@ import onnxscript.version_converter
 from onnx import ModelProto, NodeProto, defs
 from torchship.core.errors import ExportError
 from torchship.export import origins
+from torchship.export.contract import all_nodes
 
 
 def bring(model: ModelProto, opset: int) -> ModelProto:
@@ -53,6 +54,8 @@ UNCHANGED = frozenset(
 )
 # The same for these where they act on the last axis alone.
 LAST_AXIS = frozenset(["Softmax", "LogSoftmax"])
+# Since when these are over one axis, the last by default; before over all from one on, the second by default.
+SOFTMAX_OF_ONE_AXIS = 13
 
 
 def lower(model: ModelProto, opset: int) -> ModelProto:
@@ -69,7 +72,7 @@ def lower(model: ModelProto, opset: int) -> ModelProto:
         return model
     changed = {
         f"{node.op_type} (since {since})"
-        for node in model.graph.node
+        for node in all_nodes(model.graph)
         if (since := defs.get_schema(node.op_type, have).since_version) > opset
         and node.op_type not in UNCHANGED
         and not (node.op_type in LAST_AXIS and acts_on_last_axis(node, model))
@@ -78,6 +81,9 @@ def lower(model: ModelProto, opset: int) -> ModelProto:
     if problem is None:
         older = ModelProto()
         older.CopyFrom(model)
+        for node in all_nodes(older.graph):
+            if node.op_type in LAST_AXIS and not any(attribute.name == "axis" for attribute in node.attribute):
+                node.attribute.append(onnx.helper.make_attribute("axis", default_axis(have)))
         older.opset_import[0].version = opset
         problem = invalid(older)
     if problem is not None:
@@ -90,9 +96,15 @@ def lower(model: ModelProto, opset: int) -> ModelProto:
 
 def acts_on_last_axis(node: NodeProto, model: ModelProto) -> bool:
     """Say whether a softmax is over the last axis, named from the end or, of [batch, classes], as 1."""
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), -1)
+    (have,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), default_axis(have))
     ranks = {
         value.name: len(value.type.tensor_type.shape.dim)
         for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]
     }
     return axis == -1 or ranks.get(node.output[0]) == axis + 1
+
+
+def default_axis(opset: int) -> int:
+    """Return the axis of a softmax that names none: the last, before opset 13 the first after the batch."""
+    return -1 if opset >= SOFTMAX_OF_ONE_AXIS else 1

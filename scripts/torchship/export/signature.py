@@ -6,7 +6,11 @@ import onnx
 from onnx import ModelProto, ValueInfoProto
 from torchship.core.errors import ExportError
 from torchship.data.domain import element_type
+from torchship.export.contract import axes_of
 from torchship.spec.tensor import Tensors
+
+# How an axis is spelled that the graph says nothing of.
+UNKNOWN = "?"
 
 
 def check_graph(model: ModelProto, inputs: Tensors, outputs: Tensors) -> None:
@@ -32,7 +36,8 @@ def check_signature(kind: str, values: Iterable[ValueInfoProto], declared: Tenso
     for value in values:
         wanted = list(declared[value.name].shape)
         tensor = value.type.tensor_type
-        shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+        # What neither has a size nor a name is unknown, and no axis that was frozen.
+        shape = [axis if axis != "" else UNKNOWN for axis in axes_of(value)]
         found, declared_type = (
             onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type),
             element_type(declared[value.name]),

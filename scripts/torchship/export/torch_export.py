@@ -30,7 +30,7 @@ def export(module: nn.Module, inputs: Tensors, outputs: Tensors, opset: int, axe
     """Export a network for one operator set, dynamic axes and names as declared, each node with its origin.
 
     Raises:
-        ExportError: see `translate`, `opsets.bring` and `graph_signature`.
+        ExportError: see `translate`, `opsets.bring` and `check_graph`.
     """
     model = bring(translate(module, inputs, outputs, [opset], axes)[native(opset)], opset)
     check_graph(model, inputs, outputs)

@@ -19,6 +19,7 @@ from torchship.config.domain_checks import spelled_out
 from torchship.core.errors import ExportError
 from torchship.core.files import read_json, sha256
 from torchship.export.canonical import canonicalize, save
+from torchship.export.opsets import acts_on_last_axis, lower
 from torchship.export.signature import check_signature
 from torchship.export.torch_export import export
 from torchship.models.module import network_class
@@ -193,6 +194,37 @@ def test_an_operator_that_an_older_opset_lacks_is_named(module, message):
         export(module.eval(), *PLAIN, 11)
 
 
+def softmax(rank, opset):
+    """Return a file with a softmax of [batch, 2, …] that names no axis."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2, 3, 4][:rank]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Softmax", ["x"], ["y"])], "g", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7)
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_an_axis_that_is_left_out_is_the_last_also_in_the_older_set(rank):
+    """Left out it is the last from opset 13 on, and before 1, with all further axes."""
+    model = lower(softmax(rank, 13), 12)
+    x = np.random.default_rng(0).normal(size=(5, 2, 3, 4)[:rank]).astype(np.float32)
+    powers = np.exp(x.astype(np.float64))
+    found = session(model.SerializeToString()).run(None, {"x": x})[0]
+    assert np.allclose(found, powers / powers.sum(-1, keepdims=True), atol=1e-6)
+    assert acts_on_last_axis(softmax(rank, 12).graph.node[0], softmax(rank, 12)) == (rank == 2)
+
+
+def test_what_is_newer_within_a_branch_is_named():
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [3, 2]), ("y", [1, 1]))
+    )
+    mean = helper.make_node("ReduceMean", ["x"], ["y"])
+    branches = [helper.make_graph([mean], name, [], [y]) for name in ("yes", "no")]
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])
+    graph = helper.make_graph([node], "g", [x, helper.make_tensor_value_info("c", TensorProto.BOOL, [])], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(ExportError, match=r"cannot be brought to opset 17: ReduceMean \(since 18\) are newer"):
+        lower(model, 17)
+
+
 class Pooled(nn.Module):
     def forward(self, x):
         return x[:, :, None, None].mean(dim=(2, 3)).mean(dim=1, keepdim=True)
@@ -227,6 +259,8 @@ def test_what_cannot_be_exported_is_one_line(module):
         ("z", TensorProto.FLOAT, ["batch", 1], r"the graph has outputs \['z'\], declared are \['y'\]"),
         ("y", TensorProto.DOUBLE, ["batch", 1], r"output 'y' is float64, declared float32"),
         ("y", TensorProto.FLOAT, [3, 1], r"output 'y': axis 'batch' is frozen, the graph has \[3, 1\]"),
+        ("y", TensorProto.FLOAT, [0, 1], r"output 'y': axis 'batch' is frozen, the graph has \[0, 1\]"),
+        ("y", TensorProto.FLOAT, [None, 1], r"output 'y' has shape \['\?', 1\], declared \['batch', 1\]"),
         ("y", TensorProto.FLOAT, ["batch", 2], r"output 'y' has shape \['batch', 2\], declared \['batch', 1\]"),
     ],
 )
