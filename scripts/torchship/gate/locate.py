@@ -8,16 +8,13 @@ import onnx
 from torchship.core.errors import ExportError, ParityError
 from torchship.gate.case import Case
 from torchship.gate.documents import Located, Place, SettingRow
+from torchship.gate.settings import ARBITERS_OWN, EVENT_BY_EVENT
 from torchship.gate.witness.limits import Recorded, Witnessed, ratios
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.protocol import Runtime
 from torchship.spec.arrays import Array, Feed
 
-# The row of the matrix that is no runtime's.
-ARBITERS_OWN = "the arbiter's own float32"
-# The row of the usual setting again, with the first events alone.
-ONE_BY_ONE = "event by event"
 # Values of that many nodes are held at once.
 CHUNK = 64
 # Axes of a value whose every order is tried: exporters like to transpose.
@@ -165,9 +162,11 @@ def fault(
         tolerance: of the configuration, in limits.
 
     Returns:
-        None where the evaluator does not evaluate this file.
+        None where the evaluator does not evaluate this file, or nobody but it and the usual setting has spoken.
     """
     if runtimes is not None:
+        if not others(runtimes):
+            return None
         return "alone" if everyone_differs(runtimes, tolerance) else "runtime"
     try:
         meant = GraphArbiter(content).evaluate(case.feed)
@@ -183,21 +182,26 @@ def fault(
 
 
 def everyone_differs(runtimes: Sequence[SettingRow], tolerance: float) -> bool:
-    """Say whether every runtime, at every setting that ran, is beyond the limit.
+    """Say whether every runtime, at every setting that ran, is beyond the limit; not where none other ran.
 
     Args:
         runtimes: `evidence["runtimes"]`: rows with `setting`, `refused` and `ratio`, in limits. The usual setting is
             not among them: whoever asks has seen it fail.
     """
-    ran = [
+    ran = others(runtimes)
+    return bool(ran) and all(not float(row["ratio"]) <= tolerance for row in ran)
+
+
+def others(runtimes: Sequence[SettingRow]) -> list[SettingRow]:
+    """Return the rows of runtimes and settings other than the usual one that gave something to compare."""
+    return [
         row
         for row in runtimes
         if row["refused"] is None
         and row["elements"]
         and row["setting"] != ARBITERS_OWN
-        and not row["setting"].endswith(ONE_BY_ONE)
+        and not row["setting"].endswith(EVENT_BY_EVENT)
     ]
-    return all(not float(row["ratio"]) <= tolerance for row in ran)
 
 
 def chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:

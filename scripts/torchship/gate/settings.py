@@ -18,6 +18,10 @@ from torchship.spec.section import Validate
 # Events of a case that are run one by one.
 ONE_BY_ONE = 64
 
+# How the row of the usual setting again is called, with the first events alone, and the row that is no runtime's.
+EVENT_BY_EVENT = "event by event"
+ARBITERS_OWN = "the arbiter's own float32"
+
 
 def settings(validate: Validate) -> list[Setting]:
     """Return the settings to try beside the default one."""
@@ -66,9 +70,7 @@ class Matrix:
             rows.append(row)
             failures += wrong
         single = [case.single for case in self.cases]
-        rows.append(
-            {"setting": "the arbiter's own float32", "refused": None, **against(single, self.default, self.cases)}
-        )
+        rows.append({"setting": ARBITERS_OWN, "refused": None, **against(single, self.default, self.cases)})
         return rows, failures
 
     def at(self, runtime: Runtime, setting: Setting) -> tuple[SettingRow, list[Failure]]:
@@ -89,7 +91,7 @@ class Matrix:
 
     def one_by_one(self, runtime: Runtime, known: Container[str]) -> tuple[SettingRow, list[Failure]]:
         """Run events one by one that were run in larger batches."""
-        name = f"{spelled(runtime.version, DEFAULT_SETTING)}, event by event"
+        name = f"{spelled(runtime.version, DEFAULT_SETTING)}, {EVENT_BY_EVENT}"
         parts, results, batches, failures = [], [], [], []
         with self.file.opened(runtime) as session:
             for case, batch in self.larger():

@@ -39,7 +39,7 @@ def session(model: str | bytes | Path, level: str = "all", threads: int = 1) -> 
 
 
 class LocalRuntime:
-    """The ONNX Runtime of this interpreter; has the methods of `interpreters.Runtime`."""
+    """The ONNX Runtime of this interpreter; has the methods of `protocol.Runtime`."""
 
     def __init__(self) -> None:
         self.version: str = onnxruntime.__version__

@@ -21,8 +21,9 @@ from torchship.core.errors import ParityError
 from torchship.gate.case import Case
 from torchship.gate.case_inputs import make_inputs
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.locate import everyone_differs
+from torchship.gate.locate import everyone_differs, fault
 from torchship.gate.session import ExportedFile
+from torchship.gate.settings import ARBITERS_OWN, EVENT_BY_EVENT
 from torchship.gate.verdict import verdict_line
 from torchship.gate.witness.limits import LEAST, UNIT_FLOAT32, ratios
 from torchship.gate.witness.onnx import evaluator, operators
@@ -348,10 +349,18 @@ def test_an_evaluator_that_stands_alone_condemns_nobody():
 
 def test_one_setting_that_agrees_is_enough_to_blame_the_others():
     row = {"setting": "a", "refused": None, "elements": 9, "ratio": 50.0}
-    own = {**row, "setting": "the arbiter's own float32", "ratio": 0.1}
+    own = {**row, "setting": ARBITERS_OWN, "ratio": 0.1}
     assert everyone_differs([row, {**row, "refused": "no", "ratio": 0.0}, own], 1.0)
     assert everyone_differs([{**row, "ratio": float("nan")}], 1.0)
     assert not everyone_differs([row, {**row, "ratio": 0.5}], 1.0)
+
+
+def test_nobody_is_to_blame_where_one_runtime_has_spoken_at_one_setting():
+    row = {"setting": "a", "refused": "no", "elements": 9, "ratio": 50.0}
+    rows = [row, *({**row, "setting": name, "refused": None} for name in (ARBITERS_OWN, f"a, {EVENT_BY_EVENT}"))]
+    assert not everyone_differs(rows, 1.0)
+    assert fault(b"", None, rows) is None
+    assert fault(b"", None, [*rows, {**row, "refused": None}]) == "alone"
 
 
 def test_the_page_names_every_operator_that_was_replaced():

@@ -3,7 +3,8 @@
 Running error analysis (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, chapters 3
 and 4): next to each value its error bound is carried from layer to layer. A sum of n products costs at most
 gamma_n = n u / (1 - n u) times the sum of the magnitudes, for any order of the sum and with or without fused
-multiply-adds, so the bound holds for any runtime, instruction set and batch size.
+multiply-adds, so that part of the bound holds for any runtime, instruction set and batch size. What an activation adds
+of its own is no theorem: it is assumed to be within `ACTIVATION_UNITS`.
 """
 
 from collections.abc import Callable
@@ -22,8 +23,8 @@ UNIT_FLOAT64 = 2.0**-53
 # Two implementations in float64 may each be one bound away from the exact value.
 BOTH_ROUND = 2.0
 
-# What an implementation of an activation may add of its own, in units of roundoff at 1. Sigmoid and tanh are rational
-# approximations in most runtimes, with an absolute error of a few units; exp has a relative one.
+# What an implementation of an activation may add of its own, in units of roundoff at 1: an assumption. Sigmoid and tanh
+# are rational approximations in most runtimes, with an absolute error of a few units; exp has a relative one.
 ACTIVATION_UNITS = 8.0
 # Exponentials of very negative arguments may be flushed to zero, or clamped (MLAS clamps sigmoid's argument at 18).
 CLAMPED_SIGMOID = {UNIT_FLOAT32: float(np.exp(-18.0)), UNIT_FLOAT64: 0.0}
