@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from onnx import ModelProto, helper, numpy_helper
 
@@ -100,4 +101,10 @@ def optimized(model, level):
     with tempfile.TemporaryDirectory() as folder:
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return Path(options.optimized_model_filepath).read_bytes()
+        made = onnx.load(options.optimized_model_filepath)
+    # It imports all operator sets that it knows, the newest, which an older runtime refuses although nothing is of them.
+    used = {node.domain for node in made.graph.node} | {""}
+    imports = [one for one in made.opset_import if one.domain in used]
+    del made.opset_import[:]
+    made.opset_import.extend(imports)
+    return made.SerializeToString()
