@@ -1,6 +1,7 @@
 """Time torch, ONNX Runtime, the hand-coded Python and the C++ header side by side, and check what they compute."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from torchship.core.step import log, step
@@ -25,9 +26,9 @@ COLUMNS = ["engine", "batch", *QUANTILE, "samples", "calls_per_sample", "note"]
 
 
 def benchmark_engines(
-    files: dict[str, Path], onnx: Path, table: Path, *, run: str, factor: float, model: Section
+    files: dict[str, Path], onnx: Path, table: Path, *, run: str, factors: Mapping[str, float], model: Section
 ) -> None:
-    """Time all engines that there are files for; `factor` is that of the limits that the gate judged by."""
+    """Time all engines that there are files for; `factors` are those of the limits that the gate judged by."""
     torch.set_num_threads(1)
     knobs, witnesses = model["benchmark"], read_witnesses(model, files)
     names, axes = dynamic_axes(model["inputs"]), read_axes(model)
@@ -41,7 +42,7 @@ def benchmark_engines(
         makers = engines(files, onnx, Path(folder), model)
         for batch in dict.fromkeys(allowed.nearest(size) for size in wanted):
             sizes = {**usual_sizes(model["inputs"], axes), **dict.fromkeys(names[:1], batch)}
-            feed, exact, limit = judged_inputs(witnesses, model, sizes, factor)
+            feed, exact, limit = judged_inputs(witnesses, model, sizes, factors)
             made = {name: make(feed) for name, make in makers.items()}
             timed = rounds(
                 {name: engine.timer for name, engine in made.items()},
@@ -71,6 +72,6 @@ if __name__ == "__main__":
             Path(snakemake.input.file),
             Path(snakemake.output.table),
             run=snakemake.wildcards.run,
-            factor=read_about(Path(snakemake.input.cases))["factor"],
+            factors=read_about(Path(snakemake.input.cases))["factors"],
             model=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

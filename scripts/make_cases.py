@@ -64,8 +64,8 @@ def make_cases(files: dict[str, Path], outputs: dict[str, Path], *, run: str, mo
         "%d cases; the witnesses agree: %s in float32 within %.2g spreads, limit %.3g spreads, %s",
         len(cases),
         witnesses.arbiter.kind,
-        facts["needed"],
-        facts["factor"],
+        max(facts["needed"].values()),
+        max(facts["factors"].values()),
         f"the others within {max(ratios.values()):.2g}" if ratios else "there are no others",
     )
 

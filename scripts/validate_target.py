@@ -40,13 +40,13 @@ def validate_target(
     claims: Sequence[Path] = (),
 ) -> None:
     judged, facts = read_cases(cases)
-    report, factor, content = read_json(exported), facts["factor"], file.read_bytes()
-    kept = read_inputs(outputs["worst"], witnesses, factor, model["inputs"], read_axes(model))
+    report, factors, content = read_json(exported), facts["factors"], file.read_bytes()
+    kept = read_inputs(outputs["worst"], witnesses, factors, model["inputs"], read_axes(model))
     with ExitStack() as stack:
         own, *others = (stack.enter_context(Runtime(Path(read_json(path)["python"]))) for path in runtimes)
         examination = Examination(
             ExportedFile(content, model["inputs"], model["outputs"], read_axes(model)),
-            Judge(witnesses, factor, model["outputs"], model["validate"]["tolerance"]),
+            Judge(witnesses, factors, model["outputs"], model["validate"]["tolerance"]),
             own,
             judged,
             model["validate"],

@@ -128,7 +128,7 @@ def travel(folder, content=None, target="latest", timed=False, **entry):
                 style=DEFAULTS["plots"])  # fmt: skip
     write_gate_page("mine", {target: outputs["validation"]}, svg, folder / "page.html")
     if timed:
-        benchmark_engines(files, placed, folder / "engines.csv", run="mine", factor=read_about(cases)["factor"],
+        benchmark_engines(files, placed, folder / "engines.csv", run="mine", factors=read_about(cases)["factors"],
                           model=merge(road.model, QUICK))  # fmt: skip
     road.validation, road.page = read_json(outputs["validation"]), (folder / "page.html").read_text()
     road.cases, road.placed = cases, placed

@@ -87,7 +87,7 @@ class Gated(SimpleNamespace):
 
 def examined(network, file, cases, facts, validate, runtime=None):
     """Examine a file for a network that has `witnesses`, and perhaps the `modules` of its nodes."""
-    judge = Judge(network.witnesses, facts["factor"], file.outputs, validate["tolerance"])
+    judge = Judge(network.witnesses, facts["factors"], file.outputs, validate["tolerance"])
     return Examination(
         file, judge, runtime or LocalRuntime(), cases, validate, threshold=0.5, seed=1,
         modules=getattr(network, "modules", {}),

@@ -53,6 +53,6 @@ def largest_ratio(seed):
     """Return the file's largest error in units of the limit."""
     module, content, feed = build(seed)
     needed, output = needed_of(TorchArbiter(module, ["x"], ["y"], seed), feed)
-    limit = factor(needed) * output["y"].scale
+    limit = factor(needed["y"]) * output["y"].scale
     found = session(content).run(None, feed)[0]
     return float(ratios(found, output["y"].exact, limit).max())

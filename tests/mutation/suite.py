@@ -64,7 +64,7 @@ def fresh_cases(network, count=FRESH, seed=99):
     cases = []
     for sizes, feed in feeds:
         output = network.witnesses.arbiter.witness(feed)
-        limits = network.witnesses.limits(feed, output, network.facts["factor"])
+        limits = network.witnesses.limits(feed, output, network.facts["factors"])
         exact = {name: value.exact for name, value in output.items()}
         cases.append(Case({"origin": "fresh", "sizes": sizes}, feed, exact, {}, limits))
     return cases
@@ -75,7 +75,7 @@ def truth(network, mutant, cases):
     if mutant.static:
         return "its target does not take it, or it lies", np.inf
     runtime, file = LocalRuntime(), ExportedFile(mutant.content, network.inputs, network.outputs)
-    judge = Judge(network.witnesses, network.facts["factor"], network.outputs)
+    judge = Judge(network.witnesses, network.facts["factors"], network.outputs)
     try:
         session = Session(file, runtime, runtime.open(mutant.content))
     except RefusedError:

@@ -25,6 +25,7 @@ WHY = {
     "InstanceNormalization": "means are long sums of one sign, whose error grows with their number",
     "LRN": "normalises as many channels as there are events, and leaves the others at 0",
     "LSTM": "ignores sequence lengths, activations, clipping, direction and input_forget; disturbed step by step",
+    "LayerNormalization": "means are long sums, disturbed as such",
     "LogSoftmax": "before opset 13 goes over one axis instead of all from that on; the error where the result is near 0",
     "LpNormalization": "leaves out the absolute value where p = 1",
     "LpPool": "loops over every element",

@@ -43,17 +43,19 @@ class Witnesses:
     ) -> None:
         self.arbiter, self.bound, self.handcoded = arbiter, bound, handcoded
 
-    def limits(self, feed: Feed, output: Mapping[str, Witnessed], factor: float) -> dict[str, Array]:
+    def limits(self, feed: Feed, output: Mapping[str, Witnessed], factors: Mapping[str, float]) -> dict[str, Array]:
         """Return by output how far a correct file may be from float64: the tighter of the two."""
-        found = {name: factor * value.scale for name, value in output.items()}
+        found = {name: factors[name] * value.scale for name, value in output.items()}
         # An infinite input makes the bound NaN, and says nothing then.
         bounds = self.bound(feed) if self.bound is not None else {}
         return {name: np.fmin(limit, bounds[name]) if name in bounds else limit for name, limit in found.items()}
 
-    def judge(self, feed: Feed, factor: float, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
+    def judge(
+        self, feed: Feed, factors: Mapping[str, float], samples: int = SAMPLES
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return float64's outputs and their limits, for inputs that are in no case."""
         output = witness_in_parts(self.arbiter, feed, samples)
-        return {name: value.exact for name, value in output.items()}, self.limits(feed, output, factor)
+        return {name: value.exact for name, value in output.items()}, self.limits(feed, output, factors)
 
 
 def witness_cases(
@@ -65,8 +67,8 @@ def witness_cases(
         widest: limits above that, in units of an output's range, tell nothing.
 
     Returns:
-        the cases, and about them all: `needed`, what torch's own float32 needs of the limit in spreads, the `factor` of
-        the limits, `widths` by output, see `widths.Width`, `not_finite`, where rounding makes NaN of numbers, and
+        the cases, and about them all, by output: `needed`, what torch's own float32 needs of the limit in spreads,
+        `factors` of the limits, `widths`, see `widths.Width`, `not_finite`, where rounding makes NaN of numbers, and
         `not_taken`, the empty shapes that the network itself does not take, with its reason.
 
     Raises:
@@ -90,14 +92,15 @@ def witness_cases(
     facts: Facts = {"not_taken": not_taken}
     facts["not_finite"] = require_finite(witnesses.arbiter, asked)
     facts["needed"] = require_rounding(witnesses.arbiter, asked)
-    facts["factor"] = factor(facts["needed"])
+    kinds = {name: value.exact.dtype.kind for _, _, output in asked for name, value in output.items()}
+    facts["factors"] = {name: factor(needed, integer=kinds[name] != "f") for name, needed in facts["needed"].items()}
     cases = [
         Case(
             about,
             feed,
             exact={name: value.exact for name, value in output.items()},
             single={name: value.single for name, value in output.items()},
-            limit=witnesses.limits(feed, output, facts["factor"]),
+            limit=witnesses.limits(feed, output, facts["factors"]),
         )
         for about, feed, output in asked
     ]
@@ -144,7 +147,9 @@ def write_inputs(path: Path, cases: Sequence[Case]) -> None:
     write_arrays(path, arrays, {"cases": [case.about for case in cases]})
 
 
-def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors, axes: Axes = EVERY) -> list[Case]:
+def read_inputs(
+    path: Path, witnesses: Witnesses, factors: Mapping[str, float], inputs: Tensors, axes: Axes = EVERY
+) -> list[Case]:
     """Read inputs that an earlier run kept, and ask the witnesses of today.
 
     What today's declaration leaves out is not replayed: who narrows a domain since the file fails beyond it may do so.
@@ -162,7 +167,7 @@ def read_inputs(path: Path, witnesses: Witnesses, factor: float, inputs: Tensors
         try:
             if len(feed) == len(inputs):
                 require_declared(feed, inputs, axes)
-                exact, limit = witnesses.judge(feed, factor)
+                exact, limit = witnesses.judge(feed, factors)
                 cases.append(
                     Case({"origin": "worst of an earlier run", "sizes": described["sizes"]}, feed, exact, {}, limit)
                 )

@@ -177,8 +177,8 @@ class Facts(TypedDict, total=False):
     """What the witnesses say of all cases: who they are, what rounding does, and how far they are from one another."""
 
     arbiter: str
-    needed: float
-    factor: float
+    needed: Mapping[str, float]
+    factors: Mapping[str, float]
     widths: Mapping[str, WidthDocument]
     not_finite: Sequence[NotFinite]
     not_taken: Sequence[NotTaken]

@@ -16,6 +16,7 @@ from torchship.gate.session import ExportedFile, Result, Session
 from torchship.gate.settings import Matrix
 from torchship.gate.verdict import STATIC_ONLY
 from torchship.gate.witness.given_reference import GivenReference
+from torchship.gate.witness.limits import LEAST
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.runtimes.frames import RefusedError
 from torchship.runtimes.protocol import Runtime
@@ -180,7 +181,9 @@ class Examination:
         if self.file.separate:
             case = self._failing_event(session, case)
         record = arbiter.record(case.feed)
-        located = locate.locate(self.file.content, self.runtime, case.feed, record, self.judge.factor, self.modules)
+        located = locate.locate(
+            self.file.content, self.runtime, case.feed, record, max(LEAST, *self.judge.factors.values()), self.modules
+        )
         # Where the evaluator is the arbiter, it cannot be asked whether the arbiter is right.
         rows = self.evidence["runtimes"] if isinstance(arbiter, GraphArbiter) else None
         return {**located, "fault": locate.fault(self.file.content, case, rows, tolerance)} if located else None

@@ -61,21 +61,21 @@ class Judge:
 
     Attributes:
         witnesses: who say what is right for any inputs.
-        factor: of the limits, see `limits.factor`.
+        factors: of the limits by output, see `limits.factor`.
         outputs: the declared ones by name.
         tolerance: how many limits pass, as the configuration says it.
         again: the limits of events that were looked at again, by output, for the bytes of their inputs.
     """
 
     witnesses: Witnesses
-    factor: float
+    factors: Mapping[str, float]
     outputs: Tensors
     tolerance: float = 1.0
     again: dict[tuple[bytes, ...], dict[str, Array]] = field(default_factory=dict, compare=False)
 
     def expected(self, feed: Feed, samples: int = SAMPLES) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return float64's outputs and their limits, for inputs that are in no case."""
-        return self.witnesses.judge(feed, self.factor, samples)
+        return self.witnesses.judge(feed, self.factors, samples)
 
     def case(self, case: Case, found: Result, check: str = "parity") -> tuple[dict[str, Difference], list[Failure]]:
         """Compare what a runtime gave for a case with float64; return the differences by output, and what failed."""

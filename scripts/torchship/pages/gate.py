@@ -1,5 +1,7 @@
 """The page of the gate: one verdict for each target, in words and pictures, and the tables behind them."""
 
+from collections.abc import Mapping
+
 from torchship.gate.about import About
 from torchship.gate.documents import Evidence, NotTaken
 from torchship.gate.verdict import STATIC_ONLY, told_location, verdict_line
@@ -100,13 +102,20 @@ def sizes_of(about: About | NotTaken) -> str:
     return ", ".join(f"{axis} {size}" for axis, size in about["sizes"].items())
 
 
+def by_output(numbers: Mapping[str, float], form: str) -> str:
+    """Return one number for all outputs where it is the same, else each with its output."""
+    told = {name: format(float(number), form) for name, number in numbers.items()}
+    several = len(set(told.values())) > 1
+    return ", ".join(f"{text} for {name}" for name, text in told.items()) if several else next(iter(told.values()))
+
+
 def witnesses(validations: Documents) -> list[str]:
     """Say what the files were held against, and how strictly."""
     document = next(iter(validations.values()))
-    needed, factor, within = float(document["needed"]), float(document["factor"]), document.get("within")
+    needed, factors, within = document["needed"], document["factors"], document.get("within")
     text = (
-        f"Arbiter: {document['arbiter']} in float64. Its own float32 needs {needed:.2g} spreads of rounding; the "
-        f"limit is {factor:.3g} spreads."
+        f"Arbiter: {document['arbiter']} in float64. Its own float32 needs {by_output(needed, '.2g')} spreads of "
+        f"rounding; the limit is {by_output(factors, '.3g')} spreads."
     )
     if within is not None:
         stated = "".join(f", {float(allowed):g} for {name}" for name, allowed in within.items())

@@ -165,7 +165,7 @@ def test_what_was_kept_outside_of_todays_declaration_is_not_replayed(tmp_path, c
         axes = changes.pop("axes", {})
         declared = {"x": Tensor(**{"shape": ("batch", 2), "low": -1.0, "high": 2.0, **changes})}
         caplog.clear()
-        return len(read_inputs(tmp_path / "worst.safetensors", Witnesses(arbiter), 12.0, declared, axes)), caplog.text
+        return len(read_inputs(tmp_path / "worst.safetensors", Witnesses(arbiter), {"y": 12.0}, declared, axes)), caplog.text
 
     assert kept() == (1, "")
     for changes, message in (
@@ -268,7 +268,7 @@ def test_the_evidence_survives_a_failure_and_names_every_kind(trained, tmp_path)
 
 def test_cases_hold_the_matrix_of_shapes(trained):
     cases, facts = read_cases(trained.cases)
-    assert facts["factor"] == max(12.0, 4.0 * facts["needed"])
+    assert facts["factors"] == {name: max(12.0, 4.0 * needed) for name, needed in facts["needed"].items()}
     assert facts["handcoded"]["y"] < 1.0
     sizes = {case.about["sizes"]["batch"] for case in cases if case.about["origin"] == "uniform over the domain"}
     # Empty, the traced size, the configured ones; the largest is beyond any batch of the training.

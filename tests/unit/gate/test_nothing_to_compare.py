@@ -70,7 +70,7 @@ class Session:
 )
 def test_what_is_refused_during_a_search_fails(instead, message):
     arbiter = linear()
-    judge = Judge(Witnesses(arbiter), 12.0, OUTPUTS)
+    judge = Judge(Witnesses(arbiter), dict.fromkeys(OUTPUTS, 12.0), OUTPUTS)
     found = Search(Session(arbiter, 2, instead), judge, 1).run([feed()], 2048, 60.0)
     assert any(re.search(message, str(failure)) for failure in found.failures), found.failures
     whole = Search(Session(arbiter, 1000, instead), judge, 1).run([feed()], 2048, 60.0)
@@ -81,7 +81,7 @@ def test_what_is_refused_during_a_search_fails(instead, message):
 def test_bad_input_that_cannot_be_tried_fails():
     arbiter = linear()
     session = Session(arbiter, 0, "out of memory")
-    judge = Judge(Witnesses(arbiter), 12.0, OUTPUTS)
+    judge = Judge(Witnesses(arbiter), dict.fromkeys(OUTPUTS, 12.0), OUTPUTS)
     rows, (failure,) = Trials(session, judge, feed(), {"batch": 20}).run({"nan": "nan"})
     assert rows == []
     assert str(failure) == "bad input, x [20, 2]: out of memory"

@@ -39,7 +39,7 @@ def missed():
     limit = FACTOR * output.scale
     assert output.exact.item() == 0.0
     assert limit.max() < 1.0
-    judge = Judge(Witnesses(arbiter), FACTOR, {"y": Tensor(("batch", 1))})
+    judge = Judge(Witnesses(arbiter), {"y": FACTOR}, {"y": Tensor(("batch", 1))})
     about = {"number": 0, "origin": "test set", "sizes": {"batch": 1}}
     return judge, Case(about, feed, {"y": output.exact}, {"y": output.single}, {"y": limit})
 

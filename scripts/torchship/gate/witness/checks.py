@@ -66,18 +66,21 @@ def not_finite(arbiter: Arbiter, feed: Mapping[str, Array]) -> str:
     return f"the first is {step.operation}({given}){module}" + (f" at {step.line}" if step.line else "")
 
 
-def require_rounding(arbiter: Arbiter, asked: Asked) -> float:
-    """Return the largest |float32 - float64| of the arbiter itself, in spreads.
+def require_rounding(arbiter: Arbiter, asked: Asked) -> dict[str, float]:
+    """Return the largest |float32 - float64| of the arbiter itself by output, in spreads.
 
     Raises:
         WitnessError: it is beyond what rounding explains, so that the witnesses do not agree.
     """
+    needed: dict[str, float] = {}
     largest, where = 0.0, None
     for about, feed, output in asked:
         for name, value in output.items():
             ratio = ratios(value.single, value.exact, value.scale)
-            if ratio.size and float(ratio.max()) > largest:
-                largest, where = float(ratio.max()), (about, feed, name, first_of(ratio))
+            most = float(ratio.max(initial=0.0))
+            needed[name] = max(needed.get(name, 0.0), most)
+            if most > largest:
+                largest, where = most, (about, feed, name, first_of(ratio))
     if not largest <= MOST_OF_TORCH and where is not None:
         about, feed, name, event = where
         raise WitnessError(
@@ -88,7 +91,7 @@ def require_rounding(arbiter: Arbiter, asked: Asked) -> float:
             "look for a comparison, a large constant, an exponential",
             {"needed": largest, **evidence_of(asked)},
         )
-    return largest
+    return needed
 
 
 def require_numbers(arbiter: Arbiter, cases: Sequence[Case]) -> None:

@@ -14,6 +14,8 @@ SMALLEST_FLOAT32 = 2.0**-126
 LEAST = 12.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0
+# Of integers: as many times the furthest that any disturbance moved one.
+LEAST_OF_INTEGERS = 2.0
 # Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
 MOST_OF_TORCH = 64.0
 
@@ -91,9 +93,9 @@ def moved(exact: Array, samples: Iterable[Array]) -> Array:
     return furthest
 
 
-def factor(needed: float) -> float:
-    """Return the limit in spreads, from what the arbiter's own float32 needs."""
-    return max(LEAST, HEADROOM * needed)
+def factor(needed: float, *, integer: bool = False) -> float:
+    """Return the limit of an output in spreads, from what the arbiter's own float32 needs."""
+    return max(LEAST_OF_INTEGERS, needed) if integer else max(LEAST, HEADROOM * needed)
 
 
 # Of the largest number: what another order of a sum in float64 may make of it.
@@ -114,10 +116,13 @@ def ratios(found: Array, expected: Array, limit: Array) -> Array:
     """Return |found - expected| / limit; equal values, NaN with NaN among them, give 0, NaN with a number infinity."""
     if is_text(np.asarray(found)) or is_text(np.asarray(expected)):
         return np.where(np.asarray(found) == np.asarray(expected), 0.0, np.inf)
+    same = np.asarray(found) == np.asarray(expected)
     have, want = np.asarray(found, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     with np.errstate(all="ignore"):
         absolute = np.abs(have - want)
-        absolute = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, absolute)
+        # Above 2**53 two integers may be one number in float64.
+        absolute = np.where(absolute == 0.0, 1.0, absolute)
+        absolute = np.where(same | (np.isnan(have) & np.isnan(want)), 0.0, absolute)
         ratio = np.where(absolute == 0.0, 0.0, absolute / limit)
     # A limit that is itself NaN, as overflow makes it, excuses nothing.
     worst: Array = np.where(np.isnan(ratio), np.inf, ratio)

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torchship.gate.witness.limits import UNIT_FLOAT32
 
 # Numbers of noise that are drawn at once, and used from random places on.
 POOL = 2**20
@@ -37,30 +38,45 @@ class Noise:
         """Begin again with the first numbers."""
         self._places = random.Random(self.seed)  # noqa: S311 -- no secret
 
+    def number(self) -> int:
+        """Return a random number, as a seed of something else."""
+        return self._places.getrandbits(31)
+
     def permutation(self, count: int) -> Tensor:
         """Return a random order of so many things."""
-        return torch.randperm(count, generator=torch.Generator().manual_seed(self._places.getrandbits(31)))
+        return torch.randperm(count, generator=torch.Generator().manual_seed(self.number()))
 
-    def relative(self, value: Tensor) -> Tensor:
-        """Return a value times 1 + noise, which keeps zeros, infinities and NaN."""
+    def relative(self, value: Tensor, times: float = 1.0) -> Tensor:
+        """Return a value times 1 + so many times the noise, which keeps zeros, infinities and NaN."""
         if value.numel() <= POOL or not dense(value):
-            return value * self._slice(self._relative, value)
+            return value * self._about_one(value, times)
         # Large weights a part at a time, each with other noise.
         result = torch.empty_like(value)
         flat, made = (array.as_strided((value.numel(),), (1,)) for array in (value, result))
         for part, into in zip(torch.split(flat, POOL // 2), torch.split(made, POOL // 2), strict=True):
-            torch.mul(part, self._slice(self._relative, part), out=into)
+            torch.mul(part, self._about_one(part, times), out=into)
         return result
 
-    def relative_(self, value: Tensor) -> None:
-        """Multiply a value by 1 + noise in its place."""
-        value.copy_(self.relative(value))
+    def relative_(self, value: Tensor, times: float = 1.0) -> None:
+        """Multiply a value by 1 + so many times the noise in its place."""
+        value.copy_(self.relative(value, times))
 
     def absolute(self, value: Tensor, scale: Tensor | float) -> Tensor:
         """Return a value plus noise of a scale."""
         # Infinities stay what they are: one minus another would be NaN.
         bounded = scale.clamp(max=LARGEST) if isinstance(scale, Tensor) else scale
         return value + self._slice(self._absolute, value) * bounded
+
+    def towards(self, value: Tensor, other: Tensor) -> Tensor:
+        """Return a value with the error of another one, which comes of rounding to float32."""
+        moved = value + (other - value) * (self.unit / UNIT_FLOAT32)
+        # Infinity is no error that could be scaled.
+        return torch.where(moved.isfinite(), moved, other)
+
+    def _about_one(self, value: Tensor, times: float) -> Tensor:
+        if times == 1.0:
+            return self._slice(self._relative, value)
+        return (self._slice(self._absolute, value) * times).add_(1.0)
 
     def _slice(self, pool: Tensor, value: Tensor) -> Tensor:
         size = value.numel()

@@ -14,7 +14,8 @@ class Rule(Enum):
     Attributes:
         EXACT: nothing: it gives numbers that it was given, or none.
         POINTWISE: the result, once.
-        SUM: a sum of products, in an order of the implementation's own: each term as well as the result.
+        SUM: a sum of products, in an order of the implementation's own: each term as well as the result, the more the
+            longer it is, see `long_sums`.
         BOUNDED: a rational approximation in most runtimes: absolute, one unit of its largest value.
         SHIFTED: by way of 1 + exp(x) or exp(x) - 1 in most runtimes: absolute, or that of the value if larger.
         GATED: a bounded function times its argument.

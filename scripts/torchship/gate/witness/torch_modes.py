@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch._decomp import decomposition_table
 from torch._ops import OpOverload
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchship.gate.witness.long_sums import growth_of_result, growth_of_terms
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.op_rules import Rule
 from torchship.gate.witness.torch_operations import Arguments, Named, Operation, operation, rule_of
+from torchship.gate.witness.torch_sums import steps_of, summed_in_float32, terms_of_products, terms_of_reduction
 from torchship.spec.arrays import Array
 
 LARGEST_FLOAT32 = float(torch.finfo(torch.float32).max)
-# One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.
-STEPS = {"euclidean_dist": decomposition_table[torch.ops.aten._euclidean_dist.default]}  # noqa: SLF001 -- cdist's name
-
 
 # Operations whose types a cast decides: where all is float64, a cast to it is none, and one to float32 is one more.
 CASTS = frozenset({"to_copy", "copy"})
@@ -80,11 +78,12 @@ class Wide(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.look(done, args, kwargs or {}, result)
             return result
         self._advance(done.name)
-        if done.name in STEPS:
-            self._within_step = True
+        steps = steps_of(done, args, kwargs or {})
+        if steps is not None and not self.double:
+            outer, self._within_step = self._within_step, True
             with self:
-                result = STEPS[done.name](*args, **(kwargs or {}))
-            self._within_step = False
+                result = steps(*args, **(kwargs or {}))
+            self._within_step = outer
             return result
         if self.double and done.name not in CASTS:
             result = func(*args, **(kwargs or {}))
@@ -184,18 +183,30 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         scale = scale_of(rule, args[0]) if rule in (Rule.GATED, Rule.RESAMPLED) else None
         if rule is Rule.STEPPED:
             return self._stepped(func, done, args, kwargs)
+        products, running = terms_of_products(done, args), None
         if rule in (Rule.SUM, Rule.RESAMPLED, Rule.ENTROPY):
+            times = growth_of_terms(products)
             # Before what is written to is disturbed, since others may be views of it.
-            args = tuple(value if place in done.written else self._terms(value) for place, value in enumerate(args))
+            args = tuple(
+                value if place in done.written else self._terms(value, times) for place, value in enumerate(args)
+            )
             kwargs = {key: value if key in done.written else self._terms(value) for key, value in kwargs.items()}
             for key in done.written - done.out:
                 self._in_place(kwargs[key] if isinstance(key, str) else args[key])
+            running = summed_in_float32(func, done, args, kwargs, self.noise.number()) if self.noise.unit else None
         elif rule is Rule.ORDERED:
             return self._in_some_order(func, args, kwargs)
         elif rule in (Rule.SOFTMAX, Rule.LOG_SOFTMAX):
             args = (self._distances(args[0], args[1]), *args[1:])
         result = func(*args, **kwargs)
-        fresh = self._results(result, rule, scale) if not done.written else result
+        if running is not None:
+            result = (
+                result.copy_(self.noise.towards(result, running))
+                if done.written
+                else self.noise.towards(result, running)
+            )
+        terms = products or (terms_of_reduction(args, result) if rule is Rule.SUM else 1)
+        fresh = self._results(result, rule, scale, growth_of_result(terms)) if not done.written else result
         for key in done.written:
             self._round_in_place(kwargs[key] if isinstance(key, str) else args[key], rule, scale)
         return fresh
@@ -229,17 +240,17 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         count = argument("k", value.shape[axis])
         return found.narrow(axis, 0, count), order[places.narrow(axis, 0, count)]
 
-    def _terms(self, value: Any) -> Any:
+    def _terms(self, value: Any, times: float = 1.0) -> Any:
         if isinstance(value, Tensor):
-            return self._relative(value)
+            return self._relative(value, times)
         if isinstance(value, tuple | list):
-            return type(value)(self._terms(item) for item in value)
+            return type(value)(self._terms(item, times) for item in value)
         return value
 
-    def _relative(self, value: Tensor) -> Tensor:
+    def _relative(self, value: Tensor, times: float = 1.0) -> Tensor:
         if value.is_complex():
-            return torch.view_as_complex(self.noise.relative(torch.view_as_real(value)))
-        return self.noise.relative(value) if value.dtype == torch.float64 else value
+            return torch.view_as_complex(self.noise.relative(torch.view_as_real(value), times))
+        return self.noise.relative(value, times) if value.dtype == torch.float64 else value
 
     def _distances(self, value: Tensor, axis: int) -> Tensor:
         """Disturb the distances to the largest along an axis, which are what is rounded."""
@@ -249,9 +260,9 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
         # Where all are -inf there is no distance.
         return self.noise.absolute(value, distance.abs().nan_to_num(0.0, posinf=0.0))
 
-    def _results(self, result: Any, rule: Rule, scale: Tensor | None) -> Any:
+    def _results(self, result: Any, rule: Rule, scale: Tensor | None, times: float = 1.0) -> Any:
         if isinstance(result, tuple | list):
-            return type(result)(self._results(item, rule, scale) for item in result)
+            return type(result)(self._results(item, rule, scale, times) for item in result)
         if not isinstance(result, Tensor) or not (result.dtype == torch.float64 or result.is_complex()):
             return result
         if rule is Rule.BOUNDED:
@@ -260,7 +271,7 @@ class Rounding(Wide):  # type: ignore[no-untyped-call]
             return self.noise.absolute(result, result.abs().clamp(min=1.0))
         if scale is not None:
             return self.noise.absolute(result, scale)
-        return self._relative(result)
+        return self._relative(result, times)
 
     def _in_place(self, value: object) -> None:
         if isinstance(value, Tensor) and value.dtype == torch.float64:

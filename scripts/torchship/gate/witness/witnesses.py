@@ -101,7 +101,7 @@ def torch_witnesses(
 
 
 def judged_inputs(
-    witnesses: Witnesses, model: Section, sizes: Sizes, factor: float
+    witnesses: Witnesses, model: Section, sizes: Sizes, factors: Mapping[str, float]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
     """Return inputs of some sizes with what is right and how far a file may be from it, for a check while it is timed.
 
@@ -111,7 +111,7 @@ def judged_inputs(
         feed, exact, _, limit = witnesses.arbiter.batch(sizes.get(BATCH, 1))
         return feed, exact, limit
     drawn = draw(model["inputs"], dict.fromkeys(model["inputs"], uniform), sizes, np.random.default_rng(model["seed"]))
-    return drawn, *witnesses.judge(drawn, factor)
+    return drawn, *witnesses.judge(drawn, factors)
 
 
 def require_agreement(witnesses: Witnesses, cases: list[Case], run: str) -> dict[str, float]:
@@ -186,8 +186,8 @@ def cases_alone(reference: GivenReference, model: Section, beyond: int) -> tuple
     # The limits are what is stated: in units of it there is no rounding, and one of it is the limit.
     return cases, {
         "within": reference.within,
-        "needed": 0.0,
-        "factor": 1.0,
+        "needed": dict.fromkeys(model["outputs"], 0.0),
+        "factors": dict.fromkeys(model["outputs"], 1.0),
         "widths": found,
         "not_taken": [],
         "not_finite": [],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from onnx.reference.op_run import OpRun
 from onnx.reference.ops._op_list import Conv
+from torchship.gate.witness.long_sums import growth_of_result, growth_of_terms
 from torchship.gate.witness.onnx.activations import Gelu, named, sigmoid
 from torchship.gate.witness.onnx.steps import Operator
 from torchship.spec.arrays import Array
@@ -56,7 +57,7 @@ class FusedMatMul(Operator):
             raise NotImplementedError("FusedMatMul with transBatchA or transBatchB")
         a = np.swapaxes(a, -1, -2) if options.get("transA") and a.ndim > 1 else a
         b = np.swapaxes(b, -1, -2) if options.get("transB") and b.ndim > 1 else b
-        return (self.r(alpha * (self.r(a) @ self.r(b))),)
+        return (self.r(alpha * self.product(a, b)),)
 
 
 class SkipLayerNormalization(Operator):
@@ -70,9 +71,9 @@ class SkipLayerNormalization(Operator):
         if self.simplified:
             beta, bias = None, beta
         total = self.r(x + skip) if bias is None else self.r(self.r(x + skip) + bias)
-        mean = 0.0 if self.simplified else self.r(self.r(total).mean(-1, keepdims=True))
+        mean = 0.0 if self.simplified else self.mean(self.r(total), [-1])
         centred = self.r(total - mean)
-        scale = 1 / np.sqrt(self.r(self.r(np.square(centred)).mean(-1, keepdims=True)) + epsilon)
+        scale = 1 / np.sqrt(self.mean(self.r(np.square(centred)), [-1]) + epsilon)
         result = self.r(self.r(centred * self.r(scale)) * gamma)
         result = result if beta is None else self.r(result + beta)
         places = [result, np.asarray(mean), np.asarray(scale), total]
@@ -104,7 +105,9 @@ class FusedConv(Operator):
         options = {"auto_pad": "NOTSET", "group": 1, **{name: options.get(name) for name in names if options.get(name)}}
         # The method of another operator, as a function.
         run: Any = Conv._run  # noqa: SLF001 -- the evaluator has no other way in
-        result = self.r(run(self, self.r(x), self.r(w), b, **options)[0])
+        terms = w.size // len(w)
+        moved = [self.r(value, growth_of_terms(terms)) for value in (x, w)]
+        result = self.r(run(self, *moved, b, **options)[0], growth_of_result(terms))
         result = result if added is None else self.r(result + added)
         alpha, beta = (*(activation_params or []), None, None)[:2]
         return (self.r(named(activation, alpha, beta)(result)) if activation else result,)
@@ -117,7 +120,7 @@ class FusedGemm(Operator):
 
     def _run(self, a: Array, b: Array, c: Array | None = None, activation: str = "", **options: Any) -> tuple[Array]:
         left, right = a.T if options.get("transA") else a, b.T if options.get("transB") else b
-        result = self.r(options.get("alpha", 1.0) * (self.r(left) @ self.r(right)))
+        result = self.r(options.get("alpha", 1.0) * self.product(left, right))
         result = result if c is None else self.r(result + options.get("beta", 1.0) * c)
         function = (
             named(activation, options.get("activation_alpha"), options.get("activation_beta")) if activation else None

@@ -13,10 +13,12 @@ from onnx import AttributeProto, ModelProto, NodeProto, defs
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpFunction, RuntimeContextError
 from torchship.gate.witness.limits import UNIT_FLOAT32
+from torchship.gate.witness.long_sums import growth_of_result, growth_of_terms
 from torchship.gate.witness.onnx.kernels import Kernel
 from torchship.gate.witness.onnx.monitor import Monitor, is_wide
 from torchship.gate.witness.onnx.operators import operator_class
 from torchship.gate.witness.onnx.steps import NoFunctionError
+from torchship.gate.witness.onnx.sums import summed_in_float32, terms_of_products, terms_of_reduction
 from torchship.gate.witness.onnx.widening import widen_node
 from torchship.gate.witness.op_rules import Rule, onnx_rule
 
@@ -125,15 +127,30 @@ def observed(monitor: Monitor, node: Any, names: Sequence[str]) -> Callable[...,
     own = getattr(node, "stepped", False) or rule is Rule.CONTAINER or isinstance(node, OpFunction)
     sums = not own and rule is Rule.SUM
 
-    def disturbed(value: Any) -> Any:
+    def disturbed(value: Any, times: float = 1.0) -> Any:
         if isinstance(value, list):
-            return [disturbed(part) for part in value]
-        return monitor.absolute(value, unit) if rule is Rule.BOUNDED else monitor.relative(value, unit)
+            return [disturbed(part, times) for part in value]
+        return monitor.absolute(value, unit) if rule is Rule.BOUNDED else monitor.relative(value, times * unit)
+
+    def summed(inputs: tuple[Any, ...], more: dict[str, Any]) -> tuple[Any, ...]:
+        products = terms_of_products(node, inputs)
+        inputs = tuple(disturbed(value, growth_of_terms(products)) for value in inputs)
+        results = tuple(map(widened, run(*inputs, **more)))
+        if not is_wide(results[0]) or not monitor.disturbs:
+            return tuple(map(disturbed, results))
+        running = summed_in_float32(node, inputs, results[0], run, monitor.number())
+        if running is not None:
+            results = (monitor.towards(results[0], running, unit), *results[1:])
+        terms = products or terms_of_reduction(node, inputs, results[0])
+        return tuple(disturbed(value, growth_of_result(terms)) for value in results)
 
     def watched(*inputs: Any, **more: Any) -> Any:
-        results = tuple(map(widened, run(*(map(disturbed, inputs) if sums else inputs), **more)))
-        if not own and rule is not Rule.EXACT:
-            results = tuple(map(disturbed, results))
+        if sums and monitor.strength is not None:
+            results = summed(inputs, more)
+        else:
+            results = tuple(map(widened, run(*inputs, **more)))
+            if not own and rule is not Rule.EXACT:
+                results = tuple(map(disturbed, results))
         if monitor.seen is not None:
             monitor.seen += [(name, kind, value) for name, value in zip(names, results, strict=False) if is_wide(value)]
         return results

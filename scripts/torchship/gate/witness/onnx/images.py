@@ -192,13 +192,12 @@ class Pool(Operator):
         return windows.astype(x.dtype), places, padding
 
     def summed(self, windows: Array, count: int) -> Array:
-        """Return the sum of each window, with the rounding of every partial sum, as the kernels add one by one."""
+        """Return the sum of each window, as the kernels add one by one."""
         total: Array = windows.sum(kernel_axes(count))
         if self.monitor is None or self.monitor.strength is None:
             return total
         flat = np.moveaxis(windows, kernel_axes(count), range(-count, 0)).reshape(*total.shape, -1)
-        partial = np.cumsum(flat, -1)
-        return np.asarray(total + (self.r(partial) - partial).sum(-1))
+        return np.reshape(self.mean(flat, [-1]) * flat.shape[-1], total.shape)
 
 
 def kernel_axes(count: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from torchship.gate.witness.limits import UNIT_FLOAT32
 from torchship.spec.arrays import Array
 
 # Numbers that are not disturbed one by one: a window of this many, at a random place, is as good and much quicker.
@@ -42,6 +43,22 @@ class Monitor:
             self._pool = np.random.default_rng([1, 2]).uniform(-1.0, 1.0, 2 * POOL)
         first = int(self._generator.integers(POOL))
         return self._pool[first : first + size].reshape(shape)
+
+    @property
+    def disturbs(self) -> bool:
+        """Say whether anything is disturbed now, by more than nothing."""
+        return bool(self.strength)
+
+    def number(self) -> int:
+        """Return a random number, as a seed of something else."""
+        return int(self._generator.integers(2**31))
+
+    def towards(self, value: Array, other: Array, unit: float) -> Array:
+        """Return a value with the error of another one, which comes of rounding to float32."""
+        with np.errstate(all="ignore"):
+            moved = value + (other - value) * ((self.strength or 0.0) * unit / UNIT_FLOAT32)
+        # Infinity is no error that could be scaled.
+        return np.where(np.isfinite(moved), moved, other)
 
     def relative(self, value: Array, unit: float) -> Array:
         """Return a value as one rounding might leave it; zeros, infinities and NaN stay what they are."""

@@ -35,7 +35,8 @@ class BatchNormalization(Operator):
             parts = (value.reshape(shape) for value in (scale, bias, mean, variance))
             return (self._normalized(attributes["epsilon"], x, *parts),)
         axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-        of_batch, spread = self.r(self.r(x).mean(axes)), self.r(self.r(x).var(axes))
+        middle = self.mean(self.r(x), axes)
+        of_batch, spread = middle.reshape(-1), self.mean(np.square(x - middle), axes).reshape(-1)
         parts = (value.reshape(shape) for value in (scale, bias, of_batch, spread))
         y, keep = self._normalized(attributes["epsilon"], x, *parts), attributes["momentum"]
         return y, self.r(mean * keep + of_batch * (1 - keep)), self.r(variance * keep + spread * (1 - keep))
@@ -53,8 +54,8 @@ class InstanceNormalization(Operator):
 
     def _run(self, x: Array, scale: Array, bias: Array, epsilon: float = 1e-5) -> tuple[Array]:
         axes, shape = tuple(range(2, x.ndim)), (1, -1, *[1] * (x.ndim - 2))
-        mean = self.long(x.mean(axes, keepdims=True), x, axes)
-        variance = self.long(np.square(x - mean).mean(axes, keepdims=True), x, axes)
+        mean = self.mean(x, axes)
+        variance = self.mean(np.square(x - mean), axes)
         factor = self.r(self.r(scale.reshape(shape)) / np.sqrt(self.r(variance + epsilon)))
         return (
             np.asarray(
@@ -63,11 +64,26 @@ class InstanceNormalization(Operator):
             ),
         )
 
-    def long(self, value: Array, x: Array, axes: tuple[int, ...]) -> Array:
-        """Return a mean as a long sum of one sign leaves it: its error grows with the root of their number."""
-        count = int(np.prod([x.shape[axis] for axis in axes]))
-        moved = np.asarray(self.r(value))
-        return np.asarray(value + (moved - value) * max(1.0, np.sqrt(count) / 4))
+
+class LayerNormalization(Operator):
+    """The axes from one on by their mean and variance."""
+
+    def _run(
+        self,
+        x: Array,
+        scale: Array,
+        bias: Array | None = None,
+        axis: int = -1,
+        epsilon: float = 1e-5,
+        stash_type: int = 1,  # noqa: ARG002 -- in which type it is computed: here in that of the evaluation
+    ) -> tuple[Array, ...]:
+        axes = tuple(range(axis % x.ndim, x.ndim))
+        mean = self.mean(x, axes)
+        centred = self.r(self.r(x) - mean)
+        inverse = self.r(1 / np.sqrt(self.r(self.mean(np.square(centred), axes) + epsilon)))
+        result = self.r(self.r(centred * inverse) * self.r(scale))
+        result = result if bias is None else self.r(result + self.r(bias))
+        return tuple(value.astype(x.dtype) for value in (result, mean, inverse))[: len(self.onnx_node.output)]
 
 
 def flattened(x: Array, axis: int) -> Array:
@@ -235,6 +251,7 @@ OPERATORS: dict[str, list[tuple[int, type[OpRun] | None]]] = {
     **pairs(
         ("BatchNormalization", 1, BatchNormalization),
         ("InstanceNormalization", 1, InstanceNormalization),
+        ("LayerNormalization", 17, LayerNormalization),
         ("Squeeze", 1, OldSqueeze),
         ("Squeeze", 13, Squeeze),
         ("Unsqueeze", 1, OldUnsqueeze),

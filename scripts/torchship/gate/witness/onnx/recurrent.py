@@ -113,10 +113,6 @@ class Recurrent(Operator):
     def step(self, x: Array, weights: Weights, states: list[Array], functions: list[Function]) -> list[Array]:
         """Return the states after one entry [batch, inputs]."""
 
-    def product(self, x: Array, matrix: Array) -> Array:
-        """Return x times a matrix's transpose."""
-        return self.r(self.r(x) @ self.r(matrix).T)
-
     def activated(self, function: Function, value: Array) -> Array:
         """Return an activation of a clipped value."""
         if self.clip:
@@ -131,7 +127,7 @@ class RNN(Recurrent):
         """Return the states after one entry [batch, inputs]."""
         w, r, bias, _ = weights
         here, there = np.split(bias, 2)
-        total = self.product(x, w) + self.product(states[0], r) + self.r(self.r(here) + there)
+        total = self.product(x, w.T) + self.product(states[0], r.T) + self.r(self.r(here) + there)
         return [self.activated(functions[0], self.r(total))]
 
 
@@ -148,16 +144,16 @@ class GRU(Recurrent):
         b_z, b_r, b_h, s_z, s_r, s_h = np.split(bias, 6)
         before = states[0]
         update = self.activated(
-            functions[0], self.r(self.product(x, w_z) + self.product(before, r_z) + self.r(b_z) + self.r(s_z))
+            functions[0], self.r(self.product(x, w_z.T) + self.product(before, r_z.T) + self.r(b_z) + self.r(s_z))
         )
         reset = self.activated(
-            functions[0], self.r(self.product(x, w_r) + self.product(before, r_r) + self.r(b_r) + self.r(s_r))
+            functions[0], self.r(self.product(x, w_r.T) + self.product(before, r_r.T) + self.r(b_r) + self.r(s_r))
         )
         if self.options.get("linear_before_reset"):
-            inner = self.r(reset * self.r(self.product(before, r_h) + self.r(s_h)))
-            total = self.product(x, w_h) + inner + self.r(b_h)
+            inner = self.r(reset * self.r(self.product(before, r_h.T) + self.r(s_h)))
+            total = self.product(x, w_h.T) + inner + self.r(b_h)
         else:
-            total = self.product(x, w_h) + self.product(self.r(reset * before), r_h) + self.r(b_h) + self.r(s_h)
+            total = self.product(x, w_h.T) + self.product(self.r(reset * before), r_h.T) + self.r(b_h) + self.r(s_h)
         proposed = self.activated(functions[1], self.r(total))
         return [self.r(self.r((1 - update) * proposed) + self.r(update * before))]
 
@@ -174,7 +170,7 @@ class LSTM(Recurrent):
         w, r, bias, peepholes = weights
         here, there = np.split(bias, 2)
         hidden, cell = states
-        total = self.r(self.product(x, w) + self.product(hidden, r) + self.r(self.r(here) + there))
+        total = self.r(self.product(x, w.T) + self.product(hidden, r.T) + self.r(self.r(here) + there))
         enter, leave, forget, proposed = np.split(total, 4, axis=-1)
         p_i, p_o, p_f = (0, 0, 0) if peepholes is None else np.split(peepholes, 3)
         enter = self.activated(functions[0], self.r(enter + self.r(p_i * cell)))

@@ -1,9 +1,13 @@
 """What operators of one's own are made of."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
+import numpy as np
 from onnx.reference.op_run import OpRun
 from torchship.gate.witness.limits import UNIT_FLOAT32
+from torchship.gate.witness.long_sums import LONG, growth_of_result, growth_of_terms, running_sum
 from torchship.gate.witness.onnx.monitor import Monitor
 from torchship.spec.arrays import Array
 
@@ -30,9 +34,22 @@ class Operator(Plain):
 
     stepped = True
 
-    def r(self, value: Array) -> Array:
-        """Return a value as one rounding leaves it."""
-        return value if self.monitor is None else self.monitor.relative(value, self.unit)
+    def r(self, value: Array, times: float = 1.0) -> Array:
+        """Return a value as one rounding leaves it, or one that is so many times as large."""
+        return value if self.monitor is None else self.monitor.relative(value, times * self.unit)
+
+    def product(self, left: Array, right: Array) -> Array:
+        """Return a matrix product as sums of rounded products leave it."""
+        terms = growth_of_terms(left.shape[-1])
+        return self.r(self.r(left, terms) @ self.r(right, terms), growth_of_result(left.shape[-1]))
+
+    def mean(self, value: Array, axes: Sequence[int]) -> Array:
+        """Return a mean over axes, which are kept, as adding number by number leaves it."""
+        exact, count = value.mean(tuple(axes), keepdims=True), prod(value.shape[axis] for axis in axes)
+        if self.monitor is not None and self.monitor.disturbs and count >= LONG:
+            running = running_sum(value, axes, self.monitor.number()) / count
+            exact = self.monitor.towards(exact, running, self.unit)
+        return self.r(np.asarray(exact), growth_of_result(count))
 
     def a(self, value: Array) -> Array:
         """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""
