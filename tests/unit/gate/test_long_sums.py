@@ -23,7 +23,7 @@ def plain_sum(numbers):
     return total
 
 
-@pytest.mark.parametrize("shape", [(500, 1), (500, 3), (3, 500), (2, 20, 25)])
+@pytest.mark.parametrize("shape", [(500, 1), (500, 3), (3, 500), (2, 20, 25), (20, 2, 25), (2, 500, 3), (2, 500, 1)])
 def test_a_running_sum_adds_one_number_to_the_next(shape):
     values = np.random.default_rng(0).uniform(0.0, 1.0, shape)
     axes = [axis for axis, size in enumerate(shape) if size > 3]

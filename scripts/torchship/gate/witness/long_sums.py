@@ -47,23 +47,29 @@ def running_sum(values: Array, axes: Sequence[int], seed: int) -> Array:
     A random half of them is of one sum each, the other half of `LANES` sums side by side, since rounding that is of one
     sign in the one may cancel in the other.
     """
-    axes = [axis % values.ndim for axis in axes]
-    others = [axis for axis in range(values.ndim) if axis not in axes]
-    count = prod(values.shape[axis] for axis in axes)
+    axes = sorted(axis % values.ndim for axis in axes)
     shape = [1 if axis in axes else size for axis, size in enumerate(values.shape)]
+    count = prod(values.shape[axis] for axis in axes)
+    if axes != list(range(axes[0], axes[0] + len(axes))):
+        # Side by side in memory, as they are mostly.
+        others = [axis for axis in range(values.ndim) if axis not in axes]
+        values, axes = values.transpose([*axes, *others]), list(range(len(axes)))
+    outer = prod(values.shape[: axes[0]])
     with np.errstate(all="ignore"):
-        terms = values.transpose([*axes, *others]).reshape(count, -1).astype(np.float32, order="C")
-        rest = np.zeros((-count % LANES, terms.shape[1]), np.float32)
-        lanes = added(np.concatenate([terms, rest]).reshape(-1, LANES * terms.shape[1])).reshape(LANES, -1)
-        several = np.random.default_rng(seed).random(terms.shape[1]) < 0.5
-        sums = np.where(several, added(lanes), added(terms))
+        terms = values.astype(np.float32, order="C").reshape(outer, count, -1)
+        whole = count - count % LANES
+        lanes = added(terms[:, :whole].reshape(outer, whole // LANES, -1)).reshape(outer, LANES, -1)
+        lanes[:, : count - whole] += terms[:, whole:]
+        plain = added(terms)
+        several = np.random.default_rng(seed).random(plain.shape) < 0.5
+        sums = np.where(several, added(lanes), plain)
     return sums.astype(np.float64).reshape(shape)
 
 
-def added(rows: Array) -> Array:
-    """Return the sum of rows, one added to the next."""
-    # NumPy does so, but for a single column, whose numbers lie side by side: those it adds in pairs.
-    return np.add.accumulate(rows[:, 0])[-1:] if rows.shape[1] == 1 else np.add.reduce(rows, axis=0)
+def added(terms: Array) -> Array:
+    """Return the sums [a, c] of terms [a, b, c] over b, one added to the next."""
+    # NumPy does so, but for what lies side by side: that it adds in pairs.
+    return np.add.accumulate(terms, axis=1)[:, -1] if terms.shape[2] == 1 else np.add.reduce(terms, axis=1)
 
 
 def running_sums(values: Array, axis: int) -> Array:
