@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -83,19 +84,27 @@ def build_runtimes() -> int:
         )
         return 1
     targets = yaml.safe_load((PROJECT / "targets.yaml").read_text())["targets"]
-    for version in sorted({target["onnxruntime"] for target in targets.values() if target["wheel"]}):
-        pins = ENVIRONMENTS / f"onnxruntime-{version}.yaml"
-        try:
-            print(f"ONNX Runtime {version}: {interpreter(pins)}")
-        except TargetError:
-            folder = RUNTIMES / pins.stem
-            print(f"ONNX Runtime {version}: building {folder.relative_to(PROJECT)}")
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-            requirements = [f"{name}=={number}" for name, number in read_pins(pins).items()]
-            subprocess.run([*pip, *requirements], check=True)  # noqa: S603
-            interpreter(pins)
+    versions = sorted({target["onnxruntime"] for target in targets.values() if target["wheel"]})
+    with ThreadPoolExecutor() as pool:
+        # Asked for one by one, or an error would be lost.
+        for done in [pool.submit(build_runtime, version) for version in versions]:
+            print(done.result())
     return 0
+
+
+def build_runtime(version: str) -> str:
+    """Build the environment of one ONNX Runtime, unless it is there; say where it is."""
+    pins = ENVIRONMENTS / f"onnxruntime-{version}.yaml"
+    try:
+        return f"ONNX Runtime {version}: {interpreter(pins)}"
+    except TargetError:
+        folder = RUNTIMES / pins.stem
+        venv.create(folder, with_pip=True, clear=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
+        requirements = [f"{name}=={number}" for name, number in read_pins(pins).items()]
+        subprocess.run([*pip, *requirements], check=True)  # noqa: S603
+        interpreter(pins)
+        return f"ONNX Runtime {version}: built in {folder.relative_to(PROJECT)}"
 
 
 def main() -> int:

@@ -98,7 +98,8 @@ import typing as t
 
 class Network:
     def __init__(self, width: int = 8, rate: "float" = 0.1, softmax: bool = False, mode: str = "fast", depth: Optional[int] = None,
-                 names: list[str] | None = None, sizes: t.Sequence[int] = (1,), *, any=None, other: dict = None, flag=False, late: float = None, plain="a", number=2):
+                 names: list[str] | None = None, sizes: t.Sequence[int] = (1,), *, any=None, other: dict = None, flag=False, late: float = None, plain="a", number=2,
+                 words: "str" = "a", count: "how many, as a text" = "a"):
         pass
 """
 
@@ -122,6 +123,8 @@ def arguments(tmp_path, **given):
         *[("width", "16", 16), ("rate", "1e-3", 0.001), ("rate", "3", 3), ("mode", "16", "16"), ("mode", "false", "false")],
         *[("depth", "null", None), ("depth", "4", 4), ("names", ["1", "b"], ["1", "b"]), ("names", "null", None)],
         *[("sizes", ["64", "32"], [64, 32]), ("late", "null", None), ("late", "2", 2)],
+        # An annotation in quotation marks says the same.
+        *[("rate", "1e-3", 0.001), ("words", "5", "5"), ("count", "no", "no")],
         # By default it is a truth value, a text, a number.
         *[("flag", "no", False), ("plain", "2", "2"), ("number", "2.5", 2.5), ("number", "abc", "abc")],
         # Nothing says what it is: what JSON spells.
@@ -149,6 +152,7 @@ def test_an_argument_from_the_command_line_is_what_the_network_wants(tmp_path, n
         ("depth", "deep", r"depth is 'deep', of type str: .* wants int or null$"),
         ("names", ["a", 1], r"names is \['a', 1\], of type list: .*, line 7, wants a list of str or null$"),
         ("sizes", 3, r"sizes is 3, of type int: .* wants a list of int$"),
+        ("rate", "fast", r"rate is 'fast', of type str: .* wants float$"),
         ("late", [1], r"late is \[1\], of type list: .* wants float or null$"),
     ],
 )  # fmt: skip

@@ -80,6 +80,11 @@ def test_a_file_of_arrays_is_split_without_loss(tmp_path):
         ),
         ({"x": np.zeros((9, 2)), "target": np.array(["a"] * 9)}, r"'target' is text of shape \(9,\), not numbers"),
         ({"x": np.zeros((9, 2)), "target": np.array(1.0)}, r"unequal numbers of events"),
+        ({"x": np.zeros((0, 2)), "target": np.zeros(0)}, r"'x' has no events, its shape is \[0, 2\]"),
+        (
+            {"x": np.full((9, 2), 0.5), "target": np.where(np.arange(9) == 4, 1e300, 0.0)},
+            r"'target' holds 1e\+300 in event 4, which float32 cannot hold: its largest number is 3.40282e\+38",
+        ),
         ({"x": np.zeros((2, 2)), "target": np.zeros(2)}, r"2 events leave none for the .* set"),
     ],
 )

@@ -165,7 +165,9 @@ def test_what_was_kept_outside_of_todays_declaration_is_not_replayed(tmp_path, c
         axes = changes.pop("axes", {})
         declared = {"x": Tensor(**{"shape": ("batch", 2), "low": -1.0, "high": 2.0, **changes})}
         caplog.clear()
-        return len(read_inputs(tmp_path / "worst.safetensors", Witnesses(arbiter), {"y": 12.0}, declared, axes)), caplog.text
+        return len(
+            read_inputs(tmp_path / "worst.safetensors", Witnesses(arbiter), {"y": 12.0}, declared, axes)
+        ), caplog.text
 
     assert kept() == (1, "")
     for changes, message in (

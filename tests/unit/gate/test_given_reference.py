@@ -157,7 +157,9 @@ def test_a_reference_of_fewer_events_than_a_batch_is_compared_all_the_same(tmp_p
     assert 0.0 < travel(tmp_path, passing(), **entry).validation["reference"]["y"] < 1.0
     y[17, 1, 2] += 1e-3
     np.savez(tmp_path / "mine.npz", x=x, y=y)
-    with pytest.raises(ParityError, match=r"the reference against what the file says: .* at event (17|57), output y\[10\]"):
+    with pytest.raises(
+        ParityError, match=r"the reference against what the file says: .* at event (17|57), output y\[10\]"
+    ):
         travel(tmp_path, passing(), **entry)
 
 

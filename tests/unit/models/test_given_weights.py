@@ -14,7 +14,7 @@ from torchship.config.targets import file_opset, natives
 from torchship.core.errors import ConfigError, DataError, ParityError
 from torchship.core.files import read_json, sha256
 from torchship.gate.witness.witnesses import read_witnesses
-from torchship.models.given_weights import read_state, without_prefix
+from torchship.models.given_weights import read_state, require_no_draws, without_prefix
 from torchship.models.module import network_class
 from torchship.pages.summary import write
 from torchship.spec.model import Model
@@ -131,6 +131,34 @@ def test_weights_must_be_the_networks(tmp_path, change, message):
     torch.save(given, tmp_path / "a.pt")
     with pytest.raises(DataError, match=message):
         take(tmp_path, tmp_path / "a.pt")
+
+
+DRAWING = """
+import torch
+
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 1)
+        self.register_buffer("directions", torch.randn(4, 2), persistent={persistent})
+
+    def forward(self, x):
+        return self.linear(x) + (x @ self.directions.T).sum(1, keepdim=True)
+"""
+
+
+def test_numbers_that_each_process_draws_anew_fit_no_weights(tmp_path):
+    """Random features in a buffer that is not saved: another network with the same weights in every process."""
+    file = tmp_path / "drawing.py"
+    file.write_text(DRAWING.format(persistent=False))
+    with pytest.raises(
+        ConfigError, match=r"drawing.py: Network draws directions at random, and its state_dict does not"
+    ):
+        require_no_draws(file, {})
+    saved = tmp_path / "saved.py"
+    saved.write_text(DRAWING.format(persistent=True))
+    require_no_draws(saved, {})
 
 
 def test_what_is_rounded_is_said(tmp_path):
