@@ -9,28 +9,24 @@ from numpy.typing import NDArray
 from torchship.codegen.common import identifier
 from torchship.core.errors import GenerationError
 
-FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+# A header goes into others' code, so that it must please the strictest of them.
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
+FLAGS = ["-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", *WARNINGS]
 
 WRAPPER = """
 #include "{header}"
 #include <chrono>
 
-namespace {{
-template <typename Real>
-void evaluate_all(const Real* x, Real* y, std::size_t events) {{
-  using namespace torchship::{namespace};
-  for (std::size_t i = 0; i < events; ++i) evaluate(x + i * inputs, y + i * outputs);
-}}
-}}
+using torchship::{namespace}::evaluate_rows;
 
 #define PUBLIC extern "C" __attribute__((visibility("default")))
 
-PUBLIC void evaluate_double(const double* x, double* y, std::size_t events) {{ evaluate_all(x, y, events); }}
-PUBLIC void evaluate_float(const float* x, float* y, std::size_t events) {{ evaluate_all(x, y, events); }}
+PUBLIC void evaluate_double(const double* x, double* y, std::size_t events) {{ evaluate_rows(x, y, events); }}
+PUBLIC void evaluate_float(const float* x, float* y, std::size_t events) {{ evaluate_rows(x, y, events); }}
 PUBLIC double seconds_float(const float* x, float* y, std::size_t events, std::size_t calls) {{
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < calls; ++i) {{
-    evaluate_all(x, y, events);
+    evaluate_rows(x, y, events);
     asm volatile("" : : "r"(y) : "memory");  // each call must be made: its results may be read
   }}
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -8,7 +8,8 @@ from torchship.codegen.layers import Activation, BatchNorm, Layer, Linear, Netwo
 FUNCTIONS = {
     "linear": """
 template <typename Real, std::size_t Outputs, std::size_t Inputs>
-inline void linear(const double (&weight)[Outputs][Inputs], const double (&bias)[Outputs], const Real* x, Real* y) {
+inline void linear(const double (&weight)[Outputs][Inputs], const double (&bias)[Outputs], const Real* x,
+                   Real* y) noexcept {
   for (std::size_t i = 0; i < Outputs; ++i) {
     Real sum = static_cast<Real>(bias[i]);
     for (std::size_t j = 0; j < Inputs; ++j) sum += static_cast<Real>(weight[i][j]) * x[j];
@@ -19,7 +20,7 @@ inline void linear(const double (&weight)[Outputs][Inputs], const double (&bias)
     "batch_norm": """
 template <typename Real, std::size_t Width>
 inline void batch_norm(const double (&mean)[Width], const double (&variance)[Width], const double (&scale)[Width],
-                       const double (&shift)[Width], double epsilon, const Real* x, Real* y) {
+                       const double (&shift)[Width], double epsilon, const Real* x, Real* y) noexcept {
   for (std::size_t i = 0; i < Width; ++i)
     y[i] = (x[i] - static_cast<Real>(mean[i])) /
                std::sqrt(static_cast<Real>(variance[i]) + static_cast<Real>(epsilon)) * static_cast<Real>(scale[i]) +
@@ -28,7 +29,7 @@ inline void batch_norm(const double (&mean)[Width], const double (&variance)[Wid
 """,
     "sigmoid": """
 template <typename Real, std::size_t Width>
-inline void sigmoid(Real* x) {
+inline void sigmoid(Real* x) noexcept {
   for (std::size_t i = 0; i < Width; ++i) {
     const Real power = std::exp(-std::abs(x[i]));  // cannot overflow
     x[i] = x[i] >= Real(0) ? Real(1) / (Real(1) + power) : power / (Real(1) + power);
@@ -37,25 +38,25 @@ inline void sigmoid(Real* x) {
 """,
     "tanh": """
 template <typename Real, std::size_t Width>
-inline void hyperbolic_tangent(Real* x) {
+inline void hyperbolic_tangent(Real* x) noexcept {
   for (std::size_t i = 0; i < Width; ++i) x[i] = std::tanh(x[i]);
 }
 """,
     "relu": """
 template <typename Real, std::size_t Width>
-inline void relu(Real* x) {
+inline void relu(Real* x) noexcept {
   for (std::size_t i = 0; i < Width; ++i) x[i] = x[i] < Real(0) ? Real(0) : x[i];  // NaN stays NaN
 }
 """,
     "leaky_relu": """
 template <typename Real, std::size_t Width>
-inline void leaky_relu(double slope, Real* x) {
+inline void leaky_relu(double slope, Real* x) noexcept {
   for (std::size_t i = 0; i < Width; ++i) x[i] = x[i] < Real(0) ? static_cast<Real>(slope) * x[i] : x[i];
 }
 """,
     "softmax": """
 template <typename Real, std::size_t Width>
-inline void softmax(Real* x) {
+inline void softmax(Real* x) noexcept {
   Real largest = x[0];
   for (std::size_t i = 1; i < Width; ++i) largest = x[i] > largest ? x[i] : largest;
   Real total = 0;
@@ -66,8 +67,28 @@ inline void softmax(Real* x) {
 }
 
 
+MANY = """
+// Many events, one after the other: x[event * inputs + i], y[event * outputs + i].
+template <typename Real>
+inline void evaluate_rows(const Real* x, Real* y, std::size_t events) noexcept {
+  for (std::size_t event = 0; event < events; ++event) evaluate(x + event * inputs, y + event * outputs);
+}
+
+// Many events, an array for each feature and each output: x[i][event], y[i][event].
+template <typename Real>
+inline void evaluate_columns(const Real* const (&x)[inputs], Real* const (&y)[outputs], std::size_t events) noexcept {
+  for (std::size_t event = 0; event < events; ++event) {
+    Real row[inputs], result[outputs];
+    for (std::size_t i = 0; i < inputs; ++i) row[i] = x[i][event];
+    evaluate(row, result);
+    for (std::size_t i = 0; i < outputs; ++i) y[i][event] = result[i];
+  }
+}
+"""
+
+
 def generate(network: Network) -> str:
-    """Return the text of a header with `template <typename Real> void evaluate(const Real* x, Real* y)`.
+    """Return the text of a header with `evaluate` for one event, `evaluate_rows` and `evaluate_columns` for many.
 
     The constants are the float32 parameters, exactly, so that `Real` may be float or double. The namespace ends in
     `_network` because a network's name may be a word of C++, as `xor` is.
@@ -76,12 +97,21 @@ def generate(network: Network) -> str:
     kinds = sorted({kind_of(layer) for layer in network.layers})
     guard = f"TORCHSHIP_{name.upper()}_HPP"
     lines = [
-        f"// Network '{network.name}', hand-coded from its trained weights: C++17, no dependency, thread-safe.",
+        f"// Network '{network.name}', hand-coded from its trained weights: C++17, no dependency. Functions neither",
+        "// allocate nor throw nor keep anything, and may be called from any number of threads at once.",
         "//",
     ]
     lines += [f"//   {summary(layer)}" for layer in network.layers]
     lines += [f"//\n// Inputs:  {', '.join(network.features)}", f"// Outputs: {', '.join(network.classes)}"]
-    lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <cmath>", "#include <cstddef>", ""]
+    lines += [
+        f"#ifndef {guard}",
+        f"#define {guard}",
+        "",
+        "#include <cmath>",
+        "#include <cstddef>",
+        "#include <type_traits>",
+        "",
+    ]
     lines += [
         f"namespace torchship::{name} {{",
         "// Another training's weights are another namespace: two versions may live in one process.",
@@ -99,6 +129,7 @@ def generate(network: Network) -> str:
         "}  // namespace detail",
         "",
         *_evaluate(network),
+        MANY.rstrip(),
         "",
         "}  // inline namespace",
         f"}}  // namespace torchship::{name}",
@@ -131,7 +162,8 @@ def _evaluate(network: Network) -> list[str]:
     lines = [
         "// One event: reads x[0] ... x[inputs - 1], writes y[0] ... y[outputs - 1]. Real is float or double.",
         "template <typename Real>",
-        "inline void evaluate(const Real* x, Real* y) {",
+        "inline void evaluate(const Real* x, Real* y) noexcept {",
+        '  static_assert(std::is_floating_point_v<Real>, "Real is float or double");',
     ]
     width, current = len(network.features), "input"
     lines += [f"  Real input[{width}];", "  for (std::size_t i = 0; i < inputs; ++i) input[i] = x[i];"]
