@@ -14,13 +14,19 @@ LARGEST = float(torch.finfo(torch.float32).max)
 
 
 @lru_cache(maxsize=4)
-def pool(unit: float, seed: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return uniform numbers between -unit and unit, and the same about 1; those of one seed are drawn once."""
+def pool(unit: float, seed: int, size: int) -> Tensor:
+    """Return uniform numbers between -unit and unit; those of one seed are drawn once."""
     generator = torch.Generator().manual_seed(seed)
     numbers = torch.rand(size, generator=generator, dtype=torch.float64).mul_(2.0).sub_(1.0)
     # About 0 exactly, or a sum over many would be shifted.
-    absolute = numbers.sub_(numbers.mean()).mul_(unit)
-    return absolute, absolute + 1.0
+    return numbers.sub_(numbers.mean()).mul_(unit)
+
+
+# A network has few lengths of sums, each of which rounds by another multiple.
+@lru_cache(maxsize=16)
+def pool_about_one(unit: float, seed: int, size: int, times: float) -> Tensor:
+    """Return 1 plus so many times the numbers of a pool."""
+    return pool(unit, seed, size) * times + 1.0
 
 
 class Noise:
@@ -31,7 +37,7 @@ class Noise:
 
     def __init__(self, unit: float, seed: int) -> None:
         self.unit, self.seed = unit, seed
-        self._absolute, self._relative = pool(unit, seed, POOL)
+        self._absolute = pool(unit, seed, POOL)
         self._places = random.Random(seed)  # noqa: S311 -- no secret
 
     def start(self) -> None:
@@ -74,9 +80,7 @@ class Noise:
         return torch.where(moved.isfinite(), moved, other)
 
     def _about_one(self, value: Tensor, times: float) -> Tensor:
-        if times == 1.0:
-            return self._slice(self._relative, value)
-        return (self._slice(self._absolute, value) * times).add_(1.0)
+        return self._slice(pool_about_one(self.unit, self.seed, POOL, times), value)
 
     def _slice(self, pool: Tensor, value: Tensor) -> Tensor:
         size = value.numel()
