@@ -25,11 +25,15 @@ class Nearest(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def missed():
+    return one_of_many(HITS)
+
+
+def one_of_many(hits):
     """An event whose distances are all equal, of which one hit has a charge, and a seed whose disturbances miss it."""
-    distances = np.full((1, HITS), 0.5, np.float32)
-    charges = np.zeros((1, HITS), np.float32)
+    distances = np.full((1, hits), 0.5, np.float32)
+    charges = np.zeros((1, hits), np.float32)
     first = int(torch.from_numpy(distances).topk(1, largest=False)[1])
-    charges[0, (first + 7) % HITS] = 1.0
+    charges[0, (first + 7) % hits] = 1.0
     feed = {"distances": distances, "charges": charges}
     for seed in range(50):
         arbiter = TorchArbiter(Nearest(), list(feed), ["y"], seed)
@@ -57,6 +61,13 @@ def test_an_order_that_is_seldom_taken_is_no_error(missed):
     assert not fails(judge, case, 1.0)
     # Where events are not independent, none can be looked at alone.
     assert judge.look_again(case, found, separate=False) is case
+
+
+def test_one_in_two_hundred_is_seen_for_as_far_as_it_goes():
+    """The mean of its squares over 512 disturbances is a fifteenth of that, twelve times which is not enough."""
+    judge, case = one_of_many(5 * HITS)
+    assert not fails(judge, case, 1.0)
+    assert fails(judge, case, 2.5)
 
 
 @pytest.mark.parametrize("value", [3.0, -2.5, np.nan, np.inf])

@@ -14,8 +14,9 @@ SMALLEST_FLOAT32 = 2.0**-126
 LEAST = 12.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0
-# Of integers: as many times the furthest that any disturbance moved one.
-LEAST_OF_INTEGERS = 2.0
+# And this many times the furthest that any disturbance moved it: where one in some hundred takes another decision, the
+# mean of their squares is far below that. Of integers it is the limit.
+LEAST_OF_FURTHEST = 2.0
 # Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
 MOST_OF_TORCH = 64.0
 
@@ -27,7 +28,8 @@ class Witnessed:
     Attributes:
         exact: in float64.
         single: in float32, by the same implementation.
-        scale: standard deviation of `exact` under rounding, plus one unit roundoff of it: what one spread is.
+        scale: standard deviation of `exact` under rounding, plus one unit roundoff of it: what one spread is; more where
+            a few disturbances moved it much further than that.
         lost: the share of the disturbed evaluations that are not finite where `exact` is; the spread is that of the
             others.
     """
@@ -67,17 +69,19 @@ def witnessed(exact: Array, single: Array, samples: Iterable[Array]) -> Witnesse
     # An output that is rounded to a shorter type in the end may round either way.
     kind, wide = np.finfo(single.dtype if single.dtype.kind == "f" else np.float32), exact.astype(np.float64)
     unit, smallest = max(UNIT_FLOAT32, float(kind.eps) / 2.0), max(SMALLEST_FLOAT32, float(kind.smallest_subnormal))
-    squares, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), 0
+    squares, furthest, finite, count = np.zeros(exact.shape), np.zeros(exact.shape), np.zeros(exact.shape), 0
     with np.errstate(all="ignore"):
         for sample in samples:
             # About the undisturbed value, not the mean: a shift by rounding is part of the spread.
             deviation = sample - wide
             known = np.isfinite(deviation)
-            squares += np.where(known, deviation, 0.0) ** 2
+            deviation = np.where(known, deviation, 0.0)
+            squares += deviation**2
+            furthest = np.maximum(furthest, np.abs(deviation))
             finite += known
             count += 1
         spread = np.sqrt(squares / np.maximum(finite, 1))
-        scale = spread + unit * np.abs(wide) + smallest
+        scale = np.maximum(spread + unit * np.abs(wide) + smallest, furthest * (LEAST_OF_FURTHEST / LEAST))
     # Where float64 itself is not finite a comparison is of kind alone, equal or not.
     there = np.isfinite(exact)
     return Witnessed(exact, single, np.where(there, scale, 0.0), np.where(there, 1.0 - finite / max(count, 1), 0.0))
@@ -95,7 +99,7 @@ def moved(exact: Array, samples: Iterable[Array]) -> Array:
 
 def factor(needed: float, *, integer: bool = False) -> float:
     """Return the limit of an output in spreads, from what the arbiter's own float32 needs."""
-    return max(LEAST_OF_INTEGERS, needed) if integer else max(LEAST, HEADROOM * needed)
+    return max(LEAST_OF_FURTHEST, needed) if integer else max(LEAST, HEADROOM * needed)
 
 
 # Of the largest number: what another order of a sum in float64 may make of it.
