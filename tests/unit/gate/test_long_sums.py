@@ -7,7 +7,7 @@ import torch
 from gating import exported
 from torch import nn
 from torchship.gate.cases import Witnesses, witness_cases
-from torchship.gate.witness.limits import LEAST, LEAST_OF_FURTHEST, ratios
+from torchship.gate.witness.limits import LEAST, LEAST_OF_INTEGERS, ratios
 from torchship.gate.witness.long_sums import LANES, running_sum
 from torchship.gate.witness.onnx_arbiter import GraphArbiter
 from torchship.gate.witness.torch_arbiter import TorchArbiter
@@ -197,8 +197,8 @@ def test_an_integer_is_not_let_off_by_many_spreads():
     [made], facts = witness_cases(
         witnesses, [({"origin": "uniform over the domain", "sizes": {"batch": 64}}, {"x": x})]
     )
-    assert facts["factors"] == {"y": LEAST_OF_FURTHEST}
-    assert made.limit["y"].max() == LEAST_OF_FURTHEST * 3
+    assert facts["factors"] == {"y": LEAST_OF_INTEGERS}
+    assert made.limit["y"].max() == LEAST_OF_INTEGERS * 3
 
 
 def test_integers_beyond_float64_are_compared_as_they_are():

@@ -15,8 +15,10 @@ LEAST = 12.0
 # ... or this many times the spreads that torch's own float32 needs, on the same elements.
 HEADROOM = 4.0
 # And this many times the furthest that any disturbance moved it: where one in some hundred takes another decision, the
-# mean of their squares is far below that. Of integers it is the limit.
-LEAST_OF_FURTHEST = 2.0
+# mean of their squares is far below that. More would widen the limits of what is off by a normal distribution.
+LEAST_OF_FURTHEST = 3.0
+# Of integers, the limit itself.
+LEAST_OF_INTEGERS = 2.0
 # Where torch's float32 is further off, rounding is not all that it differs by, and nothing can be judged.
 MOST_OF_TORCH = 64.0
 
@@ -28,8 +30,8 @@ class Witnessed:
     Attributes:
         exact: in float64.
         single: in float32, by the same implementation.
-        scale: standard deviation of `exact` under rounding, plus one unit roundoff of it: what one spread is; more where
-            a few disturbances moved it much further than that.
+        scale: standard deviation of `exact` under rounding, plus one unit roundoff of it: what one spread is; more
+            where a few disturbances moved it much further than that.
         lost: the share of the disturbed evaluations that are not finite where `exact` is; the spread is that of the
             others.
     """
@@ -99,7 +101,7 @@ def moved(exact: Array, samples: Iterable[Array]) -> Array:
 
 def factor(needed: float, *, integer: bool = False) -> float:
     """Return the limit of an output in spreads, from what the arbiter's own float32 needs."""
-    return max(LEAST_OF_FURTHEST, needed) if integer else max(LEAST, HEADROOM * needed)
+    return max(LEAST_OF_INTEGERS, needed) if integer else max(LEAST, HEADROOM * needed)
 
 
 # Of the largest number: what another order of a sum in float64 may make of it.
