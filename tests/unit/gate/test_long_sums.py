@@ -160,6 +160,25 @@ def test_the_limit_holds_for_every_order_and_is_no_wider_than_that(case):
     assert 0.7 < np.median(scales["torch"] / scales["file"]) < 1.4
 
 
+class Added(nn.Module):
+    """A layer's products added to what is there, in its place or beside it."""
+
+    def __init__(self, *, in_place):
+        super().__init__()
+        self.in_place = in_place
+        self.register_buffer("weight", torch.linspace(0.1, 1.0, 1024 * 8).reshape(1024, 8))
+
+    def forward(self, x):
+        there = torch.zeros(len(x), 8)
+        return there.addmm_(x, self.weight) if self.in_place else torch.addmm(there, x, self.weight)
+
+
+def test_a_long_sum_in_place_has_the_spread_of_the_one_beside():
+    x = np.random.default_rng(0).uniform(0.0, 1.0, (64, 1024)).astype(np.float32)
+    one, other = (TorchArbiter(Added(in_place=way), ["x"], ["y"]).witness({"x": x})["y"].scale for way in (True, False))
+    assert 0.8 < np.median(one / other) < 1.25
+
+
 class Two(nn.Module):
     """An output whose products are all equal, so that float32 errs to one side, and one of a narrow layer."""
 

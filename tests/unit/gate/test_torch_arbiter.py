@@ -158,9 +158,9 @@ def test_a_module_that_is_another_each_time_is_not_understood():
 
 def test_an_arbiter_that_loses_a_result_is_found_out(monkeypatch):
     """The defect that once let wrong files pass: an operation in place is given a copy."""
-    monkeypatch.setattr("torchship.gate.witness.torch_modes.rule_of", lambda done, args, kwargs: done.rule)
+    monkeypatch.setattr("torchship.gate.witness.torch_rounding.rule_of", lambda done, args, kwargs: done.rule)
     monkeypatch.setattr(
-        "torchship.gate.witness.torch_modes.Rounding.compute",
+        "torchship.gate.witness.torch_rounding.Rounding.compute",
         lambda self, func, done, args, kwargs: func(
             *(a.clone() if isinstance(a, torch.Tensor) else a for a in args), **kwargs
         ),

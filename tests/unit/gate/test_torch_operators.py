@@ -9,8 +9,9 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torchship.gate.witness.limits import LEAST, SMALLEST_FLOAT32, UNIT_FLOAT32
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.op_rules import TORCH_RULES, Rule
-from torchship.gate.witness.torch_modes import Rounding, Wide, plain_kernels
+from torchship.gate.witness.torch_modes import Wide, plain_kernels
 from torchship.gate.witness.torch_operations import base_name, operation
+from torchship.gate.witness.torch_rounding import Rounding
 
 SAMPLES = 32
 # Both forms are disturbed by the same draws, so that few of them tell.

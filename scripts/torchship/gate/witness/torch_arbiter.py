@@ -18,7 +18,8 @@ from torchship.gate.witness.arbiter import PART, SAME, SAMPLES
 from torchship.gate.witness.limits import UNIT_FLOAT32, Recorded, Witnessed, unchanged, witnessed
 from torchship.gate.witness.noise import NO_NOISE, Noise
 from torchship.gate.witness.thresholds import Comparisons, some_of
-from torchship.gate.witness.torch_modes import Rounding, Types, Wide, as_array, plain_kernels
+from torchship.gate.witness.torch_modes import Types, Wide, as_array, plain_kernels
+from torchship.gate.witness.torch_rounding import Rounding
 from torchship.gate.witness.torch_trace import Comparing, Step, Trace
 from torchship.models.module import outputs_of
 from torchship.models.user_code import line_of_traceback, user_folder

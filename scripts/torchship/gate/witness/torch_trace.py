@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torchship.gate.witness.noise import Noise
 from torchship.gate.witness.thresholds import constants_of
-from torchship.gate.witness.torch_modes import Rounding, as_array, tensors
+from torchship.gate.witness.torch_modes import as_array, tensors
 from torchship.gate.witness.torch_operations import Arguments, Named, Operation
+from torchship.gate.witness.torch_rounding import Rounding
 from torchship.models.user_code import line_of_stack
 from torchship.spec.arrays import Array
 
