@@ -11,79 +11,10 @@ from onnx import helper
 from onnx.reference.op_run import OpRun
 from onnx.reference.ops._op_list import RoiAlign as NewRoiAlign
 from onnx.reference.ops._op_list import ScatterElements
-from torchship.gate.witness.onnx import activations, contrib, grids, images, recurrent, trees
+from torchship.gate.witness.onnx import activations, contrib, grids, images, norms, recurrent, trees
 from torchship.gate.witness.onnx.shapes import ConvTranspose, OldPad, OldSqueeze, OldUnsqueeze, Pad, Squeeze, Unsqueeze
 from torchship.gate.witness.onnx.steps import NoFunctionError, Operator, Plain
 from torchship.spec.arrays import Array
-
-
-class BatchNormalization(Operator):
-    """With the statistics that the file holds; `training_mode` of opset 14 with the batch's.
-
-    Before opset 14 the mode follows from the number of outputs, and `momentum` says nothing in inference.
-    """
-
-    def _run(
-        self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array, **attributes: Any
-    ) -> tuple[Array, ...]:
-        if attributes.get("spatial", 1) == 0:
-            return (self._normalized(attributes["epsilon"], x, scale, bias, mean, variance),)
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        if not attributes.get("training_mode", 0):
-            if len([name for name in self.onnx_node.output if name]) > 1:
-                raise NotImplementedError("BatchNormalization in training mode, before opset 14")
-            parts = (value.reshape(shape) for value in (scale, bias, mean, variance))
-            return (self._normalized(attributes["epsilon"], x, *parts),)
-        axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-        middle = self.mean(self.r(x), axes)
-        of_batch, spread = middle.reshape(-1), self.mean(np.square(x - middle), axes).reshape(-1)
-        parts = (value.reshape(shape) for value in (scale, bias, of_batch, spread))
-        y, keep = self._normalized(attributes["epsilon"], x, *parts), attributes["momentum"]
-        return y, self.r(mean * keep + of_batch * (1 - keep)), self.r(variance * keep + spread * (1 - keep))
-
-    def _normalized(self, epsilon: float, x: Array, *parts: Array) -> Array:
-        scale, bias, mean, variance = parts
-        # As (x - mean) * factor + bias, and as x * factor + (bias - mean * factor): the larger of both errors.
-        factor = self.r(self.r(scale) / np.sqrt(self.r(variance + epsilon)))
-        result = self.r(self.r(x) - self.r(mean)) * factor + self.r(bias)
-        return np.asarray(self.r(result), x.dtype)
-
-
-class InstanceNormalization(Operator):
-    """Each channel of each event by its own mean and variance, which are long sums."""
-
-    def _run(self, x: Array, scale: Array, bias: Array, epsilon: float = 1e-5) -> tuple[Array]:
-        axes, shape = tuple(range(2, x.ndim)), (1, -1, *[1] * (x.ndim - 2))
-        mean = self.mean(x, axes)
-        variance = self.mean(np.square(x - mean), axes)
-        factor = self.r(self.r(scale.reshape(shape)) / np.sqrt(self.r(variance + epsilon)))
-        return (
-            np.asarray(
-                self.r(self.r(x - mean) * factor + self.r(self.r(mean * factor) - mean * factor) + bias.reshape(shape)),
-                x.dtype,
-            ),
-        )
-
-
-class LayerNormalization(Operator):
-    """The axes from one on by their mean and variance."""
-
-    def _run(
-        self,
-        x: Array,
-        scale: Array,
-        bias: Array | None = None,
-        axis: int = -1,
-        epsilon: float = 1e-5,
-        stash_type: int = 1,  # noqa: ARG002 -- in which type it is computed: here in that of the evaluation
-    ) -> tuple[Array, ...]:
-        axes = tuple(range(axis % x.ndim, x.ndim))
-        mean = self.mean(x, axes)
-        centred = self.r(self.r(x) - mean)
-        inverse = self.r(1 / np.sqrt(self.r(self.mean(np.square(centred), axes) + epsilon)))
-        result = self.r(self.r(centred * inverse) * self.r(scale))
-        result = result if bias is None else self.r(result + self.r(bias))
-        return tuple(value.astype(x.dtype) for value in (result, mean, inverse))[: len(self.onnx_node.output)]
 
 
 def flattened(x: Array, axis: int) -> Array:
@@ -189,24 +120,6 @@ class Dropout(Plain):
         return (x, kept)[: len(self.onnx_node.output)]
 
 
-class LRN(Plain):
-    """Each channel by those around it; the evaluator goes through as many channels as there are events."""
-
-    def _run(self, x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> tuple[Array]:
-        before, after = (size - 1) // 2, size // 2
-        squares = np.square(x)
-        total = np.stack([squares[:, max(0, c - before) : c + after + 1].sum(1) for c in range(x.shape[1])], 1)
-        return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
-
-
-class LpNormalization(Plain):
-    """By the sum of absolute values or squares; the evaluator leaves the absolute value out."""
-
-    def _run(self, x: Array, axis: int = -1, p: int = 2) -> tuple[Array]:
-        norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** (1.0 / p)
-        return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
-
-
 class RoiAlign(NewRoiAlign):
     """Opset 10 knows no shift by half a pixel."""
 
@@ -249,17 +162,12 @@ def pairs(*entries: tuple[str, int, type[OpRun]]) -> dict[str, list[tuple[int, t
 # From which operator set on, by name; None: the evaluator's own from there on.
 OPERATORS: dict[str, list[tuple[int, type[OpRun] | None]]] = {
     **pairs(
-        ("BatchNormalization", 1, BatchNormalization),
-        ("InstanceNormalization", 1, InstanceNormalization),
-        ("LayerNormalization", 17, LayerNormalization),
         ("Squeeze", 1, OldSqueeze),
         ("Squeeze", 13, Squeeze),
         ("Unsqueeze", 1, OldUnsqueeze),
         ("Unsqueeze", 13, Unsqueeze),
         ("DequantizeLinear", 1, DequantizeLinear),
         ("Scatter", 1, Scatter),
-        ("LRN", 1, LRN),
-        ("LpNormalization", 1, LpNormalization),
         ("RoiAlign", 1, RoiAlign),
         ("Pad", 1, OldPad),
         ("Pad", 11, Pad),
@@ -290,6 +198,7 @@ OPERATORS: dict[str, list[tuple[int, type[OpRun] | None]]] = {
     **{name: [(1, kind)] for name, kind in recurrent.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in images.OPERATORS.items()},
     **{name: [(1, kind)] for name, kind in grids.OPERATORS.items()},
+    **{name: [(1, kind)] for name, kind in norms.OPERATORS.items()},
 }
 ML_OPERATORS: dict[str, type[OpRun]] = {**trees.OPERATORS}
 
