@@ -43,7 +43,7 @@ WHY = {
     "STFT": "the error is that of the whole signal, also where the result is zero",
     "Scatter": "has none",
     "Selu": "float32 error of exp(x) − 1",
-    "Softmax": "before opset 13 goes over one axis instead of all from that on",
+    "Softmax": "before opset 13 goes over one axis instead of all from that on; the error of a sum over thousands",
     "Softplus": "overflows, and the float32 error of 1 + exp(x)",
     "Squeeze": "with axes as an attribute, in any order but rising, takes the wrong ones or fails",
     "Swish": "disturbed step by step",

@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/onnx-operators.md"
 INTRO = """# Operators of ONNX
 
 The arbiter of a file that was made elsewhere is the reference evaluator of the `onnx` package, in float64. Some of its
-operators are wrong, missing, or computed in float32; those below are replaced (`scripts/torchship/graph_*.py`). Besides,
+operators are wrong, missing, or computed in float32; those below are replaced (`scripts/torchship/gate/witness/onnx/`). Besides,
 an attribute that is left out has the default of the file's own operator set, where the evaluator takes the newest one's.
 
 Each operator in each operator set from 7 on is compared with ONNX Runtime's CPU kernels: values within 12 spreads, no

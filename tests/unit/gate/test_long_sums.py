@@ -79,6 +79,14 @@ class Norms(nn.Module):
         return torch.stack([x.norm(dim=1), x.std(1), x.logsumexp(1), x.cumsum(1)[:, -1]], 1)
 
 
+class Weights(nn.Module):
+    """What sums of powers are used for, along a row."""
+
+    def forward(self, x):
+        lengths = torch.stack([x.logsumexp(1), x.norm(dim=1), x.norm(p=1, dim=1)], 1)
+        return torch.cat([x.softmax(1)[:, :4], x.log_softmax(1)[:, :4], nn.functional.normalize(x)[:, :4], lengths], 1)
+
+
 class Gathered(nn.Module):
     """All nodes of a graph added up in one place, as message passing and global pooling do."""
 
@@ -122,6 +130,8 @@ MODULES = {
     "average pool": (lambda: Normed(nn.AvgPool2d(94)), image),
     "wide layer": (lambda: nn.Linear(4096, 16), numbers),
     "norms": (Norms, numbers),
+    "weights": (Weights, numbers),
+    "equal weights": (Weights, equal_rows),
     "gathered": (Gathered, nodes),
 }
 

@@ -49,8 +49,7 @@ def summed_in_float32(func: OpOverload, done: Operation, args: Arguments, kwargs
     if done.written or done.name not in ("sum", "mean", "cumsum") or args[0].dtype != torch.float64:
         return None
     value: Tensor = args[0]
-    given = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    axes = list(range(value.dim())) if given is None or given == [] else [given] if isinstance(given, int) else given
+    axes = axes_at(1, args, kwargs)
     count = prod(value.shape[axis] for axis in axes) if value.dim() else 1
     if count < LONG or not value.numel():
         return None
@@ -76,7 +75,7 @@ Steps = Callable[..., Any]
 
 def var_mean(value: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """Return variance and mean, by two sums; for all forms of `torch.var_mean`."""
-    axes = variance_axes((value, *args), kwargs)
+    axes = axes_at(1, (value, *args), kwargs)
     # The older forms have a flag in place of a number that is taken from the count.
     flags = [given for given in args if isinstance(given, bool)]
     correction = kwargs.get("correction", int(kwargs.get("unbiased", flags[0] if flags else True)))
@@ -87,15 +86,23 @@ def var_mean(value: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     return squares / max(count - (1 if correction is None else correction), 0), mean if keep else mean.squeeze(axes)
 
 
-def variance_axes(args: Arguments, kwargs: Named) -> list[int]:
-    """Return the axes that a variance goes over."""
-    given = kwargs.get("dim", args[1] if len(args) > 1 and not isinstance(args[1], bool) else None)
-    return list(given) if given else list(range(args[0].dim()))
+def axes_at(place: int, args: Arguments, kwargs: Named) -> list[int]:
+    """Return the axes that an operation goes over, which its argument `dim` says; all where that is left out."""
+    given = kwargs.get("dim", args[place] if len(args) > place else None)
+    if given is None or isinstance(given, bool) or given == []:
+        return list(range(args[0].dim()))
+    return [given] if isinstance(given, int) else list(given)
 
 
-def variance_count(args: Arguments, kwargs: Named) -> int:
-    """Return how many numbers a variance is of; 0 where it is written to what is given."""
-    return 0 if "out" in kwargs else prod(args[0].shape[axis] for axis in variance_axes(args, kwargs))
+def count_at(place: int) -> Callable[[Arguments, Named], int]:
+    """Return what says over how many numbers an operation goes; 0 where it writes to what is given."""
+
+    def count(args: Arguments, kwargs: Named) -> int:
+        if "out" in kwargs or not args[0].dim():
+            return 0
+        return prod(args[0].shape[axis] for axis in axes_at(place, args, kwargs))
+
+    return count
 
 
 # By name: the steps, and over how many numbers they go.
@@ -109,9 +116,15 @@ LONG_STEPS: dict[str, tuple[Steps, Callable[[Arguments, Named], float]]] = {
         decomposition_table[aten.native_batch_norm.default],
         lambda args, _: args[0].numel() // args[0].shape[1] if args[5] else 0,
     ),
-    "var_mean": (var_mean, variance_count),
-    "var": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0], variance_count),
-    "std": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0].sqrt(), variance_count),
+    "var_mean": (var_mean, count_at(1)),
+    "var": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0], count_at(1)),
+    "std": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0].sqrt(), count_at(1)),
+    "softmax": (decomposition_table[aten._softmax.default], count_at(1)),  # noqa: SLF001
+    "safe_softmax": (decomposition_table[aten._safe_softmax.default], count_at(1)),  # noqa: SLF001
+    "log_softmax": (decomposition_table[aten._log_softmax.default], count_at(1)),  # noqa: SLF001
+    "logsumexp": (decomposition_table[aten.logsumexp.default], count_at(1)),
+    "linalg_vector_norm": (decomposition_table[aten.linalg_vector_norm.default], count_at(2)),
+    "norm": (decomposition_table[aten.norm.ScalarOpt_dim], count_at(2)),
 }
 # One operation for torch, but of several steps that round, the last of which may cancel or magnify what the first left.
 ALWAYS = {"euclidean_dist": decomposition_table[aten._euclidean_dist.default]}  # noqa: SLF001 -- cdist's name

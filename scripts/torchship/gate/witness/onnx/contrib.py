@@ -71,9 +71,9 @@ class SkipLayerNormalization(Operator):
         if self.simplified:
             beta, bias = None, beta
         total = self.r(x + skip) if bias is None else self.r(self.r(x + skip) + bias)
-        mean = 0.0 if self.simplified else self.mean(self.r(total), [-1])
+        mean = 0.0 if self.simplified else self.mean(total, [-1])
         centred = self.r(total - mean)
-        scale = 1 / np.sqrt(self.mean(self.r(np.square(centred)), [-1]) + epsilon)
+        scale = 1 / np.sqrt(self.mean(np.square(centred), [-1]) + epsilon)
         result = self.r(self.r(centred * self.r(scale)) * gamma)
         result = result if beta is None else self.r(result + beta)
         places = [result, np.asarray(mean), np.asarray(scale), total]

@@ -26,7 +26,7 @@ class BatchNormalization(Operator):
             parts = (value.reshape(shape) for value in (scale, bias, mean, variance))
             return (self._normalized(attributes["epsilon"], x, *parts),)
         axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-        middle = self.mean(self.r(x), axes)
+        middle = self.mean(x, axes)
         of_batch, spread = middle.reshape(-1), self.mean(np.square(x - middle), axes).reshape(-1)
         parts = (value.reshape(shape) for value in (scale, bias, of_batch, spread))
         y, keep = self._normalized(attributes["epsilon"], x, *parts), attributes["momentum"]
@@ -87,12 +87,12 @@ class LRN(Plain):
         return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
 
 
-class LpNormalization(Plain):
+class LpNormalization(Operator):
     """By the sum of absolute values or squares; the evaluator leaves the absolute value out."""
 
     def _run(self, x: Array, axis: int = -1, p: int = 2) -> tuple[Array]:
-        norm = (np.abs(x) ** p).sum(axis, keepdims=True) ** (1.0 / p)
-        return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
+        norm = self.sum(np.abs(x) ** p, [axis]) ** (1.0 / p)
+        return (self.r(np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm))).astype(x.dtype),)
 
 
 OPERATORS: dict[str, type[OpRun]] = {

@@ -23,15 +23,23 @@ def flattened(x: Array, axis: int) -> Array:
     return x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 
-class OldSoftmax(Plain):
+class Softmax(Operator):
+    """exp(x - max) over their sum: what rounds is the distance to the largest, and a sum that may be long."""
+
+    def _run(self, x: Array, axis: int = -1) -> tuple[Array]:
+        return (self.parts(x, axis),) if x.size else (x,)
+
+    def parts(self, x: Array, axis: int) -> Array:
+        """Return it along an axis."""
+        powers = self.r(np.exp(self.r(x - x.max(axis, keepdims=True))))
+        return np.asarray(self.r(powers / self.sum(powers, [axis])))
+
+
+class OldSoftmax(Softmax):
     """Softmax before opset 13: over all axes from `axis` on, by default 1."""
 
     def _run(self, x: Array, axis: int = 1) -> tuple[Array]:
-        if not x.size:
-            return (x,)
-        rows = flattened(x, axis)
-        powers = np.exp(rows - rows.max(1, keepdims=True))
-        return ((powers / powers.sum(1, keepdims=True)).reshape(x.shape),)
+        return (self.parts(flattened(x, axis), 1).reshape(x.shape) if x.size else x,)
 
 
 class LogSoftmax(Operator):
@@ -45,7 +53,7 @@ class LogSoftmax(Operator):
     def logarithm(self, x: Array, axis: int) -> Array:
         """Return it along an axis."""
         shifted = self.r(x - x.max(axis, keepdims=True))
-        total = self.r(self.r(np.exp(shifted)).sum(axis, keepdims=True))
+        total = self.sum(np.exp(shifted), [axis])
         return np.asarray(self.r(shifted - self.r(np.log(total))))
 
 
@@ -191,7 +199,7 @@ OPERATORS: dict[str, list[tuple[int, type[OpRun] | None]]] = {
             )
         )
     ),
-    "Softmax": [(1, OldSoftmax), (13, None)],
+    "Softmax": [(1, OldSoftmax), (13, Softmax)],
     "LogSoftmax": [(1, OldLogSoftmax), (13, LogSoftmax)],
     "Hardmax": [(1, OldHardmax), (13, None)],
     **{name: [(1, kind)] for name, kind in activations.OPERATORS.items()},

@@ -43,13 +43,17 @@ class Operator(Plain):
         terms = growth_of_terms(left.shape[-1])
         return self.r(self.r(left, terms) @ self.r(right, terms), growth_of_result(left.shape[-1]))
 
-    def mean(self, value: Array, axes: Sequence[int]) -> Array:
-        """Return a mean over axes, which are kept, as adding number by number leaves it."""
-        exact, count = value.mean(tuple(axes), keepdims=True), prod(value.shape[axis] for axis in axes)
+    def sum(self, value: Array, axes: Sequence[int]) -> Array:
+        """Return a sum over axes, which are kept, as adding rounded terms number by number leaves it."""
+        value = self.r(value)
+        exact, count = value.sum(tuple(axes), keepdims=True), prod(value.shape[axis] for axis in axes)
         if self.monitor is not None and self.monitor.disturbs and count >= LONG:
-            running = running_sum(value, axes, self.monitor.number()) / count
-            exact = self.monitor.towards(exact, running, self.unit)
+            exact = self.monitor.towards(exact, running_sum(value, axes, self.monitor.number()), self.unit)
         return self.r(np.asarray(exact), growth_of_result(count))
+
+    def mean(self, value: Array, axes: Sequence[int]) -> Array:
+        """Return a mean over axes, which are kept, of such a sum."""
+        return np.asarray(self.sum(value, axes) / prod(value.shape[axis] for axis in axes), value.dtype)
 
     def a(self, value: Array) -> Array:
         """Return a value with an error of one unit roundoff of 1, as functions bounded by 1 have it."""

@@ -35,6 +35,19 @@ PRODUCTS: dict[str, Callable[[Any, Inputs], int]] = {
     "ConvTranspose": lambda node, inputs: inputs[1].size // (inputs[1].shape[1] * (node.group or 1)),
     "Einsum": terms_of_einsum,
 }
+# What a reduction adds up of each number, and what it makes of the sum and its count.
+Term = Callable[[Array], Array]
+Finish = Callable[[Array, int], Array]
+REDUCTIONS: dict[str, tuple[Term, Finish]] = {
+    "ReduceSum": (np.asarray, lambda total, _: total),
+    "ReduceMean": (np.asarray, lambda total, count: total / count),
+    "GlobalAveragePool": (np.asarray, lambda total, count: total / count),
+    "ReduceL1": (np.abs, lambda total, _: total),
+    "ReduceL2": (np.square, lambda total, _: np.sqrt(total)),
+    "ReduceSumSquare": (np.square, lambda total, _: total),
+    "ReduceLogSum": (np.asarray, lambda total, _: np.log(total)),
+    "ReduceLogSumExp": (np.exp, lambda total, _: np.log(total)),
+}
 # What adds up in the order of what it is given, here as everywhere.
 IN_ORDER = frozenset({"CumSum", "ScatterElements", "ScatterND"})
 
@@ -57,7 +70,7 @@ def summed_in_float32(node: Any, inputs: Inputs, result: Array, run: Callable[..
     if node.op_type in IN_ORDER:
         found = run(*(value.astype(np.float32) if is_wide(value) else value for value in inputs))[0]
         return np.asarray(found, np.float64)
-    if node.op_type not in ("ReduceSum", "ReduceMean", "GlobalAveragePool") or not is_wide(inputs[0]):
+    if node.op_type not in REDUCTIONS or not is_wide(inputs[0]):
         return None
     value: Array = inputs[0]
     count = terms_of_reduction(node, inputs, result)
@@ -68,5 +81,10 @@ def summed_in_float32(node: Any, inputs: Inputs, result: Array, run: Callable[..
     else:
         given = inputs[1] if len(inputs) > 1 else getattr(node, "axes", None)
         axes = [int(axis) for axis in np.ravel(given)] if given is not None else []
-    total = running_sum(value, axes or range(value.ndim), seed)
-    return (total if node.op_type == "ReduceSum" else total / count).reshape(result.shape)
+    axes = axes or list(range(value.ndim))
+    # What is added may be infinite, and then nothing is left of it.
+    largest = value.max(tuple(axes), keepdims=True) if node.op_type == "ReduceLogSumExp" else np.zeros(())
+    term, finish = REDUCTIONS[node.op_type]
+    with np.errstate(all="ignore"):
+        total = running_sum(term(value - largest), axes, seed)
+        return np.asarray(finish(total, count) + largest).reshape(result.shape)
