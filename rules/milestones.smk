@@ -11,6 +11,7 @@ localrules:
     export,
     validate,
     benchmark,
+    deliver,
     archive,
     verify_archive,
 
@@ -79,6 +80,12 @@ rule benchmark:
     """The engines side by side."""
     input:
         collected([rules.plot_benchmark.output.latency_png]),
+
+
+rule deliver:
+    """What consumers load, made of what passed the gate, and tried."""
+    input:
+        collected([rules.deliver_header.output.tried], COVERED),
 
 
 rule archive:

@@ -60,6 +60,10 @@ class StorageError(TorchshipError):
     """A file cannot be written, because its disk is full."""
 
 
+class DeliveryError(TorchshipError):
+    """What consumers load cannot be made, or does not do here what it must do there."""
+
+
 class ArchiveError(TorchshipError):
     """An archive is unsafe to unpack or does not agree with its manifest."""
 

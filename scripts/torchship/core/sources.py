@@ -13,6 +13,9 @@ from torchship.core.files import sha256
 LIBRARY = Path(__file__).resolve().parents[1]
 
 
+# The folder beside a module in which its templates lie, in one of the module's name; they are of its code.
+TEMPLATES = "templates"
+
 # A module of the library, as a text names it that another interpreter is started with: python -m torchship.….
 STARTED = re.compile(rf"""(["'])({LIBRARY.name}(?:\.\w+)+)\1""")
 
@@ -55,14 +58,20 @@ def text_of(path: Path) -> str:
 
 
 def library_modules(path: Path) -> list[Path]:
-    """Return the files of `torchship` that `path` runs, sorted: it imports or starts them, or they one another."""
+    """Return the files of `torchship` that `path` runs, sorted: it imports or starts them, or they one another.
+
+    Templates are among them, those of each module.
+    """
     return closure(path, run_by)
 
 
 @cache
 def run_by(path: Path) -> frozenset[Path]:
-    """Return the files of the library that a file imports or starts."""
-    return imported_by(path) | {file for name in started_names(path) for file in files_of(name)}
+    """Return the files of the library that a file imports or starts, and its templates."""
+    if path.suffix != ".py":
+        return frozenset()
+    templates = (file for file in (path.parent / TEMPLATES / path.stem).glob("*") if file.is_file())
+    return imported_by(path) | {file for name in started_names(path) for file in files_of(name)} | set(templates)
 
 
 @cache

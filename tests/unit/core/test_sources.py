@@ -36,6 +36,7 @@ for script in sys.argv[2:]:
 """
 # What must not rerun a step, by the beginnings of the names of modules.
 FOREIGN = {
+    "deliver_header": ["training", "models", "export", "runtimes", "gate/examine", "gate/search", "pages"],
     "benchmark_device": ["basics", "training", "models/module"],
     "benchmark_engines": ["training", "models/devices", "models/seeds", "gate/search", "gate/examine", "pages"],
     "check_archives": ["archive/pack", "archive/crate"],
@@ -69,7 +70,9 @@ def script(name):
 
 def modules(name):
     return [
-        path.relative_to(sources.LIBRARY).with_suffix("").as_posix() for path in sources.library_modules(script(name))
+        path.relative_to(sources.LIBRARY).with_suffix("").as_posix()
+        for path in sources.library_modules(script(name))
+        if path.suffix == ".py"
     ]
 
 
@@ -95,6 +98,14 @@ def test_the_digest_holds_no_module_that_is_neither_imported_nor_started(importe
     started = {"runtimes/local"} if name == "validate_target" else set()
     files = {file.relative_to(sources.LIBRARY).with_suffix("").as_posix() for file in imported[name]}
     assert set(modules(name)) <= files | started
+
+
+def test_templates_of_a_module_are_in_the_digest_and_those_of_others_are_not():
+    found = {
+        path.parent.relative_to(sources.LIBRARY).as_posix()
+        for path in sources.library_modules(script("deliver_header"))
+    }
+    assert {place for place in found if "templates" in place} == {"deliver/templates/header"}
 
 
 def test_what_is_started_in_another_interpreter_is_in_the_digest():
@@ -125,7 +136,9 @@ def test_an_edit_reruns_the_steps_whose_module_it_is_and_no_others(copied, name)
     path = copied.parent / f"{name}.py"
     inside = sources.library_modules(path)
     before = sources.digest(path, inside)
-    with edited(module for module in copied.rglob("*.py") if module not in inside):
+    with edited(
+        module for module in copied.rglob("*.*") if module.suffix in (".py", ".jinja") and module not in inside
+    ):
         assert sources.digest(path, inside) == before
     for module in inside:
         with edited([module]):
