@@ -6,7 +6,6 @@ For each size the same file is judged with one largest batch. The peer is what i
 the same inputs, at the usual setting, and numpy.allclose against torch.
 """
 
-import itertools
 import sys
 import time
 from types import SimpleNamespace
@@ -104,25 +103,27 @@ def main():
             both = row["witnesses"] + row["examination"]
             print(f"| {name} | {row['elements']:,} | {row['witnesses']:.2f} | {row['examination']:.2f} | {row['search']:.2f} "
                   f"| {1e6 * both / row['elements']:.2f} | {both / row['peer']:.0f} × |")  # fmt: skip
+    draw(found)
+
+
+def draw(found):
+    """Draw seconds against numbers compared, a colour for each network, its name beside its line."""
     images = PROJECT / "docs" / "images"
     style = {**DEFAULTS["plots"], "dpi": 100}
+    # The colours of the plots, and a fifth of the same palette.
+    colors = [*style["colors"], "#e69f00"]
     with figure(images / "gate-time.svg", images / "gate-time.png", style) as axes:
-        for (name, rows), color in zip(found.items(), itertools.cycle(style["colors"])):
-            elements = [row["elements"] for row in rows]
-            axes.loglog(
-                elements,
-                [row["witnesses"] + row["examination"] for row in rows],
-                "o-",
-                color=color,
-                label=f"{name}: the gate",
-            )
-            axes.loglog(
-                elements, [row["peer"] for row in rows], "s:", color=color, label=f"{name}: ONNX Runtime and allclose"
-            )
+        for (name, rows), color in zip(found.items(), colors, strict=True):
+            elements, gate = [row["elements"] for row in rows], [row["witnesses"] + row["examination"] for row in rows]
+            axes.loglog(elements, gate, "o-", color=color)
+            axes.loglog(elements, [row["peer"] for row in rows], "s:", color=color)
+            axes.annotate(name, (elements[-1], gate[-1]), (8, -3), textcoords="offset points", color=color)
         reach = np.array([2e3, 2e6])
-        axes.loglog(reach, 1e-5 * reach, color="black", linewidth=0.8, linestyle="--", label="10 µs a number")
-        axes.set(xlabel="numbers compared", ylabel="seconds, without the search")
-        axes.legend(fontsize=8)
+        axes.loglog(reach, 1e-5 * reach, color="black", linewidth=0.8, linestyle="--")
+        for marker, text in (("ko-", "the gate"), ("ks:", "ONNX Runtime and allclose"), ("k--", "10 µs a number")):
+            axes.plot([], [], marker, label=text)
+        axes.set(xlabel="numbers compared", ylabel="seconds, without the search", xlim=(5e2, 3e7))
+        axes.legend(fontsize=8, loc="lower right")
     (images / "gate-time.svg").unlink()
 
 
