@@ -87,6 +87,46 @@ class Weights(nn.Module):
         return torch.cat([x.softmax(1)[:, :4], x.log_softmax(1)[:, :4], nn.functional.normalize(x)[:, :4], lengths], 1)
 
 
+class Attention(nn.Module):
+    """Attention over more places than a sum is short, some of which are hidden, for one event all."""
+
+    def __init__(self, *, dtype=None, axis=-1, way="sdpa"):
+        super().__init__()
+        self.dtype, self.axis, self.way = dtype, axis, way
+
+    def forward(self, x):
+        hidden = torch.zeros(len(x), 1, 96, dtype=torch.bool)
+        hidden[:, :, 70:] = True
+        if self.way == "sdpa":
+            hidden = hidden.clone()
+            hidden[0] = True
+            return nn.functional.scaled_dot_product_attention(x, x, x, attn_mask=~hidden)
+        weights = (x @ x.transpose(1, 2)).masked_fill(hidden, -torch.inf)
+        if self.way == "log":
+            return weights.masked_fill(hidden, -1e4).log_softmax(self.axis, dtype=self.dtype)
+        return weights.softmax(self.axis, dtype=self.dtype) @ x
+
+
+WAYS = {
+    "scaled dot product": {},
+    "softmax": {"way": "softmax"},
+    "softmax of a type": {"way": "softmax", "dtype": torch.float32},
+    "logarithm": {"way": "log"},
+    "logarithm of a type": {"way": "log", "dtype": torch.float32, "axis": 2},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_attention_over_many_places_is_evaluated_by_steps(way):
+    module = Attention(**WAYS[way])
+    x = np.random.default_rng(0).normal(size=(3, 96, 4)).astype(np.float32)
+    value = TorchArbiter(module, ["x"], ["y"]).witness({"x": x})["y"]
+    plain = module(torch.from_numpy(x)).double().numpy()
+    assert np.isfinite(plain).all()
+    assert ratios(plain, value.exact, value.scale).max() < 0.75 * LEAST
+    assert np.median(value.scale) < 1e-6 * max(1.0, np.abs(plain).max())
+
+
 class Gathered(nn.Module):
     """All nodes of a graph added up in one place, as message passing and global pooling do."""
 

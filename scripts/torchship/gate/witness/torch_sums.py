@@ -105,6 +105,25 @@ def count_at(place: int) -> Callable[[Arguments, Named], int]:
     return count
 
 
+def softmax(value: Tensor, axis: int, form: object = None, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Return the softmax along an axis, by a sum of powers; for all of its forms."""
+    powers = distances(value, axis, form, dtype).exp()
+    return powers / powers.sum(axis, keepdim=True)
+
+
+def log_softmax(value: Tensor, axis: int, form: object = None, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Return the logarithm of the softmax along an axis, by that of a sum of powers; for all of its forms."""
+    shifted = distances(value, axis, form, dtype)
+    return shifted - shifted.exp().sum(axis, keepdim=True).log()
+
+
+def distances(value: Tensor, axis: int, form: object, dtype: torch.dtype | None) -> Tensor:
+    """Return what is below the largest along an axis, in the type that is asked for, in place or by name."""
+    asked = form if isinstance(form, torch.dtype) else dtype
+    value = value if asked is None else value.to(asked)
+    return value - value.amax(axis, keepdim=True)
+
+
 # By name: the steps, and over how many numbers they go.
 LONG_STEPS: dict[str, tuple[Steps, Callable[[Arguments, Named], float]]] = {
     "native_layer_norm": (decomposition_table[aten.native_layer_norm.default], lambda args, _: prod(args[1])),
@@ -119,9 +138,9 @@ LONG_STEPS: dict[str, tuple[Steps, Callable[[Arguments, Named], float]]] = {
     "var_mean": (var_mean, count_at(1)),
     "var": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0], count_at(1)),
     "std": (lambda *args, **kwargs: var_mean(*args, **kwargs)[0].sqrt(), count_at(1)),
-    "softmax": (decomposition_table[aten._softmax.default], count_at(1)),  # noqa: SLF001
+    "softmax": (softmax, count_at(1)),
     "safe_softmax": (decomposition_table[aten._safe_softmax.default], count_at(1)),  # noqa: SLF001
-    "log_softmax": (decomposition_table[aten._log_softmax.default], count_at(1)),  # noqa: SLF001
+    "log_softmax": (log_softmax, count_at(1)),
     "logsumexp": (decomposition_table[aten.logsumexp.default], count_at(1)),
     "linalg_vector_norm": (decomposition_table[aten.linalg_vector_norm.default], count_at(2)),
     "norm": (decomposition_table[aten.norm.ScalarOpt_dim], count_at(2)),
