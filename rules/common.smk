@@ -18,6 +18,7 @@ from torchship.core.provenance import commit, project_files
 from torchship.config.checks import has_data
 from torchship.scan.points import expand as expand_scan
 from torchship.spec.candidate import candidates_of
+from torchship.spec.target import CMSSW
 from torchship.config.targets import file_opset, natives, pins_of, runtimes_of
 
 
@@ -46,6 +47,10 @@ WITH_DATA = [run for run in NETWORKS if has_data(RUNS[run])]
 COVERED = [run for run in NETWORKS if RUNS[run]["extract"]["handcode"]]
 # Runs of an ONNX file from elsewhere.
 GIVEN = [run for run in RUNS if run not in NETWORKS]
+# Targets that are series of CMSSW.
+CMSSW_TARGETS = [
+    name for name, entry in config["targets"].items() if entry["contract"] == CMSSW
+]
 # Those that ask for the facts of tensors, devices and gradients.
 BASICS = [run for run in RUNS if RUNS[run].get("basics", False)]
 
@@ -97,6 +102,11 @@ def targets_of(run):
     return RUNS[run]["export"]["targets"]
 
 
+def cmssw_targets_of(run):
+    """Return those of them that are series of CMSSW."""
+    return [name for name in targets_of(run) if name in CMSSW_TARGETS]
+
+
 def for_targets(path):
     """Return a function that returns a path for each target of a run."""
 
@@ -111,8 +121,8 @@ def runs_with_surface():
     return [run for run in WITH_DATA if RUNS[run]["evaluate"]["surface"]]
 
 
-def collected(paths, runs=RUNS):
-    """Return the files of some runs, and of all their targets, for a list of paths with these wildcards."""
+def collected(paths, runs=RUNS, targets_of=targets_of):
+    """Return the files of some runs, and of their targets, for a list of paths with these wildcards."""
     return [
         file
         for path in paths

@@ -1,6 +1,6 @@
 """What goes into the archives."""
 
-# The rules whose outputs are the same every time, each with the runs that it is for; those of the basics have none.
+# The rules whose outputs are the same every time, each with the runs that it is for, and their targets if not all; those of the basics have none.
 DETERMINISTIC = [
     (rules.generate_data, WITH_DATA),
     (rules.select_model, NETWORKS),
@@ -20,6 +20,7 @@ DETERMINISTIC = [
     (rules.write_gate_page, RUNS),
     (rules.write_summary, NETWORKS),
     (rules.deliver_header, COVERED),
+    (rules.deliver_cmssw, RUNS, cmssw_targets_of),
 ]
 DETERMINISTIC_BASICS = [rules.check_basics, rules.write_basics_page]
 # Those whose outputs differ from run to run.
@@ -41,7 +42,11 @@ SOURCES = [
     *["Snakefile", "Makefile", "config.yaml", "targets.yaml", "pyproject.toml"],
     *["requirements.txt", "requirements-dev.txt", "*.md", "LICENSE", "CITATION.cff"],
     *["rules/*.smk", "scripts/*.py", "models/**/*.py"],
-    *["scripts/torchship/**/*.py", "scripts/torchship/**/*.jinja"],
+    *[
+        "scripts/torchship/**/*.py",
+        "scripts/torchship/**/*.jinja",
+        "scripts/torchship/**/*.h",
+    ],
     *["envs/*.yaml", "schemas/*.yaml", "report/*.rst", "tools/*.py"],
     *["profiles/*.md", "profiles/*/*.yaml", "docs/*.md"],
     *["examples/*.md", "examples/*/*"],
@@ -52,7 +57,7 @@ SOURCES = [
 def outputs_of(listed, basics):
     """Return the outputs of some rules, for the runs that each is for, and for the basics where a run asks for them."""
     for_runs = [
-        path for rule, runs in listed for path in collected(list(rule.output), runs)
+        path for rule, *those in listed for path in collected(list(rule.output), *those)
     ]
     return [*(path for rule in basics if BASICS for path in rule.output), *for_runs]
 

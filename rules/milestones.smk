@@ -86,6 +86,7 @@ rule deliver:
     """What consumers load, made of what passed the gate, and tried."""
     input:
         collected([rules.deliver_header.output.tried], COVERED),
+        collected([rules.deliver_cmssw.output.tried], RUNS, cmssw_targets_of),
 
 
 rule archive:

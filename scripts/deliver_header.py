@@ -12,12 +12,21 @@ from torchship.core.files import read_json, write_json, write_text
 from torchship.deliver.golden import read_golden
 from torchship.deliver.header import FILES, HEADER, package, try_package
 from torchship.deliver.passed import require_all_passed
+from torchship.spec.model import read_model
+from torchship.spec.tensor import Tensors
 
 
 def deliver_header(
-    weights: Path, header: Path, cases: Path, validations: Mapping[str, Path], outputs: Mapping[str, Path]
+    weights: Path,
+    header: Path,
+    cases: Path,
+    validations: Mapping[str, Path],
+    outputs: Mapping[str, Path],
+    *,
+    inputs: Tensors,
 ) -> None:
-    passed, golden, text = require_all_passed(validations), read_golden(cases), header.read_text(encoding="utf-8")
+    passed, text = require_all_passed(validations), header.read_text(encoding="utf-8")
+    golden = read_golden(cases, inputs)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
     files = package(read_network(read_json(weights)), text, golden, passed, fingerprint)
     executable = compiler()
@@ -40,4 +49,5 @@ if __name__ == "__main__":
             Path(snakemake.input.cases),
             dict(zip(snakemake.params.targets, map(Path, snakemake.input.validations), strict=True)),
             {name: Path(path) for name, path in snakemake.output.items()},
+            inputs=read_model(Path(snakemake.input.shipped)).section["inputs"],
         )

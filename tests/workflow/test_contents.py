@@ -20,7 +20,7 @@ include: {snakefile!r}
 LISTS = [DETERMINISTIC, TIMED, [(rule, None) for rule in [*DETERMINISTIC_BASICS, *TIMED_BASICS]]]
 facts = {{
     "outputs": {{rule.name: list(map(str, rule.output)) for rule in workflow.rules if rule.output}},
-    "archived": [rule.rule.name for listed in LISTS for rule, _ in listed],
+    "archived": [rule.rule.name for listed in LISTS for rule, *_ in listed],
     "left out": LEFT_OUT,
     "config": archived_config(),
     "files": archived_names(result_paths()) + archived_names(timing_paths()),

@@ -35,7 +35,7 @@ WORD = r"^[a-z][a-z0-9_]*\Z"
 WORD_SPELLED = "a word of lower-case letters, digits and _"
 
 # What a model's entry may override.
-SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark")
+SECTIONS = ("data", "train", "scan", "evaluate", "extract", "export", "validate", "benchmark", "deliver")
 NO_POINTS = {"grid": {}, "points": [], "ship": "best"}
 # What a model's scan may say of the points for all.
 OF_ALL = {"metric", "ship"}

@@ -13,8 +13,8 @@ from torchship.core.files import sha256
 LIBRARY = Path(__file__).resolve().parents[1]
 
 
-# The folder beside a module in which its templates lie, in one of the module's name; they are of its code.
-TEMPLATES = "templates"
+# Folders beside a module that have, in one of the module's name, what is of its code and not in Python.
+TEMPLATES, STANDINS = "templates", "standins"
 
 # A module of the library, as a text names it that another interpreter is started with: python -m torchship.….
 STARTED = re.compile(rf"""(["'])({LIBRARY.name}(?:\.\w+)+)\1""")
@@ -60,18 +60,19 @@ def text_of(path: Path) -> str:
 def library_modules(path: Path) -> list[Path]:
     """Return the files of `torchship` that `path` runs, sorted: it imports or starts them, or they one another.
 
-    Templates are among them, those of each module.
+    Templates and stand-ins are among them, those of each module.
     """
     return closure(path, run_by)
 
 
 @cache
 def run_by(path: Path) -> frozenset[Path]:
-    """Return the files of the library that a file imports or starts, and its templates."""
+    """Return the files of the library that a file imports or starts, and those beside it in other languages."""
     if path.suffix != ".py":
         return frozenset()
-    templates = (file for file in (path.parent / TEMPLATES / path.stem).glob("*") if file.is_file())
-    return imported_by(path) | {file for name in started_names(path) for file in files_of(name)} | set(templates)
+    beside = (file for kind in (TEMPLATES, STANDINS) for file in (path.parent / kind / path.stem).rglob("*"))
+    started = {file for name in started_names(path) for file in files_of(name)}
+    return imported_by(path) | started | {file for file in beside if file.is_file()}
 
 
 @cache

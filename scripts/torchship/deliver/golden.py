@@ -14,6 +14,7 @@ from torchship.gate.case import Case
 from torchship.gate.cases import read_cases
 from torchship.spec.arrays import Array
 from torchship.spec.axes import BATCH
+from torchship.spec.tensor import Tensors
 
 # Enough that a wrong weight or a wrong order of features shows, few enough to read.
 EVENTS = 64
@@ -38,13 +39,19 @@ class Golden:
         return len(self.origins)
 
 
-def read_golden(cases: Path, count: int = EVENTS) -> Golden:
+def read_golden(cases: Path, inputs: Tensors, count: int = EVENTS) -> Golden:
     """Return golden events out of the gate's cases.
+
+    Args:
+        inputs: the declared ones, whose axis 0 is the batch.
+        count: how many at most.
 
     Raises:
         DeliveryError: there is none with finite numbers alone.
     """
-    chosen = golden_places(read_cases(cases)[0], count)
+    batches = [tensor.shape[0] for tensor in inputs.values()]
+    fixed = next((size for size in batches if isinstance(size, int)), None)
+    chosen = golden_places(read_cases(cases)[0], count - count % (fixed or 1), fixed)
     if not chosen:
         raise DeliveryError(f"{cases} has no event of finite numbers, none that could be a golden one")
 
@@ -56,12 +63,18 @@ def read_golden(cases: Path, count: int = EVENTS) -> Golden:
     return Golden(origins, together("feed"), together("exact"), together("limit"))
 
 
-def golden_places(cases: Sequence[Case], count: int) -> list[tuple[Case, int]]:
+def golden_places(cases: Sequence[Case], count: int, fixed: int | None = None) -> list[tuple[Case, int]]:
     """Return the events that are golden, as cases and places in them: one of each case in turn, none twice.
 
     Events of one shape alone count: that of the first case in which all numbers are finite.
+
+    Args:
+        cases: the gate's.
+        count: how many at most.
+        fixed: the batch, if it is fixed to a size.
     """
-    usable = [(case, finite_events(case)) for case in cases if case.about["sizes"].get(BATCH)]
+    sizes = [case.about["sizes"].get(BATCH, fixed) for case in cases]
+    usable = [(case, finite_events(case, size)) for case, size in zip(cases, sizes, strict=True) if size]
     usable = [(case, events) for case, events in usable if len(events)]
     if not usable:
         return []
@@ -74,12 +87,12 @@ def golden_places(cases: Sequence[Case], count: int) -> list[tuple[Case, int]]:
         found.setdefault(b"".join(array[event].tobytes() for array in case.feed.values()), (case, event))
         if len(found) == count:
             break
-    return list(found.values())
+    places = list(found.values())
+    return places[: len(places) - len(places) % (fixed or 1)]
 
 
-def finite_events(case: Case) -> Array:
-    """Return the places of the events of a case whose numbers are all finite, and whose outputs have limits."""
-    count = case.about["sizes"][BATCH]
+def finite_events(case: Case, count: int) -> Array:
+    """Return the places of those of a case's events whose numbers are all finite, and whose outputs have limits."""
     whole = np.ones(count, bool)
     for part in (case.feed, case.exact, case.limit):
         for array in part.values():

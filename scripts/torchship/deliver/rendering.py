@@ -1,6 +1,7 @@
 """Sources from templates: a module's lie in the folder of its name in `templates/`."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def environment(module: str) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"cpp": cpp_text, "row": braces, "cell": cell}
+    made.filters |= {"cpp": cpp_text, "row": braces, "braced": braced, "cell": cell, "float32": float32}
     return made
 
 
@@ -39,9 +40,21 @@ def cpp_text(text: str) -> str:
     """Return a text as a literal of C++, with quotes: other bytes than printable ASCII as octal numbers."""
 
     def spelled(found: re.Match[str]) -> str:
+        if found[0] in '\\"?':  # the last for the old trigraphs
+            return f"\\{found[0]}"
         return "".join(f"\\{byte:03o}" for byte in found[0].encode())
 
     return f'"{ESCAPED.sub(spelled, text)}"'
+
+
+def braced(texts: Iterable[object]) -> str:
+    """Return what is source already, or numbers, as an initializer of C++."""
+    return "{" + ", ".join(map(str, texts)) + "}"
+
+
+def float32(number: float) -> str:
+    """Return a number as a literal of type float: without the mark it would be a double, which is narrowed."""
+    return f"{number!r}f"
 
 
 def cell(text: str) -> str:

@@ -155,6 +155,12 @@ class Benchmark(TypedDict, total=False):
     confidence: float
 
 
+class Deliver(TypedDict):
+    """The section `deliver`."""
+
+    subsystem: str
+
+
 class Watch(TypedDict):
     """The section `watch` of the configuration: how one watches a training, which changes nothing."""
 
@@ -192,6 +198,7 @@ class Knobs(TypedDict, total=False):
     export: Export
     validate: Validate
     benchmark: Benchmark
+    deliver: Deliver
     seed: int
     device: str
 

@@ -36,6 +36,7 @@ for script in sys.argv[2:]:
 """
 # What must not rerun a step, by the beginnings of the names of modules.
 FOREIGN = {
+    "deliver_cmssw": ["training", "models", "export/torch_export", "gate/examine", "gate/search", "pages"],
     "deliver_header": ["training", "models", "export", "runtimes", "gate/examine", "gate/search", "pages"],
     "benchmark_device": ["basics", "training", "models/module"],
     "benchmark_engines": ["training", "models/devices", "models/seeds", "gate/search", "gate/examine", "pages"],
@@ -106,6 +107,8 @@ def test_templates_of_a_module_are_in_the_digest_and_those_of_others_are_not():
         for path in sources.library_modules(script("deliver_header"))
     }
     assert {place for place in found if "templates" in place} == {"deliver/templates/header"}
+    edited = {path.name for path in sources.library_modules(script("deliver_cmssw"))}
+    assert {"Model.h.jinja", "ONNXRuntime.h", "session.h"} <= edited
 
 
 def test_what_is_started_in_another_interpreter_is_in_the_digest():

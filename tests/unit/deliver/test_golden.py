@@ -6,6 +6,9 @@ from torchship.core.errors import DeliveryError
 from torchship.deliver.golden import golden_places, read_golden
 from torchship.gate.case import Case
 from torchship.gate.cases import write_cases
+from torchship.spec.tensor import Tensor
+
+INPUTS = {"x": Tensor(("batch", 2))}
 
 
 def case(origin, x, *, exact=None, limit=None, sizes=None):
@@ -48,16 +51,26 @@ def test_empty_batches_other_shapes_and_graphs_without_a_batch_are_left_out():
     assert origins([case("empty", np.zeros((0, 2))), graph, case("a", rows(1)), case("wide", wide)]) == ["a"]
 
 
+def test_of_a_file_with_a_fixed_batch_there_are_whole_ones(tmp_path):
+    cases = [case("a", rows(2, seed), sizes={"other": 1}) for seed in range(4)]
+    write_cases(
+        tmp_path / "cases.safetensors", [*cases, case("twice", np.repeat(rows(1, 9), 2, 0), sizes={"other": 1})], {}
+    )
+    fixed = {"x": Tensor((2, 2))}
+    assert len(read_golden(tmp_path / "cases.safetensors", fixed)) == 8
+    assert len(read_golden(tmp_path / "cases.safetensors", fixed, 5)) == 4
+
+
 def test_where_there_is_none_it_is_said(tmp_path):
     write_cases(tmp_path / "cases.safetensors", [case("a", [[np.nan, 1.0]])], {})
     with pytest.raises(DeliveryError, match=r"cases.safetensors has no event of finite numbers"):
-        read_golden(tmp_path / "cases.safetensors")
+        read_golden(tmp_path / "cases.safetensors", INPUTS)
 
 
 def test_events_stand_together_by_tensor(tmp_path):
     x = rows(3)
     write_cases(tmp_path / "cases.safetensors", [case("a", x)], {})
-    golden = read_golden(tmp_path / "cases.safetensors")
+    golden = read_golden(tmp_path / "cases.safetensors", INPUTS)
     assert len(golden) == 3
     assert golden.inputs["x"].dtype == np.float32
     np.testing.assert_allclose(golden.inputs["x"].sum(1, keepdims=True, dtype=np.float64), golden.exact["y"])

@@ -1,0 +1,290 @@
+"""A package for CMSSW: a validated file with a producer and a golden test, compiled against stand-ins."""
+
+import json
+import subprocess
+import sysconfig
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypedDict
+
+import numpy as np
+from torchship.codegen.common import identifier
+from torchship.codegen.run_cpp import WARNINGS, version
+from torchship.core.errors import DeliveryError
+from torchship.core.files import write_text
+from torchship.deliver.golden import Golden
+from torchship.deliver.passed import Passed
+from torchship.deliver.rendering import render
+from torchship.export.documents import ExportDocument
+from torchship.runtimes.libraries import Library
+from torchship.spec.arrays import Array
+from torchship.spec.axes import BATCH
+from torchship.spec.target import Target
+from torchship.spec.tensor import Tensors
+
+# What a package is made of beside the file, as outputs of the rule name it: the path in the package, the template.
+FILES = {
+    "model_file": ("interface/ModelFile.h", "ModelFile.h"),
+    "interface": ("interface/Model.h", "Model.h"),
+    "producer": ("plugins/ScoreProducer.cc", "ScoreProducer.cc"),
+    "plugins_buildfile": ("plugins/BuildFile.xml", "plugins_BuildFile.xml"),
+    "buildfile": ("BuildFile.xml", "BuildFile.xml"),
+    "golden": ("test/golden.h", "golden.h"),
+    "test": ("test/testGolden.cc", "testGolden.cc"),
+    "test_buildfile": ("test/BuildFile.xml", "test_BuildFile.xml"),
+    "configuration": ("test/scores_cfg.py", "scores_cfg.py"),
+}
+README = ("README.md", "README.md")
+MODEL = "data/model.onnx"
+STANDINS = Path(__file__).parent / "standins" / "cmssw"
+# The style of CMSSW, as `scram b code-format` writes it.
+STYLE = (
+    "{BasedOnStyle: Google, ColumnLimit: 120, NamespaceIndentation: All, AccessModifierOffset: -2, "
+    "SortIncludes: Never, BinPackArguments: false, BinPackParameters: false, AlwaysBreakTemplateDeclarations: Yes, "
+    "DerivePointerAlignment: false, AllowShortIfStatementsOnASingleLine: Never, AllowShortLoopsOnASingleLine: false}"
+)
+# Seconds that a golden test may take.
+PATIENCE = 600
+
+
+class Tried(TypedDict):
+    """What was tried of a package: compiler, ONNX Runtime, golden events, the largest error in units of the limit."""
+
+    compiler: str
+    runtime: str
+    events: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output as the package calls it.
+
+    Attributes:
+        name: in the file.
+        identifier: in C++.
+        parameter: of the module.
+        instance: of the product; CMSSW's have letters and digits alone.
+        length: the numbers of one event; 0 where that varies.
+        sizes: its shape as C++ spells it, with `sizes[i]` for further dynamic axes.
+        features: of its last axis.
+        comment: what it is.
+    """
+
+    name: str
+    identifier: str
+    parameter: str
+    instance: str
+    length: int
+    sizes: tuple[str, ...]
+    features: tuple[str, ...]
+    comment: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a package is of.
+
+    Attributes:
+        run: its name.
+        package: subsystem and package.
+        inputs, outputs: the declared tensors.
+        working_point: where an output counts as yes.
+        target: the deployment target.
+        exported: what export.json says of the file.
+        content: the file.
+        golden: events.
+        passed: the gate's verdict on it.
+    """
+
+    run: str
+    package: str
+    inputs: Tensors
+    outputs: Tensors
+    working_point: float
+    target: Target
+    exported: ExportDocument
+    content: bytes
+    golden: Golden
+    passed: Passed
+
+    @property
+    def axes(self) -> list[str]:
+        """Return the dynamic axes beside the batch, in the order in which the inputs name them."""
+        named = (axis for tensor in self.inputs.values() for axis in tensor.shape if isinstance(axis, str))
+        return list(dict.fromkeys(axis for axis in named if axis != BATCH))
+
+    @property
+    def plugin(self) -> str:
+        """Return the name of the plugin, which all of CMSSW shares."""
+        return "".join(part.title() for part in identifier(self.run).split("_")) + "ScoreProducer"
+
+
+def ports(tensors: Tensors, axes: Sequence[str]) -> list[Port]:
+    """Return inputs or outputs as a package calls them; each name once."""
+    found: list[Port] = []
+    for name, tensor in tensors.items():
+        plain = unique(identifier(name), [port.identifier for port in found])
+        instance = unique(letters(name), [port.instance for port in found])
+        event = tensor.shape[1:]
+        fixed = [axis for axis in event if isinstance(axis, int)]
+        # Of an output an axis may be no input's; nobody asks for its sizes.
+        places = {axis: f"sizes[{place}]" for place, axis in enumerate(axes)}
+        sizes = [places.get(str(axis), str(axis)) for axis in event]
+        found.append(
+            Port(
+                name,
+                plain,
+                f"input_{plain}",
+                instance,
+                length=prod(fixed) if len(fixed) == len(event) else 0,
+                sizes=("1", *sizes),
+                features=tensor.features or (),
+                comment=f"{name} {list(tensor.shape)}" + (f" in {tensor.unit}" if tensor.unit else ""),
+            )
+        )
+    return found
+
+
+def letters(name: str) -> str:
+    """Return what is left of a name in CMSSW's products: letters and digits."""
+    return "".join(char for char in name if char.isascii() and char.isalnum())
+
+
+def unique(name: str, taken: Sequence[str]) -> str:
+    """Return a name that is not taken yet."""
+    return name if name and name not in taken else f"{name}{len(taken)}x"
+
+
+def package(made: Delivery) -> dict[str, str]:
+    """Return the text of each file of a package but the file itself and the page, by its path."""
+    given = values(made)
+    texts = {path: render(__file__, template, **given) for path, template in FILES.values()}
+    return {path: formatted(text) if path.endswith((".h", ".cc")) else text for path, text in texts.items()}
+
+
+def formatted(text: str) -> str:
+    """Return C++ in CMSSW's style: how long lines are depends on a user's names."""
+    command = [str(Path(sysconfig.get_path("scripts")) / "clang-format"), f"--style={STYLE}"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+
+def page(made: Delivery, tried: Tried | None) -> str:
+    """Return the page of a package."""
+    series = f"CMSSW_{', '.join(f'{name}_X' for name in made.target.series)}" if made.target.series else "CMSSW"
+    more = {"series": series, "target": made.target, "tried": tried, "verdict": made.passed}
+    return render(__file__, README[1], **values(made), **more)
+
+
+def values(made: Delivery) -> dict[str, object]:
+    """Return what templates are filled in with."""
+    axes, stem = made.axes, identifier(made.run)
+    batch = next(iter(made.inputs.values())).shape[0]
+    return {
+        "run": made.run,
+        "package": made.package,
+        "namespace": f"torchship_{stem}",
+        "guard": made.package.replace("/", "_"),
+        "plugin": made.plugin,
+        "inputs": ports(made.inputs, axes),
+        "outputs": ports(made.outputs, axes),
+        "axes": [{"name": axis, "parameter": f"size_{axis}", "instance": letters(axis)} for axis in axes],
+        "batch": batch if isinstance(batch, int) else None,
+        "working_point": made.working_point,
+        # As `export.canonical` spells it.
+        "metadata": {
+            key: json.dumps(value, sort_keys=True) for key, value in sorted(made.exported["metadata"].items())
+        },
+        "bytes": len(made.content),
+        "sha256": made.exported["sha256"],
+        "checksum": zlib.crc32(made.content),
+        "notes": made.exported["notes"],
+        "count": len(made.golden),
+        "golden": {
+            "origins": made.golden.origins,
+            "sizes": golden_sizes(made, axes),
+            **{part: [rows(array) for array in arrays.values()] for part, arrays in parts(made.golden).items()},
+        },
+    }
+
+
+def parts(golden: Golden) -> dict[str, Mapping[str, Array]]:
+    """Return the arrays of golden events by part."""
+    return {"inputs": golden.inputs, "exact": golden.exact, "limit": golden.limit}
+
+
+def rows(array: Array) -> list[list[float]]:
+    """Return events as flat lists; float32 as the float64 that it is."""
+    found: list[list[float]] = array.reshape(len(array), -1).astype(np.float64).tolist()
+    return found
+
+
+def golden_sizes(made: Delivery, axes: Sequence[str]) -> list[int]:
+    """Return the sizes of the further axes in the golden events."""
+    places = {
+        axis: (name, place)
+        for name, tensor in made.inputs.items()
+        for place, axis in enumerate(tensor.shape)
+        if axis in axes
+    }
+    return [made.golden.inputs[name].shape[place] for name, place in (places[str(axis)] for axis in axes)]
+
+
+def try_package(made: Delivery, files: Mapping[str, str], executable: str, library: Library) -> Tried:
+    """Compile a package against stand-ins, run its golden test, and return how that went.
+
+    Args:
+        executable: the compiler.
+        library: ONNX Runtime's.
+
+    Raises:
+        DeliveryError: something does not compile, or the test fails.
+    """
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / made.package
+        for path, text in files.items():
+            write_text(root / path, text)
+        (root / MODEL).parent.mkdir()
+        (root / MODEL).write_bytes(made.content)
+        command = [executable, *compile_flags(Path(folder), made.target.generation or "")]
+        build([*command, "-fsyntax-only", str(root / FILES["producer"][0])])
+        program = Path(folder) / "test_golden"
+        # By the name under which it is looked for.
+        (Path(folder) / "libonnxruntime.so.1").symlink_to(library.path)
+        link = [f"{folder}/libonnxruntime.so.1", f"-Wl,-rpath,{folder}", "-o", str(program)]
+        build([*command, str(root / FILES["test"][0]), *link])
+        done = subprocess.run(  # noqa: S603
+            [program, root / MODEL], capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    if done.returncode:
+        first, *rest = done.stderr.splitlines() or [f"it ended with status {done.returncode}"]
+        raise DeliveryError(f"the golden test for CMSSW: {first}" + (f" (and {len(rest)} more)" if rest else ""))
+    said = json.loads(done.stdout)
+    return {
+        "compiler": version(executable),
+        "runtime": library.version,
+        "events": said["events"],
+        "largest": said["largest"],
+    }
+
+
+def compile_flags(folder: Path, generation: str) -> list[str]:
+    """Return how a package below a folder is compiled against the stand-ins of a generation of the class."""
+    places = [folder, STANDINS / "common", STANDINS / generation]
+    return ["-std=c++17", "-O1", *WARNINGS, *(f"-I{place}" for place in places)]
+
+
+def build(command: Sequence[str]) -> None:
+    """Run a compiler.
+
+    Raises:
+        DeliveryError: it complains; the message has its first complaint.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+        raise DeliveryError(f"the package for CMSSW does not compile with {command[0]}: {complaint}")

@@ -1,0 +1,2 @@
+// A stand-in, see Event.h.
+#include "FWCore/Framework/interface/Event.h"
