@@ -36,6 +36,7 @@ include: "rules/deliver.smk"
 include: "rules/contents.smk"
 include: "rules/archive.smk"
 include: "rules/milestones.smk"
+include: "rules/htcondor.smk"
 
 
 onerror:

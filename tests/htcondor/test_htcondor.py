@@ -1,0 +1,103 @@
+"""HTCondor: what its plugin asks for, of each step; the queue is a stand-in, the description and the event log are HTCondor's own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import PROJECT
+
+STANDIN = Path(__file__).parent / "standin"
+pytestmark = pytest.mark.workflow
+
+
+def submitted(folder, *arguments, runs=True, status=0):
+    """Submit to the stand-in; return the descriptions by the name of their batch, and what was printed."""
+    queue = folder / "queue.jsonl"
+    command = [
+        *[sys.executable, "-m", "snakemake", *arguments, "--workflow-profile", PROJECT / "profiles" / "htcondor"],
+        *["--snakefile", PROJECT / "Snakefile", "--directory", folder, "--latency-wait", "5"],
+        *["--seconds-between-status-checks", "1", "--configfile", PROJECT / "tests" / "config.yaml"],
+    ]
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / ".cache"),
+        "PYTHONPATH": str(STANDIN),
+        "TORCHSHIP_QUEUE": str(queue),
+        "TORCHSHIP_QUEUE_RUNS": "yes" if runs else "no",
+    }
+    done = subprocess.run(
+        list(map(str, command)), cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == status, text[-4000:]
+    return [json.loads(line) for line in queue.read_text().splitlines()], text
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    """What each step of `all` asks for, by its rule; nothing is run."""
+    folder = tmp_path_factory.mktemp("queue")
+    config = "models={xor: {train: {devices: 2, num_workers: 1, threads: 3, batch_size: 2}}}"
+    found, _ = submitted(folder, "all", "--config", config, runs=False)
+    return {one["batch_name"].rpartition("-")[0]: one for one in found}
+
+
+# Cores, megabytes, minutes.
+ASKED = {
+    "generate_data": ("1", "1000MB", 10),
+    "validate_target": ("2", "3000MB", 30),
+    "benchmark_engines": ("8", "4000MB", 60),
+    "deliver_cmssw": ("1", "2000MB", 10),
+}
+
+
+@pytest.mark.parametrize("rule", ASKED)
+def test_a_step_asks_for_cores_memory_and_time(described, rule):
+    cores, memory, minutes = ASKED[rule]
+    found = described[rule]
+    assert (found["request_cpus"], found["request_memory"]) == (cores, memory)
+    # In seconds, and by the name that CERN knows it by.
+    assert found["allowed_execute_duration"] == found["MY.MaxRuntime"] == str(60 * minutes)
+    assert "request_gpus" not in found
+
+
+def test_a_training_asks_for_gpus_as_far_as_a_slot_has_them(described):
+    found = described["train_network"]
+    # Two processes of three threads and a worker each; a slot has one GPU in this profile.
+    assert (found["request_cpus"], found["request_gpus"]) == ("8", "1")
+    assert int(found["request_memory"].removesuffix("MB")) > 6000
+
+
+def test_every_step_asks(described):
+    assert len(described) > 25
+    for found in described.values():
+        assert {"request_cpus", "request_memory", "allowed_execute_duration", "getenv"} <= set(found)
+
+
+def test_where_another_executor_runs_the_jobs_nothing_of_it_is_said(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "all", "--dry-run", "--cores", "1", "--directory", tmp_path]
+    done = subprocess.run(
+        [*map(str, command), "--snakefile", str(PROJECT / "Snakefile")], cwd=PROJECT, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert "mem_mb=" in done.stdout
+    for name in ("htcondor_request", "request_gpus", "allowed_execute_duration", "classad_MaxRuntime"):
+        assert name not in done.stdout
+
+
+@pytest.mark.long
+def test_a_training_runs_by_what_was_described_and_a_failed_one_asks_for_more(tmp_path):
+    found, text = submitted(tmp_path, "train")
+    assert (tmp_path / "results" / "xor" / "model" / "model.json").exists()
+    assert "5 of 6 steps" in text
+    assert len(found) == 5
+    # Without its set a training fails, and is tried twice more.
+    (tmp_path / "results/xor/data/train.safetensors").write_bytes(b"damaged")
+    found, text = submitted(tmp_path, "train", "--forcerun", "train_network", "--retries", "1", status=1)
+    tries = [one for one in found[5:] if one["batch_name"].startswith("train_network")]
+    memory = [int(one["request_memory"].removesuffix("MB")) for one in tries]
+    assert len(memory) == 2
+    assert memory[1] == 2 * memory[0]
+    assert "train.safetensors" in text
