@@ -21,6 +21,7 @@ DETERMINISTIC = [
     (rules.write_summary, NETWORKS),
     (rules.deliver_header, COVERED),
     (rules.deliver_cmssw, RUNS, cmssw_targets_of),
+    (rules.deliver_card, RUNS),
 ]
 DETERMINISTIC_BASICS = [rules.check_basics, rules.write_basics_page]
 # Those whose outputs differ from run to run.

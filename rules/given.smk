@@ -48,6 +48,12 @@ def weights_beside(wildcards):
     ]
 
 
+def packages_of_steps(wildcards):
+    """Return the environment files of the steps that make what ships, of a file from elsewhere those that judge it."""
+    names = ["gate", "export", *(["torch"] if wildcards.run in NETWORKS else [])]
+    return [project(f"envs/{name}.yaml") for name in sorted(names)]
+
+
 def runtime_pins(wildcards):
     """Return the environment file of the ONNX Runtime that a target ships."""
     return project(f"envs/{pins_of(config['targets'], wildcards.target)}")

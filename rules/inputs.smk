@@ -96,6 +96,12 @@ def metrics_if_any(wildcards):
     return {"metrics": path} if wildcards.run in WITH_DATA else {}
 
 
+def training_if_any(wildcards):
+    """Return how a run's network was trained, here or elsewhere."""
+    path = f"<results>/{wildcards.run}/train/training.json"
+    return {"training": path} if wildcards.run in NETWORKS else {}
+
+
 def runtimes_for(wildcards):
     """Return the runtimes that a target's file is run in."""
     names = runtimes_of(config["targets"], wildcards.target)

@@ -87,6 +87,7 @@ rule deliver:
     input:
         collected([rules.deliver_header.output.tried], COVERED),
         collected([rules.deliver_cmssw.output.tried], RUNS, cmssw_targets_of),
+        collected([rules.deliver_card.output.card]),
 
 
 rule archive:

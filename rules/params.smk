@@ -102,18 +102,6 @@ def scan_point(wildcards):
     return candidate_of(wildcards).section.get("point", {})
 
 
-def export_targets(wildcards):
-    """Return the targets that a run is exported to, as a step is given them."""
-    return targets_of(wildcards.run)
-
-
-def translation_opsets(wildcards):
-    """Return the operator sets that a run's network is translated to, of which the files of all its targets are made."""
-    section = RUNS[wildcards.run]["export"]
-    targets = [config["targets"][name] for name in section["targets"]]
-    return natives(file_opset(section["opset"], target) for target in targets)
-
-
 def candidates_digest(wildcards):
     """Return what stands for a run's candidates and their order."""
     names = "\n".join(CANDIDATES[wildcards.run])
@@ -130,4 +118,5 @@ def claims(wildcards, output):
     """Return what says of a run that all is well, which each step from the model to the gate takes away first."""
     results, run = Path(config["pathvars"]["results"]), wildcards.run
     pages = [f"{run}/validate/gate.html", f"{run}/summary.html"]
+    pages += [f"{run}/deliver/card/{name}" for name in ("README.md", "card.html")]
     return [str(results / path) for path in [*pages, "archive/verified.json"]]

@@ -14,7 +14,13 @@ from torchship.core.errors import PinError
 SCRIPTS = sorted(PROJECT.glob("scripts/*.py"))
 RULES = "\n".join(path.read_text() for path in sorted(PROJECT.glob("rules/*.smk")))
 # Packages that are imported by another name than they are installed by.
-INSTALLED_AS = {"google": "protobuf", "yaml": "PyYAML"}
+INSTALLED_AS = {
+    "cyclonedx": "cyclonedx-python-lib",
+    "google": "protobuf",
+    "markdown_it": "markdown-it-py",
+    "packageurl": "packageurl-python",
+    "yaml": "PyYAML",
+}
 
 
 def rules():

@@ -36,6 +36,14 @@ for script in sys.argv[2:]:
 """
 # What must not rerun a step, by the beginnings of the names of modules.
 FOREIGN = {
+    "deliver_card": [
+        "training/loop",
+        "training/engine",
+        "models",
+        "export/torch_export",
+        "gate/examine",
+        "gate/search",
+    ],
     "deliver_cmssw": ["training", "models", "export/torch_export", "gate/examine", "gate/search", "pages"],
     "deliver_header": ["training", "models", "export", "runtimes", "gate/examine", "gate/search", "pages"],
     "benchmark_device": ["basics", "training", "models/module"],
