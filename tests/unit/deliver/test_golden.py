@@ -48,7 +48,8 @@ def test_numbers_that_are_none_are_left_out():
 def test_empty_batches_other_shapes_and_graphs_without_a_batch_are_left_out():
     wide = np.zeros((3, 4))
     graph = case("graph", rows(5), sizes={"nodes": 5})
-    assert origins([case("empty", np.zeros((0, 2))), graph, case("a", rows(1)), case("wide", wide)]) == ["a"]
+    hollow = case("hollow", np.zeros((3, 0, 2)), exact=np.zeros((3, 1)))
+    assert origins([case("empty", np.zeros((0, 2))), hollow, graph, case("a", rows(1)), case("wide", wide)]) == ["a"]
 
 
 def test_of_a_file_with_a_fixed_batch_there_are_whole_ones(tmp_path):
@@ -59,6 +60,11 @@ def test_of_a_file_with_a_fixed_batch_there_are_whole_ones(tmp_path):
     fixed = {"x": Tensor((2, 2))}
     assert len(read_golden(tmp_path / "cases.safetensors", fixed)) == 8
     assert len(read_golden(tmp_path / "cases.safetensors", fixed, 5)) == 4
+
+
+def test_of_large_inputs_there_are_fewer():
+    assert len(golden_places([case("a", np.random.default_rng(0).normal(size=(70, 24_999)))], 64)) == 2
+    assert len(golden_places([case("a", np.random.default_rng(0).normal(size=(3, 200_000)))], 64)) == 1
 
 
 def test_where_there_is_none_it_is_said(tmp_path):
