@@ -33,6 +33,7 @@ rule deliver_header:
         runtime=growing(5),
     params:
         code=source_code("deliver_header"),
+        knobs=knobs("axes"),
         targets=export_targets,
         # What was not tried without one is, once there is one.
         compiler=bool(compiler()),
@@ -76,7 +77,7 @@ rule deliver_cmssw:
         runtime=growing(10),
     params:
         code=source_code("deliver_cmssw"),
-        knobs=knobs("deliver", "evaluate/threshold"),
+        knobs=knobs("axes", "deliver", "evaluate/threshold"),
         target=lookup("targets/{target}", within=config),
         # What was not tried without one is, once there is one.
         compiler=bool(compiler()),

@@ -119,4 +119,6 @@ def claims(wildcards, output):
     results, run = Path(config["pathvars"]["results"]), wildcards.run
     pages = [f"{run}/validate/gate.html", f"{run}/summary.html"]
     pages += [f"{run}/deliver/card/{name}" for name in ("README.md", "card.html")]
+    pages += [f"{run}/deliver/cpp/README.md"]
+    pages += [f"{run}/deliver/cmssw/{one}/README.md" for one in cmssw_targets_of(run)]
     return [str(results / path) for path in [*pages, "archive/verified.json"]]

@@ -12,8 +12,9 @@ from torchship.core.files import read_json, write_json, write_text
 from torchship.deliver.golden import read_golden
 from torchship.deliver.header import FILES, HEADER, package, try_package
 from torchship.deliver.passed import require_all_passed
+from torchship.spec.axes import read_axes
 from torchship.spec.model import read_model
-from torchship.spec.tensor import Tensors
+from torchship.spec.section import Section
 
 
 def deliver_header(
@@ -23,22 +24,20 @@ def deliver_header(
     validations: Mapping[str, Path],
     outputs: Mapping[str, Path],
     *,
-    inputs: Tensors,
+    section: Section,
 ) -> None:
     passed, text = require_all_passed(validations), header.read_text(encoding="utf-8")
-    golden = read_golden(cases, inputs)
+    golden = read_golden(cases, section["inputs"], section["outputs"], read_axes(section))
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
     files = package(read_network(read_json(weights)), text, golden, passed, fingerprint)
     executable = compiler()
-    tried = try_package(files, executable) if executable else None
-    if tried is None:
+    compared = try_package(files, executable) if executable else None
+    if compared is None:
         log.warning("there is no C++ compiler here: the golden test of the header has not been run")
-    else:
-        log.info("the header is within the limit at %d golden events: %s", tried["events"], tried["largest"])
     places = {"header": HEADER, **{name: path for name, (path, _) in FILES.items()}}
     for name, path in places.items():
         write_text(outputs[name], files[path])
-    write_json(outputs["tried"], {"sha256": fingerprint, "validations": passed, "golden": tried})
+    write_json(outputs["tried"], {"sha256": fingerprint, "validations": passed, "golden_events": compared})
 
 
 if __name__ == "__main__":
@@ -49,5 +48,5 @@ if __name__ == "__main__":
             Path(snakemake.input.cases),
             dict(zip(snakemake.params.targets, map(Path, snakemake.input.validations), strict=True)),
             {name: Path(path) for name, path in snakemake.output.items()},
-            inputs=read_model(Path(snakemake.input.shipped)).section["inputs"],
+            section=read_model(Path(snakemake.input.shipped)).with_knobs(snakemake.params.knobs),
         )

@@ -39,7 +39,9 @@ def bill(
         hashes=[sha256(model.files[name]) for name in (WEIGHTS, GIVEN) if name in model.files],
         properties=[Property(name=f"torchship:sha256:{name}", value=digest) for name, digest in model.files.items()],
     )
-    bom = Bom(serial_number=uuid5(NAMESPACE_URL, "/".join([model.run, *sorted(model.files.values())])))
+    said = [*sorted(model.files.values()), *(document["sha256"] for document in exports.values())]
+    said += [f"{name}=={version}" for name, version in sorted(packages.items())]
+    bom = Bom(serial_number=uuid5(NAMESPACE_URL, "/".join([model.run, *said])))
     bom.metadata.component = main
     # Without a date, which its type does not foresee, though the schema does.
     bom.metadata.timestamp = None  # type: ignore[assignment]

@@ -13,10 +13,10 @@ from torchship.deliver.passed import Passed
 from torchship.deliver.rendering import render
 from torchship.export.documents import ExportDocument
 from torchship.pages.html import page
-from torchship.spec.axes import BATCH, Axes, usual_sizes
+from torchship.spec.axes import Axes, usual_sizes
 from torchship.spec.model import Model
 from torchship.spec.report import Metrics, Report
-from torchship.spec.tensor import Tensor, Tensors
+from torchship.spec.tensor import Tensor, Tensors, thawed
 from torchship.training.interval import binomial_interval
 
 # Level of the intervals.
@@ -62,7 +62,6 @@ def card(model: Model, given: Documents) -> str:
         "latest": "latest" if "latest" in given.exports else next(iter(given.exports)),
         "feed": feed(section["inputs"], given.axes),
         "arguments": section["network"].get("arguments", {}) if "network" in section else None,
-        "tensors": [name for name, tensor in section["inputs"].items()],
     }
     return render(__file__, "README.md", **values)
 
@@ -136,12 +135,13 @@ def measured(metrics: Metrics) -> list[dict[str, str]]:
 
 
 def feed(inputs: Tensors, axes: Axes) -> list[tuple[str, str]]:
-    """Return for each input Python's words for an array that the network takes, of usual sizes and one event."""
-    sizes = usual_sizes(inputs, axes) | ({BATCH: 1} if BATCH in usual_sizes(inputs, axes) else {})
+    """Return for each input Python's words for an array that the network takes: of usual sizes, one event if it may."""
+    sizes = usual_sizes(inputs, axes, batch=1)
     found = []
     for name, tensor in inputs.items():
         shape = [sizes[axis] if isinstance(axis, str) else axis for axis in tensor.shape]
-        low = tensor.values[0] if tensor.values else tensor.low if isinstance(tensor.low, float | int) else 0
+        # The lower ends, which broadcast as they are declared; places along an axis begin with 0.
+        low = tensor.values[0] if tensor.values else 0 if tensor.low is None else thawed(tensor.low)
         found.append((name, f"np.full({shape}, {low!r}, dtype={numpy_type(tensor.dtype)})"))
     return found
 

@@ -1,11 +1,12 @@
 """A package for CMSSW: a validated file with a producer and a golden test, compiled against stand-ins."""
 
 import json
+import logging
 import subprocess
 import sysconfig
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,17 +15,19 @@ from typing import TypedDict
 import numpy as np
 from torchship.codegen.common import identifier
 from torchship.codegen.run_cpp import WARNINGS, version
-from torchship.core.errors import DeliveryError
 from torchship.core.files import write_text
+from torchship.deliver.building import build, run_golden
 from torchship.deliver.golden import Golden
 from torchship.deliver.passed import Passed
 from torchship.deliver.rendering import render
 from torchship.export.documents import ExportDocument
 from torchship.runtimes.libraries import Library
 from torchship.spec.arrays import Array
-from torchship.spec.axes import BATCH
+from torchship.spec.axes import ANY_SIZE, BATCH, Axes, AxisRange
 from torchship.spec.target import Target
 from torchship.spec.tensor import Tensors
+
+log = logging.getLogger(__name__)
 
 # What a package is made of beside the file, as outputs of the rule name it: the path in the package, the template.
 FILES = {
@@ -40,6 +43,7 @@ FILES = {
 }
 README = ("README.md", "README.md")
 MODEL = "data/model.onnx"
+WHAT = "the package for CMSSW"
 STANDINS = Path(__file__).parent / "standins" / "cmssw"
 # The style of CMSSW, as `scram b code-format` writes it.
 STYLE = (
@@ -47,17 +51,13 @@ STYLE = (
     "SortIncludes: Never, BinPackArguments: false, BinPackParameters: false, AlwaysBreakTemplateDeclarations: Yes, "
     "DerivePointerAlignment: false, AllowShortIfStatementsOnASingleLine: Never, AllowShortLoopsOnASingleLine: false}"
 )
-# Seconds that a golden test may take.
-PATIENCE = 600
 
 
 class Tried(TypedDict):
-    """What was tried of a package: compiler, ONNX Runtime, golden events, the largest error in units of the limit."""
+    """What was tried of a package: in which ONNX Runtime, and how many golden events."""
 
-    compiler: str
     runtime: str
     events: int
-    largest: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Port:
         parameter: of the module.
         instance: of the product; CMSSW's have letters and digits alone.
         length: the numbers of one event; 0 where that varies.
-        sizes: its shape as C++ spells it, with `sizes[i]` for further dynamic axes.
+        sizes: its shape as C++ spells it, with `events` for the batch and `sizes[i]` for further dynamic axes.
         features: of its last axis.
         comment: what it is.
     """
@@ -99,6 +99,7 @@ class Delivery:
         content: the file.
         golden: events.
         passed: the gate's verdict on it.
+        axes: which sizes dynamic axes may have.
     """
 
     run: str
@@ -111,9 +112,10 @@ class Delivery:
     content: bytes
     golden: Golden
     passed: Passed
+    axes: Axes = field(default_factory=dict)
 
     @property
-    def axes(self) -> list[str]:
+    def further(self) -> list[str]:
         """Return the dynamic axes beside the batch, in the order in which the inputs name them."""
         named = (axis for tensor in self.inputs.values() for axis in tensor.shape if isinstance(axis, str))
         return list(dict.fromkeys(axis for axis in named if axis != BATCH))
@@ -121,7 +123,7 @@ class Delivery:
     @property
     def plugin(self) -> str:
         """Return the name of the plugin, which all of CMSSW shares."""
-        return "".join(part.title() for part in identifier(self.run).split("_")) + "ScoreProducer"
+        return "_".join(part[:1].upper() + part[1:] for part in identifier(self.run).split("_")) + "_ScoreProducer"
 
 
 def ports(tensors: Tensors, axes: Sequence[str]) -> list[Port]:
@@ -142,7 +144,7 @@ def ports(tensors: Tensors, axes: Sequence[str]) -> list[Port]:
                 f"input_{plain}",
                 instance,
                 length=prod(fixed) if len(fixed) == len(event) else 0,
-                sizes=("1", *sizes),
+                sizes=("events", *sizes),
                 features=tensor.features or (),
                 comment=f"{name} {list(tensor.shape)}" + (f" in {tensor.unit}" if tensor.unit else ""),
             )
@@ -155,9 +157,19 @@ def letters(name: str) -> str:
     return "".join(char for char in name if char.isascii() and char.isalnum())
 
 
-def unique(name: str, taken: Sequence[str]) -> str:
+def unique(name: str, taken: Collection[str]) -> str:
     """Return a name that is not taken yet."""
-    return name if name and name not in taken else f"{name}{len(taken)}x"
+    choices = (name, *(f"{name}{number}x" for number in range(len(taken) + 1)))
+    return next(choice for choice in choices if choice and choice not in taken)
+
+
+def axis_names(axes: Sequence[str], taken: Collection[str]) -> list[dict[str, str]]:
+    """Return further dynamic axes as a package calls them, with instances that no input has."""
+    found: list[dict[str, str]] = []
+    for axis in axes:
+        instance = unique(letters(axis), {*taken, *(one["instance"] for one in found)})
+        found.append({"name": axis, "parameter": f"size_{axis}", "instance": instance})
+    return found
 
 
 def package(made: Delivery) -> dict[str, str]:
@@ -170,19 +182,27 @@ def package(made: Delivery) -> dict[str, str]:
 def formatted(text: str) -> str:
     """Return C++ in CMSSW's style: how long lines are depends on a user's names."""
     command = [str(Path(sysconfig.get_path("scripts")) / "clang-format"), f"--style={STYLE}"]
+    # It comes with the environment, and takes whatever it is given.
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
 
-def page(made: Delivery, tried: Tried | None) -> str:
-    """Return the page of a package."""
+def page(made: Delivery, tried: Tried | None, lacking: str = "") -> str:
+    """Return the page of a package.
+
+    Args:
+        made: what it is of.
+        tried: what was tried; None where something was missing.
+        lacking: what that was.
+    """
     series = f"CMSSW_{', '.join(f'{name}_X' for name in made.target.series)}" if made.target.series else "CMSSW"
-    more = {"series": series, "target": made.target, "tried": tried, "verdict": made.passed}
+    more = {"series": series, "target": made.target, "tried": tried, "verdict": made.passed, "lacking": lacking}
     return render(__file__, README[1], **values(made), **more)
 
 
 def values(made: Delivery) -> dict[str, object]:
     """Return what templates are filled in with."""
-    axes, stem = made.axes, identifier(made.run)
+    axes, stem = made.further, identifier(made.run)
+    inputs = ports(made.inputs, axes)
     batch = next(iter(made.inputs.values())).shape[0]
     return {
         "run": made.run,
@@ -190,10 +210,13 @@ def values(made: Delivery) -> dict[str, object]:
         "namespace": f"torchship_{stem}",
         "guard": made.package.replace("/", "_"),
         "plugin": made.plugin,
-        "inputs": ports(made.inputs, axes),
+        "inputs": inputs,
         "outputs": ports(made.outputs, axes),
-        "axes": [{"name": axis, "parameter": f"size_{axis}", "instance": letters(axis)} for axis in axes],
+        "axes": axis_names(axes, {port.instance for port in inputs}),
         "batch": batch if isinstance(batch, int) else None,
+        **allowed(made.axes.get(BATCH, ANY_SIZE)),
+        # Events that know nothing of one another, or whole batches of a file that takes no other.
+        "together": isinstance(batch, int) or set(made.golden.calls) == {1},
         "working_point": made.working_point,
         # As `export.canonical` spells it.
         "metadata": {
@@ -205,11 +228,27 @@ def values(made: Delivery) -> dict[str, object]:
         "notes": made.exported["notes"],
         "count": len(made.golden),
         "golden": {
+            "calls": made.golden.calls,
             "origins": made.golden.origins,
             "sizes": golden_sizes(made, axes),
             **{part: [rows(array) for array in arrays.values()] for part, arrays in parts(made.golden).items()},
         },
     }
+
+
+def allowed(sizes: AxisRange) -> dict[str, str]:
+    """Return the condition of C++ that a batch is none that the network takes, and which ones it takes; '' if all."""
+    conditions, words = [], []
+    if sizes.smallest > 1:
+        conditions.append(f"events < {sizes.smallest}")
+        words.append(f"at least {sizes.smallest}")
+    if sizes.largest is not None:
+        conditions.append(f"events > {sizes.largest}")
+        words.append(f"at most {sizes.largest}")
+    if sizes.multiple > 1:
+        conditions.append(f"events % {sizes.multiple} != 0")
+        words.append(f"multiples of {sizes.multiple}")
+    return {"allowed": " || ".join(conditions), "allowed_words": ", ".join(words)}
 
 
 def parts(golden: Golden) -> dict[str, Mapping[str, Array]]:
@@ -251,40 +290,18 @@ def try_package(made: Delivery, files: Mapping[str, str], executable: str, libra
         (root / MODEL).parent.mkdir()
         (root / MODEL).write_bytes(made.content)
         command = [executable, *compile_flags(Path(folder), made.target.generation or "")]
-        build([*command, "-fsyntax-only", str(root / FILES["producer"][0])])
+        build([*command, "-fsyntax-only", str(root / FILES["producer"][0])], WHAT)
         program = Path(folder) / "test_golden"
         # By the name under which it is looked for.
         (Path(folder) / "libonnxruntime.so.1").symlink_to(library.path)
         link = [f"{folder}/libonnxruntime.so.1", f"-Wl,-rpath,{folder}", "-o", str(program)]
-        build([*command, str(root / FILES["test"][0]), *link])
-        done = subprocess.run(  # noqa: S603
-            [program, root / MODEL], capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
-    if done.returncode:
-        first, *rest = done.stderr.splitlines() or [f"it ended with status {done.returncode}"]
-        raise DeliveryError(f"the golden test for CMSSW: {first}" + (f" (and {len(rest)} more)" if rest else ""))
-    said = json.loads(done.stdout)
-    return {
-        "compiler": version(executable),
-        "runtime": library.version,
-        "events": said["events"],
-        "largest": said["largest"],
-    }
+        build([*command, str(root / FILES["test"][0]), *link], WHAT)
+        said = run_golden([str(program), str(root / MODEL)], "for CMSSW")
+    log.info("compiled with %s; the largest error is %.3g of the limit", version(executable), said["largest"])
+    return {"runtime": library.version, "events": said["events"]}
 
 
 def compile_flags(folder: Path, generation: str) -> list[str]:
     """Return how a package below a folder is compiled against the stand-ins of a generation of the class."""
     places = [folder, STANDINS / "common", STANDINS / generation]
     return ["-std=c++17", "-O1", *WARNINGS, *(f"-I{place}" for place in places)]
-
-
-def build(command: Sequence[str]) -> None:
-    """Run a compiler.
-
-    Raises:
-        DeliveryError: it complains; the message has its first complaint.
-    """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
-        raise DeliveryError(f"the package for CMSSW does not compile with {command[0]}: {complaint}")

@@ -1,20 +1,20 @@
 """The C++ header as a package of its own: for CMake and for scram, with a test that compares it with golden events."""
 
-import json
-import subprocess
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypedDict
 
 from torchship.codegen.common import identifier
 from torchship.codegen.layers import Network
 from torchship.codegen.run_cpp import WARNINGS, version
-from torchship.core.errors import DeliveryError
 from torchship.core.files import write_text
+from torchship.deliver.building import build, run_golden
 from torchship.deliver.golden import Golden
 from torchship.deliver.passed import Passed
 from torchship.deliver.rendering import render
+
+log = logging.getLogger(__name__)
 
 # What the package is made of beside the header, as outputs of the rule name it: the path in the package, the template.
 FILES = {
@@ -25,16 +25,6 @@ FILES = {
     "readme": ("README.md", "README.md"),
 }
 HEADER = "interface/network.hpp"
-# Seconds that the golden test may take; it takes a millisecond.
-PATIENCE = 60
-
-
-class Tried(TypedDict):
-    """What was tried of a package: with which compiler, and the largest error of each type in units of the limit."""
-
-    compiler: str
-    events: int
-    largest: Mapping[str, float]
 
 
 def package(
@@ -66,8 +56,8 @@ def package(
     return {HEADER: header, **made}
 
 
-def try_package(files: Mapping[str, str], executable: str) -> Tried:
-    """Compile a package's test with all warnings, run it, and return how it went.
+def try_package(files: Mapping[str, str], executable: str) -> int:
+    """Compile a package's test with all warnings, run it, and return how many golden events it compared.
 
     Raises:
         DeliveryError: it does not compile, or the header is beyond the limit of a golden event.
@@ -75,17 +65,8 @@ def try_package(files: Mapping[str, str], executable: str) -> Tried:
     with TemporaryDirectory() as folder:
         for path, text in files.items():
             write_text(Path(folder) / path, text)
-        test, program = FILES["test"][0], Path(folder) / "test_golden"
-        command = [executable, "-std=c++17", "-O2", *WARNINGS, test, "-o", str(program)]
-        built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
-        if built.returncode:
-            complaint = next((line for line in built.stderr.splitlines() if "error" in line), built.stderr.strip())
-            raise DeliveryError(f"{test} does not compile with {executable}: {complaint}")
-        done = subprocess.run(  # noqa: S603
-            [program], capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
-    if done.returncode:
-        first, *rest = done.stderr.splitlines() or [f"it ended with status {done.returncode}"]
-        raise DeliveryError(f"the golden test of the header: {first}" + (f" (and {len(rest)} more)" if rest else ""))
-    said = json.loads(done.stdout)
-    return {"compiler": version(executable), "events": said["events"], "largest": said["largest"]}
+        test, program = Path(folder) / FILES["test"][0], Path(folder) / "test_golden"
+        build([executable, "-std=c++17", "-O2", *WARNINGS, str(test), "-o", str(program)], FILES["test"][0])
+        said = run_golden([str(program)], "of the header")
+    log.info("compiled with %s; the largest errors are %s of the limit", version(executable), said["largest"])
+    return int(said["events"])

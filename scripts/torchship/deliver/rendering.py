@@ -58,8 +58,8 @@ def float32(number: float) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text as it stands in a cell of a table of Markdown."""
-    return text.replace("|", "\\|")
+    """Return a text as it stands in a cell of a table of Markdown, in one line."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def braces(values: list[object]) -> str:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from torchship.core.errors import DeliveryError
-from torchship.deliver.golden import golden_places, read_golden
+from torchship.deliver.golden import golden_units, read_golden
 from torchship.gate.case import Case
 from torchship.gate.cases import write_cases
+from torchship.spec.axes import AxisRange
 from torchship.spec.tensor import Tensor
 
-INPUTS = {"x": Tensor(("batch", 2))}
+INPUTS, OUTPUTS = {"x": Tensor(("batch", 2))}, {"y": Tensor(("batch", 1))}
 
 
 def case(origin, x, *, exact=None, limit=None, sizes=None):
@@ -19,7 +20,7 @@ def case(origin, x, *, exact=None, limit=None, sizes=None):
 
 
 def origins(cases, count=64):
-    return [case.about["origin"] for case, _ in golden_places(cases, count)]
+    return [case.about["origin"] for case, _ in golden_units(cases, count, separate=True)]
 
 
 def rows(count, seed=0):
@@ -41,42 +42,54 @@ def test_numbers_that_are_none_are_left_out():
     x[1, 0] = np.nan
     exact, limit = np.zeros((4, 1)), np.full((4, 1), 1e-6)
     exact[2], limit[3] = np.inf, np.nan
-    [(_, event)] = golden_places([case("a", x, exact=exact, limit=limit)], 64)
-    assert event == 0
+    [(_, event)] = golden_units([case("a", x, exact=exact, limit=limit)], 64, separate=True)
+    assert event == slice(0, 1)
 
 
-def test_empty_batches_other_shapes_and_graphs_without_a_batch_are_left_out():
+def test_empty_batches_and_other_shapes_are_left_out():
     wide = np.zeros((3, 4))
-    graph = case("graph", rows(5), sizes={"nodes": 5})
     hollow = case("hollow", np.zeros((3, 0, 2)), exact=np.zeros((3, 1)))
-    assert origins([case("empty", np.zeros((0, 2))), hollow, graph, case("a", rows(1)), case("wide", wide)]) == ["a"]
+    assert origins([case("empty", np.zeros((0, 2))), hollow, case("a", rows(1)), case("wide", wide)]) == ["a"]
 
 
-def test_of_a_file_with_a_fixed_batch_there_are_whole_ones(tmp_path):
-    cases = [case("a", rows(2, seed), sizes={"other": 1}) for seed in range(4)]
-    write_cases(
-        tmp_path / "cases.safetensors", [*cases, case("twice", np.repeat(rows(1, 9), 2, 0), sizes={"other": 1})], {}
-    )
-    fixed = {"x": Tensor((2, 2))}
-    assert len(read_golden(tmp_path / "cases.safetensors", fixed)) == 8
-    assert len(read_golden(tmp_path / "cases.safetensors", fixed, 5)) == 4
+def batches(*sizes):
+    return [case(f"batch {size}", rows(size, size)) for size in sizes]
+
+
+def test_events_that_are_not_independent_come_as_whole_cases(tmp_path):
+    write_cases(tmp_path / "cases.safetensors", batches(24, 8, 16, 40), {})
+    axes = {"batch": AxisRange(multiple=8)}
+    golden = read_golden(tmp_path / "cases.safetensors", INPUTS, OUTPUTS, axes)
+    assert golden.calls == (8, 16, 24)
+    np.testing.assert_array_equal(golden.inputs["x"][:8], rows(8, 8).astype(np.float32))
+    assert golden.origins[8] == "batch 16"
+
+
+def test_of_a_large_fixed_batch_there_is_one_and_of_a_spoilt_one_none(tmp_path):
+    fixed = {"x": Tensor((100, 2))}, {"y": Tensor((100, 1))}
+    cases = [case("a", rows(100, seed)) for seed in range(3)]
+    cases[0].feed["x"][0, 0] = np.nan
+    write_cases(tmp_path / "cases.safetensors", cases, {})
+    golden = read_golden(tmp_path / "cases.safetensors", *fixed)
+    assert golden.calls == (100,)
+    np.testing.assert_array_equal(golden.inputs["x"], cases[1].feed["x"])
 
 
 def test_of_large_inputs_there_are_fewer():
-    assert len(golden_places([case("a", np.random.default_rng(0).normal(size=(70, 24_999)))], 64)) == 2
-    assert len(golden_places([case("a", np.random.default_rng(0).normal(size=(3, 200_000)))], 64)) == 1
+    assert len(origins([case("a", np.random.default_rng(0).normal(size=(70, 24_999)))])) == 2
+    assert len(origins([case("a", np.random.default_rng(0).normal(size=(3, 200_000)))])) == 1
 
 
 def test_where_there_is_none_it_is_said(tmp_path):
     write_cases(tmp_path / "cases.safetensors", [case("a", [[np.nan, 1.0]])], {})
     with pytest.raises(DeliveryError, match=r"cases.safetensors has no event of finite numbers"):
-        read_golden(tmp_path / "cases.safetensors", INPUTS)
+        read_golden(tmp_path / "cases.safetensors", INPUTS, OUTPUTS)
 
 
 def test_events_stand_together_by_tensor(tmp_path):
     x = rows(3)
     write_cases(tmp_path / "cases.safetensors", [case("a", x)], {})
-    golden = read_golden(tmp_path / "cases.safetensors", INPUTS)
+    golden = read_golden(tmp_path / "cases.safetensors", INPUTS, OUTPUTS)
     assert len(golden) == 3
     assert golden.inputs["x"].dtype == np.float32
     np.testing.assert_allclose(golden.inputs["x"].sum(1, keepdims=True, dtype=np.float64), golden.exact["y"])

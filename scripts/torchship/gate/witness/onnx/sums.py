@@ -84,6 +84,7 @@ def summed_in_float32(node: Any, inputs: Inputs, result: Array, run: Callable[..
     axes = axes or list(range(value.ndim))
     # What is added may be infinite, and then nothing is left of it.
     largest = value.max(tuple(axes), keepdims=True) if node.op_type == "ReduceLogSumExp" else np.zeros(())
+    largest = np.where(np.isfinite(largest), largest, 0.0)
     term, finish = REDUCTIONS[node.op_type]
     with np.errstate(all="ignore"):
         total = running_sum(term(value - largest), axes, seed)

@@ -135,8 +135,9 @@ inline std::vector<OwnedValue> tensors(const OpenFile& file, const std::vector<s
     std::size_t place = 0;
     while (place < names.size() && names[place] != port.name) ++place;
     if (place == names.size()) throw cms::Exception("RuntimeError") << "Input " << port.name << " is not provided!";
+    // Where shapes are given they say the batch as well.
     std::vector<std::int64_t> shape = shapes.empty() ? port.shape : shapes.at(place);
-    shape.at(0) = batch;
+    if (shapes.empty()) shape.at(0) = batch;
     std::int64_t expected = 1;
     for (const std::int64_t size : shape) expected *= size;
     const std::int64_t size = static_cast<std::int64_t>(values[place].size());
