@@ -13,13 +13,16 @@ TRAINING = {
     "train_network", "select_model", "plot_training", "evaluate_network", "evaluate_surface", "plot_surface", "extract_weights",
     "generate_code", "check_code", "translate_network", "export_onnx", "make_cases", "validate_target", "write_summary",
     "plot_errors", "write_gate_page", "benchmark_engines", "plot_benchmark", "pack_archive", "pack_timings", "check_archives",
+    "deliver_header", "deliver_cmssw", "deliver_card",
 }  # fmt: skip
+DELIVERY = {"deliver_header", "deliver_cmssw", "deliver_card"}
 PLOTS = {"plot_training", "plot_benchmark", "plot_device", "plot_surface", "plot_errors"}
 PACKING = {"pack_archive", "pack_timings", "check_archives"}
 
 
 def test_every_stage_left_its_results(finished):
     for name in (
+        "xor/deliver/card/card.html", "xor/deliver/cpp/tried.json", "xor/deliver/cmssw/cmssw_14_2/tried.json",
         "basics/facts.html", "basics/device.svg", "xor/data/datasheet.json", "xor/model/model.json",
         "xor/train/loss.svg", "xor/evaluate/metrics.json", "xor/extract/reference.hpp", "xor/export/cmssw_14_2/model.onnx",
         "xor/validate/cmssw_14_2/validation.json", "xor/validate/gate.html", "xor/benchmark/engines.csv", "xor/summary.html",
@@ -45,9 +48,11 @@ def test_touch_reruns_nothing(copy_of_finished):
         ("plots={dpi: 151}", PLOTS | {"write_gate_page"} | PACKING),
         (
             "validate={tolerance: 0.9}",
-            {"validate_target", "plot_errors", "write_gate_page", "write_summary", "pack_archive", "check_archives"},
+            {"validate_target", "plot_errors", "write_gate_page", "write_summary", "pack_archive", "check_archives"}
+            | DELIVERY,
         ),
         ("basics={min_seconds: 0.02}", {"benchmark_device", "plot_device"} | PACKING),
+        ("deliver={subsystem: Mine}", {"deliver_cmssw", "deliver_card", "pack_archive", "check_archives"}),
         ("archive={name: other}", PACKING),
         ("watch={log_every: 26}", set()),
     ],

@@ -41,6 +41,7 @@ class Committed(Workflow):
         return sha256(self.folder / ARCHIVE), commit
 
 
+@pytest.mark.long
 def test_a_commit_has_one_archive_whatever_came_before_it(tmp_path):
     """Edit, run, commit, run; and a fresh clone of the commit, in another folder."""
     folder = copied(tmp_path / "a project")
@@ -81,6 +82,7 @@ def test_the_archive_checks_itself_and_knows_no_path_of_the_machine(finished, tm
             assert str(finished.folder).encode() not in path.read_bytes(), path
 
 
+@pytest.mark.long
 def test_the_archive_can_be_run_again(finished, tmp_path):
     with tarfile.open(finished.path("archive/torchship.tar.gz")) as tar:
         tar.extractall(tmp_path, filter="data")
