@@ -10,7 +10,7 @@ import pytest
 from support import PROJECT
 
 STANDIN = Path(__file__).parent / "standin"
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("htcondor")]
 
 
 def submitted(folder, *arguments, runs=True, status=0):

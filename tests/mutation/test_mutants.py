@@ -7,6 +7,9 @@ from mutants import KINDS, mutants
 from outcome_page import page
 from suite import examine, false_alarms, lost_bias, random_files
 
+# One process has the fixture.
+pytestmark = pytest.mark.xdist_group("mutants")
+
 
 @pytest.fixture(scope="module")
 def results():

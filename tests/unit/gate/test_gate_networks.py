@@ -100,7 +100,9 @@ def test_a_write_that_a_file_lacks_is_told_although_it_came_from_a_mask():
     assert lacking(record, {2}) is None
 
 
-@pytest.mark.parametrize("name", CORRECT)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == "transformer" else name for name in CORRECT]
+)
 def test_one_percent_of_one_weight_is_caught_in_every_layer(name, monkeypatch):
     """And placed, in one of layers that are alike, since looking for the place takes longest by far."""
     network, placed = gated(name), set()

@@ -134,8 +134,11 @@ class Network(nn.Module):
 
 @pytest.mark.parametrize(
     ("engine", "loader", "text"),
-    [("batched", "resident", None), ("batched", "dataloader", TWO_HEADS), ("eager", "dataloader", TWO_HEADS)],
-    ids=["batched-resident", "batched-dataloader", "eager-dataloader"],
+    [
+        pytest.param("batched", "resident", None, id="batched-resident"),
+        pytest.param("batched", "dataloader", TWO_HEADS, id="batched-dataloader", marks=pytest.mark.long),
+        pytest.param("eager", "dataloader", TWO_HEADS, id="eager-dataloader", marks=pytest.mark.long),
+    ],
 )
 def test_two_processes_find_the_losses_that_one_finds(tmp_path, engine, loader, text):
     """120 steps at the same global batch; the sums are taken in another order, so the last bits differ.
@@ -172,7 +175,7 @@ class Network(nn.Module):
 """
 
 
-@pytest.mark.parametrize("engine", ["batched", "eager"])
+@pytest.mark.parametrize("engine", [pytest.param("batched", marks=pytest.mark.long), "eager"])
 def test_what_is_recorded_is_what_the_shipped_weights_do(tmp_path, engine):
     """Each process has statistics of its own events, which differ here; those that ship must be those evaluated."""
     model, file = two(batch_size=4, epochs=20, engine=engine), network(tmp_path, NORMS)
@@ -236,7 +239,7 @@ def test_an_error_of_a_network_in_a_process_is_told_as_its_own(tmp_path):
     assert "please report" not in words
 
 
-@pytest.mark.parametrize(("ranks", "expected"), [("1", "1"), ("01", "[01]")])
+@pytest.mark.parametrize(("ranks", "expected"), [pytest.param("1", "1", marks=pytest.mark.long), ("01", "[01]")])
 def test_an_unexpected_error_in_a_process_is_shown_once(tmp_path, ranks, expected):
     make_data(tmp_path, two())
     words = trained(tmp_path, two(), network=network(tmp_path, BREAKING.format(ranks)))
@@ -334,7 +337,8 @@ def test_a_point_of_a_scan_may_diverge(tmp_path, devices, epochs):
 
 
 @pytest.mark.parametrize(
-    ("number", "devices", "engine"), [(signal.SIGTERM, 2, "eager"), (signal.SIGKILL, 2, "batched")]
+    ("number", "devices", "engine"),
+    [(signal.SIGTERM, 2, "eager"), pytest.param(signal.SIGKILL, 2, "batched", marks=pytest.mark.long)],
 )
 def test_stopped_processes_leave_a_checkpoint_and_end(tmp_path, number, devices, engine):
     """A batch system says SIGTERM; after SIGKILL the workers notice that nobody waits for them any more."""
