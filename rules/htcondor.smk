@@ -8,6 +8,11 @@ def on_htcondor(resource, times=1):
         plugin = workflow.executor_plugin
         if plugin is None or plugin.name != "htcondor":
             return None
+        for place in (sys.executable, str(BASE), os.getcwd()):
+            if " " in place:
+                raise WorkflowError(
+                    f"ConfigError: {place} has a space in it, which HTCondor's plugin loses: move the project"
+                )
         known = {"input": input, "attempt": attempt, "threads": threads}
         known |= {"rulename": rulename, "async_run": async_run}
         # A number stands as it is, a function is asked.

@@ -46,7 +46,9 @@ def requirement_files() -> dict[Path, str]:
     """Return the text of each requirement file: what runs the workflow, and what develops it."""
     files = sorted(ENVIRONMENTS.glob("*.yaml"))
     development = ENVIRONMENTS / f"{DEVELOPMENT}.yaml"
-    running = [path for path in files if path != development and not path.stem.startswith("onnxruntime-")]
+    # Runtimes have environments of their own, and HTCondor's bindings are for those who submit to it.
+    apart = ("onnxruntime-", "htcondor")
+    running = [path for path in files if path != development and not path.stem.startswith(apart)]
     merged_pins([*running, development])
     return {
         PROJECT / "requirements.txt": spell(merged_pins(running)),

@@ -146,7 +146,7 @@ def ports(tensors: Tensors, axes: Sequence[str]) -> list[Port]:
                 length=prod(fixed) if len(fixed) == len(event) else 0,
                 sizes=("events", *sizes),
                 features=tensor.features or (),
-                comment=f"{name} {list(tensor.shape)}" + (f" in {tensor.unit}" if tensor.unit else ""),
+                comment=f"{name} [{', '.join(map(str, tensor.shape))}]" + (f" in {tensor.unit}" if tensor.unit else ""),
             )
         )
     return found

@@ -39,7 +39,9 @@ if "htcondor" in " ".join(sys.orig_argv) and "--mode" not in sys.orig_argv and o
         runs = os.environ.get("TORCHSHIP_QUEUE_RUNS") != "no"
 
         def submit(self, description, *_, **__):
-            Queue.number += 1
+            queue = Path(os.environ["TORCHSHIP_QUEUE"])
+            # No number twice, not even in another run.
+            Queue.number = 1 + (len(queue.read_text().splitlines()) if queue.exists() else 0)
             said = {key: description[key] for key in description}
             names = {"$(ClusterId)": str(Queue.number), "$(Cluster)": str(Queue.number)}
 
@@ -49,7 +51,7 @@ if "htcondor" in " ".join(sys.orig_argv) and "--mode" not in sys.orig_argv and o
                     text = text.replace(name, value)
                 return Path(text)
 
-            with Path(os.environ["TORCHSHIP_QUEUE"]).open("a") as stream:
+            with queue.open("a") as stream:
                 stream.write(json.dumps(said) + "\n")
             status = self.run(said, path("output"), path("error")) if self.runs else self.promise()
             with path("log").open("a") as log:

@@ -462,9 +462,10 @@ def test_numbers_that_do_not_fit_are_told(jets, library, tmp_path, jet_numbers, 
 def test_the_page_says_what_goes_in_what_was_tried_and_what_was_not(jets):
     text = page(jets, {"runtime": "1.32.0", "events": EVENTS})
     assert "| 1 | eta |" in text
-    assert "- `classscore`: class_score ['batch', 2]: signal, rest" in text
+    assert "- `classscore`: class_score [batch, 2]: signal, rest" in text
     assert "its golden test passed" in text
     assert "It was not built in CMSSW itself" in text
+    assert "**`size_particles`**: an `int`" in page(made_of("particles"), None, "no C++ compiler")
     assert "There was no C++ compiler, so that" in page(jets, None, "no C++ compiler")
 
 
