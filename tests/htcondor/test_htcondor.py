@@ -26,7 +26,7 @@ def plugin(tmp_path_factory):
     return folder
 
 
-def submitted(plugin, folder, *arguments, runs=True, status=0):
+def submitted(plugin, folder, *arguments, runs=True):
     """Submit to the stand-in; return the descriptions by the name of their batch, and what was printed."""
     queue = folder / "queue.jsonl"
     command = [
@@ -45,7 +45,7 @@ def submitted(plugin, folder, *arguments, runs=True, status=0):
         list(map(str, command)), cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     text = done.stdout + done.stderr
-    assert done.returncode == status, text[-4000:]
+    assert done.returncode == 0, text[-4000:]
     return [json.loads(line) for line in queue.read_text().splitlines()], text
 
 
@@ -112,16 +112,8 @@ def test_where_another_executor_runs_the_jobs_nothing_of_it_is_said(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.skipif(SPACES, reason="HTCondor's plugin loses the spaces of a path")
-def test_a_training_runs_by_what_was_described_and_a_failed_one_asks_for_more(plugin, tmp_path):
+def test_a_training_runs_by_what_was_described(plugin, tmp_path):
     found, text = submitted(plugin, tmp_path, "train")
     assert (tmp_path / "results" / "xor" / "model" / "model.json").exists()
     assert "5 of 6 steps" in text
     assert len(found) == 5
-    # Without its set a training fails, and is tried twice more.
-    (tmp_path / "results/xor/data/train.safetensors").write_bytes(b"damaged")
-    found, text = submitted(plugin, tmp_path, "train", "--forcerun", "train_network", "--retries", "1", status=1)
-    tries = [one for one in found[5:] if one["batch_name"].startswith("train_network")]
-    memory = [int(one["request_memory"].removesuffix("MB")) for one in tries]
-    assert len(memory) == 2
-    assert memory[1] == 2 * memory[0]
-    assert "train.safetensors" in text
