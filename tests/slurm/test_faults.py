@@ -67,12 +67,13 @@ def test_a_cancelled_job_is_tried_again_from_its_checkpoint(cluster, tmp_path, u
 def test_a_job_whose_time_is_up_is_told_before_and_goes_on_with_more(cluster, tmp_path, undisturbed):
     """Slurm looks at times twice a minute: the training is held until it has been told, however fast it is."""
     workflow = Submitted(tmp_path, cluster)
-    limits = ["--set-resources", "train_network:runtime=attempt", "train_network:slurm_extra='--signal=TERM@50'"]
+    # Told after 50 seconds: on a slow machine a training takes half of them to start.
+    limits = ["--set-resources", "train_network:runtime=2*attempt", "train_network:slurm_extra='--signal=TERM@70'"]
     running = workflow.start(WEIGHTS, *limits, *LONG)
     number = workflow.training()["JobId"]
     (training,) = training_processes(cluster, SLURM_JOB_ID=number)
     os.kill(training, signal.SIGSTOP)
-    wait_for(lambda: is_told(training, signal.SIGTERM), 90, "Slurm's signal")
+    wait_for(lambda: is_told(training, signal.SIGTERM), 150, "Slurm's signal")
     with contextlib.suppress(ProcessLookupError):
         os.kill(training, signal.SIGCONT)
     workflow.finish(running)
@@ -83,7 +84,7 @@ def test_a_job_whose_time_is_up_is_told_before_and_goes_on_with_more(cluster, tm
     *told, last = trainings(workflow)
     assert {job["JobState"] for job in told} == {"FAILED"}
     assert last["JobState"] == "COMPLETED"
-    assert [job["TimeLimit"] for job in (*told, last)] == ["00:01:00", "00:02:00", "00:03:00"][: len(told) + 1]
+    assert [job["TimeLimit"] for job in (*told, last)] == ["00:02:00", "00:04:00", "00:06:00"][: len(told) + 1]
 
 
 def is_told(process, number):
