@@ -5,9 +5,8 @@ import logging
 import subprocess
 import sysconfig
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict
@@ -17,6 +16,7 @@ from torchship.codegen.common import identifier
 from torchship.codegen.run_cpp import WARNINGS, version
 from torchship.core.files import write_text
 from torchship.deliver.building import build, run_golden
+from torchship.deliver.cmssw_names import axis_names, ports
 from torchship.deliver.golden import Golden
 from torchship.deliver.passed import Passed
 from torchship.deliver.rendering import render
@@ -61,31 +61,6 @@ class Tried(TypedDict):
 
 
 @dataclass(frozen=True)
-class Port:
-    """An input or output as the package calls it.
-
-    Attributes:
-        name: in the file.
-        identifier: in C++.
-        parameter: of the module.
-        instance: of the product; CMSSW's have letters and digits alone.
-        length: the numbers of one event; 0 where that varies.
-        sizes: its shape as C++ spells it, with `events` for the batch and `sizes[i]` for further dynamic axes.
-        features: of its last axis.
-        comment: what it is.
-    """
-
-    name: str
-    identifier: str
-    parameter: str
-    instance: str
-    length: int
-    sizes: tuple[str, ...]
-    features: tuple[str, ...]
-    comment: str
-
-
-@dataclass(frozen=True)
 class Delivery:
     """What a package is of.
 
@@ -124,52 +99,6 @@ class Delivery:
     def plugin(self) -> str:
         """Return the name of the plugin, which all of CMSSW shares."""
         return "_".join(part[:1].upper() + part[1:] for part in identifier(self.run).split("_")) + "_ScoreProducer"
-
-
-def ports(tensors: Tensors, axes: Sequence[str]) -> list[Port]:
-    """Return inputs or outputs as a package calls them; each name once."""
-    found: list[Port] = []
-    for name, tensor in tensors.items():
-        plain = unique(identifier(name), [port.identifier for port in found])
-        instance = unique(letters(name), [port.instance for port in found])
-        event = tensor.shape[1:]
-        fixed = [axis for axis in event if isinstance(axis, int)]
-        # Of an output an axis may be no input's; nobody asks for its sizes.
-        places = {axis: f"sizes[{place}]" for place, axis in enumerate(axes)}
-        sizes = [places.get(str(axis), str(axis)) for axis in event]
-        found.append(
-            Port(
-                name,
-                plain,
-                f"input_{plain}",
-                instance,
-                length=prod(fixed) if len(fixed) == len(event) else 0,
-                sizes=("events", *sizes),
-                features=tensor.features or (),
-                comment=f"{name} [{', '.join(map(str, tensor.shape))}]" + (f" in {tensor.unit}" if tensor.unit else ""),
-            )
-        )
-    return found
-
-
-def letters(name: str) -> str:
-    """Return what is left of a name in CMSSW's products: letters and digits."""
-    return "".join(char for char in name if char.isascii() and char.isalnum())
-
-
-def unique(name: str, taken: Collection[str]) -> str:
-    """Return a name that is not taken yet."""
-    choices = (name, *(f"{name}{number}x" for number in range(len(taken) + 1)))
-    return next(choice for choice in choices if choice and choice not in taken)
-
-
-def axis_names(axes: Sequence[str], taken: Collection[str]) -> list[dict[str, str]]:
-    """Return further dynamic axes as a package calls them, with instances that no input has."""
-    found: list[dict[str, str]] = []
-    for axis in axes:
-        instance = unique(letters(axis), {*taken, *(one["instance"] for one in found)})
-        found.append({"name": axis, "parameter": f"size_{axis}", "instance": instance})
-    return found
 
 
 def package(made: Delivery) -> dict[str, str]:

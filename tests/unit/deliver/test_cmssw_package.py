@@ -20,6 +20,7 @@ from torch import nn
 from torchship.core.errors import DeliveryError
 from torchship.deliver import cmssw
 from torchship.deliver.cmssw import Delivery, package, page, try_package
+from torchship.deliver.cmssw_names import axis_names, ports
 from torchship.deliver.golden import Golden
 from torchship.export.canonical import canonicalize
 from torchship.export.contract import expected_metadata
@@ -472,13 +473,13 @@ def test_the_page_says_what_goes_in_what_was_tried_and_what_was_not(jets):
 def test_names_that_others_would_trip_over(library):
     """Letters and digits alone are left of a product's name; each is there once."""
     made = made_of("jets", outputs={"µ+/\u00e9?": {"shape": ["batch", 2]}, "a\tb": {"shape": ["batch", 1]}})
-    assert [port.instance for port in cmssw.ports(made.outputs, [])] == ["0x", "ab"]
+    assert [port.instance for port in ports(made.outputs, [])] == ["0x", "ab"]
     assert try_package(made, package(made), compiler(), library)["events"] == EVENTS
-    both = cmssw.ports({"a-b": made.inputs["jet"], "a_b": made.inputs["jet"]}, [])
+    both = ports({"a-b": made.inputs["jet"], "a_b": made.inputs["jet"]}, [])
     assert [(port.parameter, port.instance) for port in both] == [("input_a_b", "ab"), ("input_a_b0x", "ab0x")]
-    taken = [port.instance for port in cmssw.ports(dict.fromkeys(["b2x", "b", "b-", "b0x"], made.inputs["jet"]), [])]
+    taken = [port.instance for port in ports(dict.fromkeys(["b2x", "b", "b-", "b0x"], made.inputs["jet"]), [])]
     assert len(set(taken)) == 4
-    assert [one["instance"] for one in cmssw.axis_names(["pf_1", "pf1", "b"], ["b"])] == ["pf1", "pf10x", "b0x"]
+    assert [one["instance"] for one in axis_names(["pf_1", "pf1", "b"], ["b"])] == ["pf1", "pf10x", "b0x"]
 
 
 def test_runs_of_similar_names_have_plugins_of_their_own(jets):
